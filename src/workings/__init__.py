@@ -1,0 +1,46 @@
+"""workings: a language model that shows its workings.
+
+>>> import workings
+>>> model = workings.load("storybook")
+>>> trace = model.trace("If today is Tuesday, tomorrow is")
+>>> trace.top(1)[0][0]
+' Wednesday'
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workings.checkpoints.load import load as load
+    from workings.checkpoints.model import Model as Model
+    from workings.checkpoints.tokenizer import Tokenizer as Tokenizer
+    from workings.engine.trace import Trace as Trace
+    from workings.errors import WorkingsError as WorkingsError
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "load": "workings.checkpoints.load",
+    "Model": "workings.checkpoints.model",
+    "Tokenizer": "workings.checkpoints.tokenizer",
+    "Trace": "workings.engine.trace",
+    "WorkingsError": "workings.errors",
+}
+
+__all__ = ["Model", "Tokenizer", "Trace", "WorkingsError", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import public names when they are first used, so that `import workings` costs next to nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'workings' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

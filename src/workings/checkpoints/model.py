@@ -1,0 +1,129 @@
+"""A loaded model: its config, its weights, its tokenizer, and what one does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from workings.checkpoints.folder import write_folder
+from workings.checkpoints.tokenizer import Tokenizer
+from workings.engine.evaluation import Evaluation
+from workings.engine.generation import Sampling, continue_trace
+from workings.engine.program import Program, draw
+from workings.engine.trace import Trace, check_ids
+from workings.errors import InputError
+from workings.language.tables import Graph
+from workings.models.gpt2 import GPT2Config, gpt2, weight_axes
+
+Array = np.ndarray
+Prompt = str | Sequence[int] | Array
+
+_TYPES = ("float32", "float64")
+
+
+class Model:
+    """A language model whose every number can be looked at. Made by `workings.load`."""
+
+    def __init__(
+        self, name: str, config: GPT2Config, weights: Mapping[str, Array], tokenizer: Tokenizer | None = None
+    ) -> None:
+        self.name = name
+        self.config = config
+        self.weights = dict(weights)
+        self.tokenizer = tokenizer
+        self._program = Program(draw(gpt2, weight_axes(config), config), self.weights)
+
+    def __repr__(self) -> str:
+        c = self.config
+        return f"<model {self.name}: {c.n_layers} blocks, {c.n_heads} heads, d_model {c.d_model}, {self.n_parameters:,} parameters>"
+
+    @property
+    def graph(self) -> Graph:
+        """The model as the language has it: every table and how it follows from others."""
+        return self._program.graph
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers were learnt."""
+        return sum(array.size for array in self.weights.values())
+
+    def encode(self, prompt: Prompt) -> Array:
+        """Token ids of a prompt, text or ids, checked.
+
+        Raises `InputError`: an empty prompt, ids outside the vocabulary, more than `n_ctx` tokens, text for a model
+        without a tokenizer.
+        """
+        if isinstance(prompt, str):
+            if self.tokenizer is None:
+                raise InputError(f"{self.name} has no tokenizer, so it takes a list of token ids; text came")
+            if prompt == "":
+                raise InputError("the prompt is empty; give at least one word (or one token id)")
+            prompt = self.tokenizer.encode(prompt)
+        if len(prompt) == 0:
+            raise InputError("the prompt is empty; give at least one token id")
+        return check_ids(prompt, self.config.d_vocab, self.config.n_ctx)
+
+    def trace(self, prompt: Prompt, dtype: str = "float32") -> Trace:
+        """Read a prompt (text, or token ids); nothing is worked out before it is asked for.
+
+        `dtype` is `"float32"` or `"float64"`. Raises `InputError` as `encode` does.
+        """
+        if str(dtype) not in _TYPES:
+            raise InputError(f"dtype is one of {' and '.join(_TYPES)}; {dtype!r} came")
+        evaluation = Evaluation(self._program, self.encode(prompt), np.dtype(str(dtype)))
+        return Trace(evaluation, self.config.n_ctx, self.tokenizer)
+
+    def generate(
+        self,
+        prompt: Prompt | Trace,
+        max_new_tokens: int = 20,
+        temperature: float = 0.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+    ) -> str | list[int]:
+        """Write on: the prompt and what follows, as text (as token ids where there is no tokenizer).
+
+        `prompt` may be a trace with edits, which stay in force. `temperature` 0 always takes the likeliest token;
+        above 0 tokens are drawn by their shares, from the `top_k` likeliest, or from the likeliest that together
+        have the share `top_p` (Holtzman et al. 2020); the same `seed` draws the same. Stops at the end-of-text token,
+        after `max_new_tokens`, or when `n_ctx` is reached, whichever comes first.
+        """
+        trace = self._as_trace(prompt)
+        ids = [int(i) for i in trace.ids]
+        ids += self._new_ids(trace, max_new_tokens, Sampling(temperature, top_k, top_p, seed))
+        return self.tokenizer.decode(ids) if self.tokenizer else ids
+
+    def stream(
+        self,
+        prompt: Prompt | Trace,
+        max_new_tokens: int = 20,
+        temperature: float = 0.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+    ) -> Iterator[str | int]:
+        """The new tokens one by one as they come: strings (ids where there is no tokenizer). Options as in `generate`."""
+        trace = self._as_trace(prompt)
+        sampling = Sampling(temperature, top_k, top_p, seed)
+        new_ids = self._new_ids(trace, max_new_tokens, sampling)
+        return (self.tokenizer.token_strings([i])[0] if self.tokenizer else i for i in new_ids)
+
+    def _as_trace(self, prompt: Prompt | Trace) -> Trace:
+        return prompt if isinstance(prompt, Trace) else self.trace(prompt)
+
+    def _new_ids(self, trace: Trace, max_new_tokens: int, sampling: Sampling) -> Iterator[int]:
+        if not isinstance(max_new_tokens, int) or max_new_tokens < 0:
+            raise InputError(f"max_new_tokens is a whole number of at least 0; {max_new_tokens!r} came")
+        end = self.tokenizer.end_token_id if self.tokenizer else None
+        steps = continue_trace(trace, max_new_tokens, sampling, end)
+        return (int(longer.ids[-1]) for longer in steps)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model as a folder in Hugging Face layout, which `transformers` opens too."""
+        folder = Path(folder)
+        write_folder(folder, self.config, self.weights)
+        if self.tokenizer is not None:
+            self.tokenizer.save(folder)

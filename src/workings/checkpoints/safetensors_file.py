@@ -1,0 +1,89 @@
+"""Safetensors files as NumPy arrays that stay on disk until they are read.
+
+The `safetensors` library checks a file but copies every tensor that it gives to NumPy; here the tensors are views of
+the memory-mapped file, so that loading costs nothing and several processes share one copy. Format:
+8 bytes of header length, a JSON header, then the numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workings.errors import CheckpointError
+
+Array = np.ndarray
+
+_TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
+
+
+def read_safetensors(path: Path) -> dict[str, Array]:
+    """All tensors of one file by name: float32 and float64 as views of the file, half precision widened to float32.
+
+    Raises `CheckpointError` for a file that is truncated, corrupt or holds tensors of other types.
+    """
+    header, start = _checked_header(path)
+    with path.open("rb") as file:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return {name: _tensor(path, name, entry, content, start) for name, entry in header.items()}
+
+
+def _checked_header(path: Path) -> tuple[dict[str, Any], int]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy"):  # checks lengths, offsets, overlaps and JSON
+            pass
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} is not a whole safetensors file ({error}); it may be truncated or damaged, so copy or download it again"
+        ) from None
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    return header, 8 + length
+
+
+def _tensor(path: Path, name: str, entry: dict[str, Any], content: mmap.mmap, start: int) -> Array:
+    kind = _TYPES.get(entry["dtype"])
+    if kind is None:
+        raise CheckpointError(f"{path}: tensor {name} has type {entry['dtype']}; expected one of {', '.join(_TYPES)}")
+    low, high = entry["data_offsets"]
+    count = (high - low) // np.dtype(kind).itemsize
+    array = np.frombuffer(content, kind, count, start + low).reshape(entry["shape"])
+    if entry["dtype"] == "BF16":
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    if entry["dtype"] == "F16":
+        return array.astype(np.float32)
+    return array if array.flags.aligned else array.copy()
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, Array]) -> None:
+    """Write tensors to a file that appears whole or not at all."""
+    from safetensors.numpy import save_file
+
+    def write(temporary: str) -> None:
+        save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, temporary, metadata={"format": "pt"})
+
+    replace_file(path, write)
+
+
+def replace_file(path: Path, write: Any) -> None:
+    """Have `write(temporary_path)` write a file beside `path`, then put it in its place in one go."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        write(temporary)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,26 @@
+"""Finding a table by the name that a person typed."""
+
+from __future__ import annotations
+
+import difflib
+
+from workings.errors import UnknownTable
+from workings.language.tables import Graph, Table
+
+_ELSEWHERE = {"embed.W_E": "W_E", "pos_embed.W_pos": "W_pos", "unembed.W_U": "W_U", "embed.hook_out": "embed"}
+
+
+def find_table(graph: Graph, name: str) -> Table:
+    """The table, weight or token ids of this name; `hook_` of other libraries may stand in it.
+
+    Raises `UnknownTable`, with the nearest names.
+    """
+    plain = _ELSEWHERE.get(name, name).replace("hook_", "") if isinstance(name, str) else name
+    plain = plain.replace("attn.attn_scores", "attn.scores") if isinstance(plain, str) else plain
+    table = graph.named.get(plain) or graph.weights.get(plain)
+    if table is None:
+        known = [*graph.named, *graph.weights]
+        near = difflib.get_close_matches(str(plain), known, n=3, cutoff=0.6)
+        hint = f"did you mean {' or '.join(near)}?" if near else "trace.names() lists them all"
+        raise UnknownTable(f"there is no table named {name!r}; {hint}")
+    return table

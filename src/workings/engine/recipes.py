@@ -1,0 +1,276 @@
+"""Recipes: how one named table is worked out from other named tables, and which part of each it needs.
+
+The rule of the whole engine is read off the primitives here: to work out a run of rows of a table, which rows (and,
+for tables whose columns are positions too, which columns) of each input are needed? Most primitives need the same
+rows; attention needs the same and earlier rows, because masked scores get a share of exactly 0; without a mask all rows
+are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cached_property
+from typing import Any
+
+from workings.language.names import Weights
+from workings.language.primitives import GIVEN, MASK, NUMBER
+from workings.language.tables import Call, Graph, Table
+
+
+class Part(IntEnum):
+    """Which part of a position axis is needed for the rows [start, stop): the same, all up to them, or the whole."""
+
+    SAME = 1
+    PAST = 2
+    WHOLE = 3
+
+    def span(self, start: int, stop: int, n_pos: int) -> tuple[int, int]:
+        """The positions that the part stands for."""
+        if self is Part.SAME:
+            return start, stop
+        return 0, stop if self is Part.PAST else n_pos
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table that a recipe reads: which of its rows, and which of its columns if those are positions."""
+
+    table: Table
+    rows: Part
+    columns: Part
+
+
+@dataclass
+class Step:
+    """One piece of work: a kernel or a primitive, the slots that it reads, and the slot that it fills."""
+
+    run: Callable[..., Any]
+    arguments: list[Any]
+    options: dict[str, Any]
+    out: int
+    first_row: Part | None = None
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place where a recipe keeps a value while it runs."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of weights handed to a kernel whole."""
+
+    slots: dict[str, Slot]
+
+
+@dataclass
+class Recipe:
+    """How to work out a run of rows of one table: what to fetch, what to do, where the result is."""
+
+    table: Table
+    sources: dict[Source, Slot] = field(default_factory=dict)
+    weights: dict[str, Slot] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    n_slots: int = 0
+    result: Slot = field(default_factory=lambda: Slot(-1))
+    columns: Part = Part.WHOLE
+
+    @cached_property
+    def reach(self) -> dict[Table, Part]:
+        """For every source the widest part of its rows that is read."""
+        widest: dict[Table, Part] = {}
+        for source in self.sources:
+            widest[source.table] = max(source.rows, widest.get(source.table, Part.SAME))
+        return widest
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Fast code for one operation, called like the operation with arrays in the tables' places.
+
+    `causal` says that it leaves out what the causal mask hides (so it is not used where an edit lets a token look
+    ahead), and takes the keyword `first_row`, the position of the first row it is given.
+    """
+
+    run: Callable[..., Any]
+    causal: bool = False
+
+
+class RecipeBook:
+    """The recipes of one graph, with kernels for operations and `bodies` that replace a primitive's own; both may be empty."""
+
+    def __init__(self, graph: Graph, kernels: dict[str, Kernel], bodies: dict[str, Callable[..., Any]]) -> None:
+        self.graph = graph
+        self.kernels = kernels
+        self.bodies = bodies
+        self._calls: dict[Table, list[Call]] = {}
+        for call in graph.calls:  # outer calls come first
+            if call.output is not None:
+                self._calls.setdefault(call.output, []).append(call)
+        self.inner_names = {call: frozenset(t.name for t in call.members if t.name and t is not call.output) for call in graph.calls}
+        self._fills: dict[Table, float | None] = {}
+        self._recipes: dict[tuple[Table, bool, frozenset[Call]], Recipe] = {}
+
+    def recipe(self, table: Table, shown: Collection[str], causal: bool = True) -> Recipe:
+        """The recipe for a named table that passes through none of the `shown` tables without reading it."""
+        blocked = frozenset(call for call in self._fusable(table) if not self.inner_names[call].isdisjoint(shown))
+        key = (table, causal, blocked)
+        if key not in self._recipes:
+            self._recipes[key] = _Writer(self, table, causal, blocked).recipe
+        return self._recipes[key]
+
+    def _fusable(self, table: Table) -> list[Call]:
+        """Calls with a kernel and named tables inside, on the way from the table to the named tables before it."""
+        found, todo, seen = [], [table], {table}
+        while todo:
+            here = todo.pop()
+            for call in self._calls.get(here, ()):
+                if call.name in self.kernels and self.inner_names[call]:
+                    found.append(call)
+            for before in here.inputs:
+                if before.name is None and before not in seen:
+                    seen.add(before)
+                    todo.append(before)
+        return found
+
+    def fill(self, table: Table) -> float | None:
+        """What stands right of the diagonal in a table of positions by positions: 0, the mask, or None for anything."""
+        if table not in self._fills:
+            self._fills[table] = self._fill(table)
+        return self._fills[table]
+
+    def _fill(self, table: Table) -> float | None:
+        kind = table.primitive.name
+        if kind == "keep_past":
+            return MASK
+        if not table.columns_are_positions or kind == "transpose":
+            return None
+        fills = [self.fill(t) for t in table.inputs]
+        if kind == "exp" and fills[0] is not None and fills[0] <= MASK / 2:
+            return 0.0
+        if kind in ("add", "subtract") and fills[0] == MASK and not table.inputs[1].columns_are_positions:
+            return -float("inf")  # about the mask: far below every score, but not one exact number
+        if kind in ("multiply", "divide", "columns"):
+            return fills[0] if fills[0] == 0.0 or kind == "columns" else None
+        return None
+
+    def kernel_call(self, table: Table, causal: bool, blocked: Collection[Call]) -> Call | None:
+        """The outermost call with a usable kernel that gives this table."""
+        for call in self._calls.get(table, ()):
+            kernel = self.kernels.get(call.name)
+            if kernel and call not in blocked and (causal or not kernel.causal):
+                return call
+        return None
+
+
+class _Writer:
+    """Writes one recipe, from the table backwards to its sources."""
+
+    def __init__(self, book: RecipeBook, table: Table, causal: bool, blocked: frozenset[Call]) -> None:
+        self.book, self.causal, self.blocked = book, causal, blocked
+        self.recipe = Recipe(table)
+        self.slots: dict[tuple[Table, Part, Part], Slot] = {}
+        exact = self._fill(table) in (0.0, MASK)
+        self.recipe.columns = Part.PAST if table.columns_are_positions and exact else Part.WHOLE
+        self.recipe.result = self._make(table, Part.SAME, self.recipe.columns)
+
+    def _fill(self, table: Table) -> float | None:
+        return self.book.fill(table) if self.causal else None
+
+    def _new(self) -> Slot:
+        self.recipe.n_slots += 1
+        return Slot(self.recipe.n_slots - 1)
+
+    def _want(self, table: Table, rows: Part, columns: Part) -> Any:
+        """The slot (or plain number) that holds this part of a table."""
+        if table.primitive is NUMBER:
+            return table.options["value"]
+        if table.primitive is GIVEN and table.row_axis is None:
+            assert table.name is not None
+            return self._weight(table.name)
+        if table.name is not None:
+            source = Source(table, rows, columns if table.columns_are_positions else Part.WHOLE)
+            if source not in self.recipe.sources:
+                self.recipe.sources[source] = self._new()
+            return self.recipe.sources[source]
+        key = (table, rows, columns)
+        if key not in self.slots:
+            self.slots[key] = self._make(table, rows, columns)
+        return self.slots[key]
+
+    def _weight(self, name: str) -> Slot:
+        if name not in self.recipe.weights:
+            self.recipe.weights[name] = self._new()
+        return self.recipe.weights[name]
+
+    def _make(self, table: Table, rows: Part, columns: Part) -> Slot:
+        call = self.book.kernel_call(table, self.causal, self.blocked)
+        if call is not None:
+            kernel = self.book.kernels[call.name]
+            arguments = self._call_arguments(call, rows, columns)
+            step = Step(kernel.run, arguments, {}, -1, rows if kernel.causal else None)
+        else:
+            inputs = [self._want(t, r, c) for t, r, c in self._needs(table, rows, columns)]
+            by_row = rows if table.primitive.name in ("keep_past", "positions") else None
+            body = self.book.bodies.get(table.primitive.name, table.primitive.compute)
+            step = Step(body, inputs, table.options, -1, by_row)
+        out = self._new()
+        step.out = out.number
+        self.recipe.steps.append(step)
+        return out
+
+    def _needs(self, table: Table, rows: Part, columns: Part) -> list[tuple[Table, Part, Part]]:
+        """Which part of each input a part of the output needs: the rule of every primitive."""
+        kind, inputs = table.primitive.name, table.inputs
+        if kind == "matmul":
+            a, b = inputs
+            between = self._between(a, rows) if a.columns_are_positions or b.row_axis is not None else Part.WHOLE
+            return [(a, rows, between), (b, between, columns)]
+        if kind == "transpose":
+            return [(inputs[0], columns, rows)]
+        if kind in ("row_sum", "row_max", "row_mean"):
+            return [(inputs[0], rows, self._between(inputs[0], rows))]
+        if kind == "rows_of":
+            return [(inputs[0], Part.WHOLE, Part.WHOLE), (inputs[1], rows, Part.WHOLE)]
+        return [(t, rows, columns) for t in inputs]
+
+    def _between(self, table: Table, rows: Part) -> Part:
+        """How many columns of a row matter: only those up to the row itself where the rest is masked or 0."""
+        masked = self._fill(table) is not None and rows is not Part.WHOLE
+        return Part.PAST if masked else Part.WHOLE
+
+    def _call_arguments(self, call: Call, rows: Part, columns: Part) -> list[Any]:
+        parts = self._parts_inside(call, rows, columns)
+        arguments: list[Any] = []
+        for argument in call.arguments:
+            if isinstance(argument, Table):
+                arguments.append(self._want(argument, *parts.get(argument, (Part.WHOLE, Part.WHOLE))))
+            elif isinstance(argument, Weights):
+                names = [n for n in self.book.graph.weights if n.startswith(f"{argument._path}.")]
+                arguments.append(Group({n.removeprefix(f"{argument._path}."): self._weight(n) for n in names}))
+            else:
+                arguments.append(argument)
+        return arguments
+
+    def _parts_inside(self, call: Call, rows: Part, columns: Part) -> dict[Table, tuple[Part, Part]]:
+        """Follow the call's own formula to see which part of each argument its output needs."""
+        inside = set(call.members)
+        parts: dict[Table, tuple[Part, Part]] = {}
+        assert call.output is not None
+        todo = [(call.output, rows, columns)]
+        while todo:
+            table, r, c = todo.pop()
+            if table in inside:
+                todo.extend(self._needs(table, r, c))
+            else:
+                old = parts.get(table, (r, c))
+                assert old == (r, c), f"{call.name} reads two different parts of {table}: it cannot have a kernel"
+                parts[table] = (r, c)
+        return parts
+
+
+__all__ = ["Group", "Kernel", "Part", "Recipe", "RecipeBook", "Slot", "Source", "Step"]

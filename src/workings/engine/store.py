@@ -1,0 +1,115 @@
+"""Where the rows of one table are kept: in buffers that traces share, each row in force in exactly one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from workings.engine.rows import NO_ROWS, Rows
+
+Array = np.ndarray
+
+
+@dataclass
+class Buffer:
+    """An array with room for rows to come. `used` rows are taken; None for an array that is not ours to write on."""
+
+    array: Array
+    used: int | None
+
+
+@dataclass
+class Store:
+    """The rows of one table that are worked out. Several stores may read one buffer; only rows nobody has are written.
+
+    `n_pos` is the number of rows of the whole table, `before_rows` the shape in front of the row axis (`(head,)` or
+    `()`), `after_rows` the shape behind it, `fill` what a row holds where nothing is written.
+    """
+
+    n_pos: int
+    before_rows: tuple[int, ...]
+    after_rows: tuple[int, ...]
+    dtype: np.dtype
+    fill: float | None = None
+    parts: list[tuple[Buffer, Rows]] = field(default_factory=list)
+    own: Buffer | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """All rows that are worked out."""
+        out = NO_ROWS
+        for _, rows in self.parts:
+            out = out | rows
+        return out
+
+    def fork(self, stale: Rows, n_pos: int) -> Store:
+        """A store for another trace that shares every row but the stale ones."""
+        parts = [(buffer, rows - stale) for buffer, rows in self.parts]
+        parts = [(buffer, rows) for buffer, rows in parts if rows]
+        return Store(n_pos, self.before_rows, self.after_rows, self.dtype, self.fill, parts)
+
+    def read(self, start: int, stop: int) -> Array:
+        """A view of worked-out rows; rows from several buffers are brought together first."""
+        for buffer, rows in self.parts:
+            if rows.covers(start, stop):
+                return self._view(buffer.array, start, stop)
+        own = self._own_buffer()
+        for buffer, rows in self.parts:
+            if buffer is not own:
+                for a, b in rows.spans:
+                    self._view(own.array, a, b)[...] = self._view(buffer.array, a, b)
+        self.parts = [(own, self.rows)]
+        return self._view(own.array, start, stop)
+
+    def put(self, start: int, values: Array, keep_array: bool, growing: bool) -> None:
+        """Keep newly worked-out rows. `keep_array` allows the array itself to become the buffer; a `growing` prompt
+        gets buffers with room for more rows."""
+        stop = start + values.shape[len(self.before_rows)]
+        if keep_array and start == 0 and stop == self.n_pos and not self.parts and self._fits(values):
+            self.parts = [(Buffer(values, None), Rows.run(0, stop))]
+            return
+        buffer = self._extend(start, stop) or self._own_buffer(growing)
+        target = self._view(buffer.array, start, stop)
+        target[..., : values.shape[-1]] = values
+        self._claim(buffer, Rows.run(start, stop))
+
+    def writable(self, rows: Rows) -> Array:
+        """The whole buffer that holds `rows`, for an edit to write on; the rows become this store's own."""
+        own = self._own_buffer()
+        for buffer, there in self.parts:
+            for a, b in (there & rows).spans if buffer is not own else ():
+                self._view(own.array, a, b)[...] = self._view(buffer.array, a, b)
+        self.parts = [(buffer, there - rows) for buffer, there in self.parts if buffer is not own]
+        self._claim(own, rows)
+        return self._view(own.array, 0, self.n_pos)
+
+    def _fits(self, values: Array) -> bool:
+        return values.dtype == self.dtype and values.shape == (*self.before_rows, self.n_pos, *self.after_rows)
+
+    def _view(self, array: Array, start: int, stop: int) -> Array:
+        return array[:, start:stop] if self.before_rows else array[start:stop]
+
+    def _claim(self, buffer: Buffer, rows: Rows) -> None:
+        for place, (other, there) in enumerate(self.parts):
+            if other is buffer:
+                self.parts[place] = (buffer, there | rows)
+                return
+        self.parts.append((buffer, rows))
+
+    def _extend(self, start: int, stop: int) -> Buffer | None:
+        """The shared buffer that ends right before `start` and has room: how a prompt grows without copying."""
+        for buffer, rows in self.parts:
+            room = buffer.array.shape[len(self.before_rows)]
+            if buffer.used == start and rows.stop == start and stop <= room:
+                buffer.used = stop
+                return buffer
+        return None
+
+    def _own_buffer(self, growing: bool = False) -> Buffer:
+        if self.own is None:
+            room = self.n_pos + (self.n_pos // 2 + 16 if growing else 0)
+            shape = (*self.before_rows, room, *self.after_rows)
+            array = np.empty(shape, self.dtype) if self.fill is None else np.full(shape, self.fill, self.dtype)
+            self.own = Buffer(array, self.n_pos)
+        return self.own

@@ -1,0 +1,235 @@
+"""A trace: one prompt in one model, every number of it, worked out when asked for and never changed behind one's back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from workings.engine.edits import Edit, make_edit
+from workings.engine.evaluation import Evaluation
+from workings.engine.lookup import find_table
+from workings.engine.recipes import Part
+from workings.engine.rows import Rows
+from workings.errors import InputError, OutsideTable
+from workings.language.primitives import GIVEN
+from workings.language.tables import Table
+
+if TYPE_CHECKING:
+    from workings.readings.explain import Explanation
+
+Array = np.ndarray
+WHOLE = slice(None)
+
+
+class Speaker(Protocol):
+    """What a trace needs of a tokenizer."""
+
+    def token_strings(self, ids: Sequence[int]) -> list[str]:
+        """What a person reads for every token."""
+        ...
+
+
+class Trace:
+    """Every table of one prompt: `trace["blocks.0.attn.pattern"]` gives it as a NumPy array.
+
+    Nothing is worked out before it is asked for, and nothing twice. Arrays that come out are read-only; to change
+    numbers, `edit` gives a new trace. Made by `model.trace(...)`.
+    """
+
+    def __init__(self, evaluation: Evaluation, n_ctx: int, speaker: Speaker | None = None) -> None:
+        self._evaluation = evaluation
+        self.n_ctx = n_ctx
+        self._speaker = speaker
+        self.ids = _read_only(evaluation.ids)
+
+    def __repr__(self) -> str:
+        edits = f", {len(self.edits)} edits" if self.edits else ""
+        return f"<trace of {len(self)} tokens{edits}: {''.join(self.tokens)[:60]!r}>"
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def tokens(self) -> list[str]:
+        """What a person reads for every token; where the model has no tokenizer, its number."""
+        ids = [int(i) for i in self.ids]
+        return self._speaker.token_strings(ids) if self._speaker else [str(i) for i in ids]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of every number: float32 or float64."""
+        return self._evaluation.dtype
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The edits in force, oldest first."""
+        return self._evaluation.edits
+
+    def names(self) -> list[str]:
+        """The name of every table that is worked out, in the order of working (weights are not among them)."""
+        return list(self._evaluation.program.graph.named)
+
+    def weight_names(self) -> list[str]:
+        """The name of every weight; `trace[name]` gives its numbers."""
+        return [name for name in self._evaluation.program.graph.weights if name != "ids"]
+
+    def __getitem__(self, name: str) -> Array:
+        """A whole table, or a weight, by its name.
+
+        Raises `UnknownTable`, a `KeyError`, with the nearest names.
+        """
+        return self.rows(name)
+
+    def __contains__(self, name: str) -> bool:
+        graph = self._evaluation.program.graph
+        return name in graph.named or name in graph.weights
+
+    def rows(self, name: str, start: int = 0, stop: int | None = None) -> Array:
+        """The rows (token positions) `start` up to `stop` of a table, working out only what they need.
+
+        Negative numbers count from the end, as in slices: `rows("logits", -1)` is `[1, d_vocab]`.
+        """
+        table = self.table(name)
+        start, stop, _ = slice(start, stop).indices(len(self))
+        if table.primitive is GIVEN:
+            return self.ids[start:stop] if table.row_axis is not None else self.weight(table)
+        if stop <= start:
+            raise OutsideTable(f"{name} has rows 0 to {len(self) - 1}; none lies between {start} and {stop}")
+        return _read_only(self._evaluation.rows(table, Rows.run(start, stop)).read(start, stop))
+
+    def weight(self, table: Table) -> Array:
+        """The numbers of a weight, with edits in force."""
+        assert table.name is not None
+        return _read_only(self._evaluation.weight(table.name))
+
+    def table(self, name: str) -> Table:
+        """The table of this name as the model's graph has it: its axes, and what it follows from."""
+        return find_table(self._evaluation.program.graph, name)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a table, without working it out."""
+        return self.table(name).shape(len(self))
+
+    def top(self, k: int = 5) -> list[tuple[str, float]]:
+        """The `k` likeliest tokens after the last one, as (token string, probability), likeliest first."""
+        return [(self.spell(i), p) for i, p in self.top_ids(k)]
+
+    def top_ids(self, k: int = 5) -> list[tuple[int, float]]:
+        """The `k` likeliest tokens after the last one, as (token id, probability), likeliest first."""
+        shares = self.rows("probabilities", -1)[0]
+        if not isinstance(k, int) or not 1 <= k <= len(shares):
+            raise InputError(f"top takes a number of tokens from 1 to {len(shares)}; {k!r} came")
+        best = np.argpartition(-shares, k - 1)[:k]
+        best = best[np.lexsort((best, -shares[best]))]
+        return [(int(i), float(shares[i])) for i in best]
+
+    def spell(self, token_id: int) -> str:
+        """What a person reads for one token id."""
+        return self._speaker.token_strings([token_id])[0] if self._speaker else str(token_id)
+
+    def explain(self, name: str, *index: int) -> Explanation:
+        """How one number came about: `trace.explain("blocks.0.attn.pattern", 2, 4, 0)`.
+
+        The index is that of the array. Raises `UnknownTable` and `OutsideTable`.
+        """
+        from workings.readings.explain import explain
+
+        return explain(self, name, index)
+
+    # Change -------------------------------------------------------------------------------------------------------
+
+    def edit(self, name: str, index: Any = ..., *, value: Any = None, add: Any = None, scale: Any = None) -> Trace:
+        """A new trace in which some numbers of one table are set, added to or scaled, and all that follows is new.
+
+        `index` is a NumPy index into the table (`(4, slice(None))` is row 4); give exactly one of `value`, `add` and
+        `scale`, a number or an array that fits the indexed cells. This trace stays as it is. The edit stays in force
+        while tokens are appended; a slice that is open at its end takes new tokens in. Weights and `ids` can be
+        edited too.
+
+        Raises `UnknownTable`, `OutsideTable`, `InputError`.
+        """
+        table = self.table(name)
+        assert table.name is not None
+        open_axes = tuple(axis.is_pos for axis in table.axes)
+        edit = make_edit(table.name, table.shape(len(self)), open_axes, index, value=value, add=add, scale=scale)
+        if table.primitive is not GIVEN:
+            return self._edited(table, edit, edit.rows(table.row_axis or 0, len(self)))
+        if table.row_axis is None:
+            return self._with_weight(table, edit)
+        return self._with_ids(edit)
+
+    def _edited(self, table: Table, edit: Edit, rows: Rows) -> Trace:
+        old = self._evaluation
+        edits = (*old.edits, edit)
+        causal = Evaluation(old.program, old.ids, old.dtype, edits).causal
+        stale = old.stale_after({table: rows}, causal)
+        return self._with(old.fork(edits, old.ids, stale, old.weights))
+
+    def _with_weight(self, table: Table, edit: Edit) -> Trace:
+        old = self._evaluation
+        changed = old.weight(edit.name).copy()
+        edit.apply(changed)
+        stale = old.stale_after({table: Rows.run(0, len(self))}, old.causal)
+        return self._with(old.fork((*old.edits, edit), old.ids, stale, {**old.weights, edit.name: changed}))
+
+    def _with_ids(self, edit: Edit) -> Trace:
+        old = self._evaluation
+        ids = old.ids.copy()
+        edit.apply(ids)
+        check_ids(ids.tolist() if edit.kind != "value" else np.atleast_1d(edit.amount).ravel().tolist(), self._d_vocab, self.n_ctx)
+        stale = old.stale_after({self.table("ids"): edit.rows(-1, len(self))}, old.causal)
+        return self._with(old.fork(old.edits, ids, stale, old.weights))
+
+    @property
+    def _d_vocab(self) -> int:
+        return int(self.shape("logits")[-1])
+
+    def append(self, ids: Sequence[int]) -> Trace:
+        """A new trace with these token ids after the last one; only the new rows are worked out.
+
+        Raises `InputError` where an id is not in the vocabulary or the prompt becomes longer than the model can read.
+        """
+        old = self._evaluation
+        new_ids = check_ids(ids, self._d_vocab, self.n_ctx, already=len(self))
+        all_ids = np.concatenate([old.ids, new_ids])
+        if self._looks_ahead():
+            return self._with(Evaluation(old.program, all_ids, old.dtype, old.edits, old.weights))
+        return self._with(old.fork(old.edits, all_ids, {}, old.weights))
+
+    def _looks_ahead(self) -> bool:
+        """Whether rows may depend on later rows, so that a longer prompt changes all of them."""
+        recipes = self._evaluation.program.recipes(self._evaluation.shown, self._evaluation.causal)
+        return any(part is Part.WHOLE for recipe in recipes.values() for part in recipe.reach.values())
+
+    def _with(self, evaluation: Evaluation) -> Trace:
+        return Trace(evaluation, self.n_ctx, self._speaker)
+
+
+def check_ids(ids: Sequence[int], d_vocab: int, n_ctx: int, already: int = 0) -> Array:
+    """Token ids as an array, or an `InputError` that says what is wrong with them."""
+    numbers = np.asarray(ids)
+    if numbers.ndim != 1 or numbers.size == 0:
+        raise InputError(f"token ids are a list of at least one whole number; {ids!r:.80} came")
+    if numbers.dtype.kind == "f" and (numbers == np.floor(numbers)).all():
+        numbers = numbers.astype(np.int64)
+    if numbers.dtype.kind not in "iu":
+        raise InputError(f"token ids are whole numbers; {ids!r:.80} came")
+    outside = np.flatnonzero((numbers < 0) | (numbers >= d_vocab))
+    if outside.size:
+        place = int(outside[0])
+        raise InputError(
+            f"token id {int(numbers[place])} at place {place} is not in the vocabulary, which has the ids 0 to {d_vocab - 1}"
+        )
+    if already + len(numbers) > n_ctx:
+        raise InputError(
+            f"the prompt has {already + len(numbers)} tokens and this model reads at most {n_ctx} (its n_ctx); shorten the prompt"
+        )
+    return numbers.astype(np.int64)
+
+
+def _read_only(array: Array) -> Array:
+    view = array.view()
+    view.flags.writeable = False
+    return view

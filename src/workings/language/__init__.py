@@ -1,0 +1,4 @@
+"""The language that models are written in: primitives, tables and their names, operations.
+
+Imports nothing else of ours.
+"""

@@ -1,0 +1,77 @@
+"""Names: how a table gets the one that everybody calls it by, and how weights are found by theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from workings.language.primitives import columns
+from workings.language.tables import Table
+
+_scope: ContextVar[str] = ContextVar("scope", default="")
+
+
+def join_name(scope: str, short: str) -> str:
+    """`blocks.0` and `resid_pre` give `blocks.0.resid_pre`."""
+    return f"{scope}.{short}" if scope else short
+
+
+def current_scope() -> str:
+    """The prefix that `name` puts before a name just now, such as `blocks.0`."""
+    return _scope.get()
+
+
+@contextmanager
+def at(where: Any) -> Iterator[None]:
+    """Give everything named inside this block a prefix.
+
+    `where` is a word that is added to the prefix in force (`at("blocks.0")`), or a group of weights, whose own
+    place in the model becomes the prefix (inside `layer_norm(x, w.ln1)` names begin with `blocks.0.ln1`).
+    Anything else, such as plain arrays in a notebook, changes nothing.
+    """
+    if isinstance(where, str):
+        token = _scope.set(join_name(_scope.get(), where))
+    elif isinstance(where, Weights):
+        token = _scope.set(where._path)
+    else:
+        token = _scope.set(_scope.get())
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def name(short: str, table: Any) -> Any:
+    """Name a table, so that it can be looked at, edited and explained; arrays pass through unchanged.
+
+    A table that already has a name is carried over into a new table with the same numbers, so that both names can
+    be edited on their own (`blocks.1.resid_pre` is `blocks.0.resid_post`, one step later).
+    """
+    if not isinstance(table, Table):
+        return table
+    if table.name is not None:
+        table = columns(table)
+    table.graph.add_name(join_name(_scope.get(), short), table)
+    return table
+
+
+class Weights:
+    """The weights of a model by name: `w.W_E`, or a group, `w.ln1`, whose place follows from the enclosing `at`.
+
+    Holds tables while a graph is drawn, and arrays when a model function is run as plain NumPy.
+    """
+
+    def __init__(self, values: dict[str, Any], path: str | None = None) -> None:
+        self._values = values
+        self._path = path
+
+    def __getattr__(self, short: str) -> Any:
+        full = join_name(_scope.get() if self._path is None else self._path, short)
+        values = self.__dict__["_values"]
+        if full in values:
+            return values[full]
+        if any(known.startswith(full + ".") for known in values):
+            return Weights(values, full)
+        raise AttributeError(f"the model has no weights named {full}")

@@ -1,0 +1,151 @@
+"""Tables, and the graph that a model function draws with them.
+
+A model function that is called with tables computes nothing. Each primitive that it calls adds one `Table` to the
+`Graph` being drawn, and remembers which operation it belongs to. Readings then walk the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from workings.language.primitives import Primitive
+
+
+class Axis(NamedTuple):
+    """One axis of a table: its word (defined in this folder's README) and its length, None where the prompt decides."""
+
+    label: str
+    size: int | None
+
+    @property
+    def is_pos(self) -> bool:
+        """Whether this axis has one entry for each token of the prompt."""
+        return self.size is None
+
+
+POS = Axis("pos", None)
+ONE = Axis("1", 1)
+
+
+class Table:
+    """One table of numbers, known by how it follows from other tables.
+
+    `axes` are the last two (row, column), or three with a stack of sheets in front (`[head, pos, d_head]`);
+    token ids have one. `name` is None for a step inside a formula that nobody gave a name.
+    """
+
+    __slots__ = ("axes", "call", "graph", "inputs", "name", "number", "options", "primitive")
+    __array_ufunc__ = None  # so that `array + table` asks the table, not NumPy
+
+    def __init__(
+        self, graph: Graph, primitive: Primitive, inputs: tuple[Table, ...], options: dict[str, Any], axes: tuple[Axis, ...]
+    ) -> None:
+        self.graph = graph
+        self.primitive = primitive
+        self.inputs = inputs
+        self.options = options
+        self.axes = axes
+        self.name: str | None = None
+        self.call: Call | None = graph.open_call
+        self.number = len(graph.tables)
+        graph.tables.append(self)
+
+    def __repr__(self) -> str:
+        return f"<table {self.name or self.primitive.name} [{', '.join(axis_labels(self.axes))}]>"
+
+    @property
+    def row_axis(self) -> int | None:
+        """Which axis holds the token positions as rows (counted from the end), or None for a table without rows of tokens."""
+        if len(self.axes) == 1:
+            return -1 if self.axes[0].is_pos else None
+        return -2 if len(self.axes) > 1 and self.axes[-2].is_pos else None
+
+    @property
+    def columns_are_positions(self) -> bool:
+        """Whether the columns too run over token positions, as in attention scores."""
+        return len(self.axes) > 1 and self.axes[-1].is_pos
+
+    def shape(self, n_pos: int) -> tuple[int, ...]:
+        """The table's shape for a prompt of `n_pos` tokens."""
+        return tuple(n_pos if axis.size is None else axis.size for axis in self.axes)
+
+    # Arithmetic is written with the ordinary signs; the primitives fill these in (see primitives.py).
+    def __add__(self, other: Any) -> Any:
+        return _sign("add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return _sign("add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return _sign("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _sign("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return _sign("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _sign("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _sign("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _sign("divide", other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return _sign("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return _sign("matmul", other, self)
+
+
+def _sign(primitive: str, left: Any, right: Any) -> Any:
+    from workings.language import primitives
+
+    return getattr(primitives, primitive)(left, right)
+
+
+def axis_labels(axes: Sequence[Axis]) -> list[str]:
+    """The axis words of a table; two position axes in one table are the query's and the key's."""
+    labels = [axis.label for axis in axes]
+    if len(axes) > 1 and axes[-1].is_pos and axes[-2].is_pos:
+        labels[-2:] = ["query pos", "key pos"]
+    return labels
+
+
+@dataclass(eq=False)
+class Call:
+    """One use of an operation in a model: what it was called with, and the table that came out."""
+
+    operation: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    outer: Call | None
+    output: Table | None = None
+    members: list[Table] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The operation's name."""
+        return self.operation.__name__
+
+
+class Graph:
+    """All tables of one model, in the order in which they are worked out."""
+
+    def __init__(self) -> None:
+        self.tables: list[Table] = []
+        self.named: dict[str, Table] = {}
+        self.weights: dict[str, Table] = {}
+        self.calls: list[Call] = []
+        self.open_call: Call | None = None
+
+    def add_name(self, full_name: str, table: Table) -> None:
+        """Give a table its name; a name is given once."""
+        assert full_name not in self.named and full_name not in self.weights, f"two tables named {full_name}"
+        table.name = full_name
+        self.named[full_name] = table
