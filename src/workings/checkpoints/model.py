@@ -121,6 +121,12 @@ class Model:
         steps = continue_trace(trace, max_new_tokens, sampling, end)
         return (int(longer.ids[-1]) for longer in steps)
 
+    def diagram(self) -> str:
+        """A picture of the architecture with shapes and parameter counts, as SVG text."""
+        from workings.readings.diagram import diagram
+
+        return diagram(self.graph, f"{self.name}: {self.n_parameters:,} parameters")
+
     def save(self, folder: str | Path) -> None:
         """Write the model as a folder in Hugging Face layout, which `transformers` opens too."""
         folder = Path(folder)

@@ -107,10 +107,6 @@ class RecipeBook:
         self.graph = graph
         self.kernels = kernels
         self.bodies = bodies
-        self._calls: dict[Table, list[Call]] = {}
-        for call in graph.calls:  # outer calls come first
-            if call.output is not None:
-                self._calls.setdefault(call.output, []).append(call)
         self.inner_names = {call: frozenset(t.name for t in call.members if t.name and t is not call.output) for call in graph.calls}
         self._fills: dict[Table, float | None] = {}
         self._recipes: dict[tuple[Table, bool, frozenset[Call]], Recipe] = {}
@@ -128,7 +124,7 @@ class RecipeBook:
         found, todo, seen = [], [table], {table}
         while todo:
             here = todo.pop()
-            for call in self._calls.get(here, ()):
+            for call in self.graph.calls_giving(here):
                 if call.name in self.kernels and self.inner_names[call]:
                     found.append(call)
             for before in here.inputs:
@@ -160,7 +156,7 @@ class RecipeBook:
 
     def kernel_call(self, table: Table, causal: bool, blocked: Collection[Call]) -> Call | None:
         """The outermost call with a usable kernel that gives this table."""
-        for call in self._calls.get(table, ()):
+        for call in self.graph.calls_giving(table):
             kernel = self.kernels.get(call.name)
             if kernel and call not in blocked and (causal or not kernel.causal):
                 return call

@@ -143,6 +143,16 @@ class Graph:
         self.weights: dict[str, Table] = {}
         self.calls: list[Call] = []
         self.open_call: Call | None = None
+        self._calls_by_output: dict[Table, list[Call]] | None = None
+
+    def calls_giving(self, table: Table) -> list[Call]:
+        """The uses of operations whose output is this table, the outermost first."""
+        if self._calls_by_output is None or self.open_call is not None:
+            self._calls_by_output = {}
+            for call in self.calls:  # outer calls are noted before inner ones
+                if call.output is not None:
+                    self._calls_by_output.setdefault(call.output, []).append(call)
+        return self._calls_by_output.get(table, [])
 
     def add_name(self, full_name: str, table: Table) -> None:
         """Give a table its name; a name is given once."""

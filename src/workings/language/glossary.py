@@ -1,0 +1,63 @@
+"""What every axis word and every table name means, once: readings show these sentences, the README prints them."""
+
+from __future__ import annotations
+
+AXES = {
+    "pos": "a token's position in the prompt, from 0",
+    "query pos": "the position that is looking",
+    "key pos": "the position that is looked at",
+    "head": "an attention head, from 0; a head is a sheet of its own",
+    "d_model": "a dimension of the residual stream",
+    "d_head": "a dimension inside one head",
+    "head*d_head": "all heads' dimensions side by side, head 0 first",
+    "d_mlp": "a neuron of the MLP",
+    "d_vocab": "a token of the vocabulary, by its id",
+    "n_ctx": "a position, up to the longest prompt that the model can read",
+    "1": "a single row or column",
+}
+
+TABLES = {
+    "ids": "The prompt as token ids: each token's number in the vocabulary.",
+    "embed": "What the model knows of each token before reading on: its row of the embedding table.",
+    "pos_embed": "What the model knows of each position: its row of the position table.",
+    "resid_pre": "The residual stream as it enters the block: everything that was written for each token so far.",
+    "resid_mid": "The residual stream after attention has added what it found.",
+    "resid_post": "The residual stream as it leaves the block, after the MLP has added what it made of it.",
+    "attn_out": "What attention writes into the residual stream.",
+    "mlp_out": "What the MLP writes into the residual stream.",
+    "mean": "The mean of each token's row, to be taken off.",
+    "scale": "How far each token's row typically strays from its mean, to be divided by.",
+    "normalized": "Each token's row brought to a common size, then stretched and shifted by learnt amounts.",
+    "q": "Queries: what each token is looking for, by head.",
+    "k": "Keys: what each token offers to be found by, by head.",
+    "v": "Values: what each token hands over to whoever looks at it, by head.",
+    "scores": "How well each token's query matches the key of every token up to it; later ones are masked.",
+    "pattern": "The shares of attention: how much each token takes from every token up to it. Each row adds up to 1.",
+    "z": "What each head gathered: the values, mixed by the shares of attention.",
+    "pre": "How strongly each neuron is addressed, before it decides.",
+    "post": "How strongly each neuron fires.",
+    "logits": "The score of every token of the vocabulary as the next one, at every position.",
+    "probabilities": "The share of every token of the vocabulary as the next one. Each row adds up to 1.",
+    "W_E": "The embedding table: one learnt row for every token.",
+    "W_pos": "The position table: one learnt row for every position.",
+    "W_U": "The unembedding: one learnt column for every token of the vocabulary.",
+    "W_Q": "Learnt weights that make queries.",
+    "W_K": "Learnt weights that make keys.",
+    "W_V": "Learnt weights that make values.",
+    "W_O": "Learnt weights that carry what all heads gathered back into the residual stream.",
+    "W_in": "Learnt weights by which the neurons read the residual stream.",
+    "W_out": "Learnt weights by which the neurons write back.",
+    "b_Q": "Learnt amounts added to the queries.",
+    "b_K": "Learnt amounts added to the keys.",
+    "b_V": "Learnt amounts added to the values.",
+    "b_O": "Learnt amounts added to what attention writes.",
+    "b_in": "Learnt amounts added before the neurons decide.",
+    "b_out": "Learnt amounts added to what the MLP writes.",
+    "w": "Learnt stretch of every column of a layer norm.",
+    "b": "Learnt shift of every column of a layer norm.",
+}
+
+
+def sentence(name: str) -> str:
+    """What a table is, by the last word of its name; empty for a name that is not listed."""
+    return TABLES.get(name.rsplit(".", 1)[-1], "")

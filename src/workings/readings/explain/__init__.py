@@ -1,0 +1,145 @@
+"""The explain reading: how one number came about.
+
+The cell's formula is followed from its primitives back to the nearest named tables, weights and token ids. Its terms
+are the addends of the formula after multiplying out, so that they always add up to the number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from workings.errors import OutsideTable
+from workings.language.glossary import sentence
+from workings.language.primitives import GIVEN
+from workings.language.tables import Graph, Table, axis_labels
+from workings.readings.explain.explanation import Breakdown, Explanation, Term
+from workings.readings.explain.expressions import Address, Array, Reader
+from workings.readings.explain.terms import breakdowns_of, sources_of, terms_of
+from workings.readings.explain.writing import Writer, number
+
+class Explainable(Protocol):
+    """What the reading needs of a trace."""
+
+    @property
+    def edits(self) -> Sequence[Any]:
+        """Edits in force."""
+        ...
+
+    @property
+    def tokens(self) -> list[str]:
+        """The prompt's token strings."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def table(self, name: str) -> Table:
+        """A table of the graph by name."""
+        ...
+
+    def rows(self, name: str, start: int = 0, stop: int | None = None) -> Array:
+        """Rows of a named table."""
+        ...
+
+
+def explain(trace: Explainable, name: str, index: Sequence[int]) -> Explanation:
+    """How one number of a trace came about; `index` is that of the array, negative numbers count from the end.
+
+    Raises `UnknownTable` for the name and `OutsideTable` for the index.
+    """
+    table = trace.table(name)
+    assert table.name is not None
+    cell = _checked(table, index, len(trace))
+    address = Address(table.name, cell)
+    reader, writer = Reader(trace), Writer(table.name)
+    shown = reader.cell(table, cell).value
+    axes = tuple(axis_labels(table.axes))
+    if table.primitive is GIVEN:
+        return _given(trace, table, address, shown, axes)
+    made = reader.definition(table, cell)
+    terms, changes = _edited(trace, table, address, terms_of(made, writer), made.value)
+    breakdowns = tuple(breakdowns_of(made, writer))
+    return Explanation(
+        address, shown, sentence(table.name), _operation(table), writer.symbols(made), writer.numbers(made),
+        terms, breakdowns, sources_of(made, terms, breakdowns), changes, axes,
+    )  # fmt: skip
+
+
+def _checked(table: Table, index: Sequence[int], n_pos: int) -> tuple[int, ...]:
+    shape = table.shape(n_pos)
+    words = ", ".join(axis_labels(table.axes))
+    if len(index) == 1 and isinstance(index[0], tuple | list):
+        index = index[0]
+    if len(index) != len(shape) or not all(isinstance(i, int | np.integer) for i in index):
+        raise OutsideTable(f"{table.name} has the axes [{words}], {list(shape)}: give {len(shape)} whole numbers; {list(index)} came")
+    for place, (i, size) in enumerate(zip(index, shape, strict=True)):
+        if not -size <= i < size:
+            raise OutsideTable(
+                f"{table.name}[{', '.join(map(str, index))}]: {i} is outside axis {axis_labels(table.axes)[place]!r}, "
+                f"which runs from 0 to {size - 1}"
+            )
+    return tuple(int(i) % size for i, size in zip(index, shape, strict=True))
+
+
+def _given(trace: Explainable, table: Table, address: Address, value: float, axes: tuple[str, ...]) -> Explanation:
+    name = table.name or ""
+    if table.row_axis is not None:
+        said = f"The token at position {address.index[0]} is {trace.tokens[address.index[0]]!r}, number {int(value)} of the vocabulary."
+        made = "Read from the prompt."
+    else:
+        said, made = sentence(name), "A weight: learnt in training, it follows from nothing else here."
+    text = "read from the prompt" if table.row_axis is not None else "learnt"
+    term = Term(value, text, number(value))
+    changes = tuple(f"{e.kind}" for e in trace.edits if e.name == name and _amount_at(e, table.shape(len(trace)), address.index) is not None)
+    return Explanation(address, value, said, made, text, number(value), (term,), edits=changes, axes=axes)
+
+
+def _operation(table: Table) -> str:
+    """The sentence of the outermost operation (or else the primitive) that gave the table."""
+    calls = table.graph.calls_giving(table)
+    body = calls[0].operation if calls else table.primitive.compute
+    return " ".join((body.__doc__ or "").strip().split("\n\n")[0].split())
+
+
+def _edited(
+    trace: Explainable, table: Table, address: Address, terms: tuple[Term, ...], worked_out: float
+) -> tuple[tuple[Term, ...], tuple[str, ...]]:
+    """Terms and plain words for the edits that touch the cell."""
+    changes, current = [], worked_out
+    for edit in trace.edits:
+        amount = _amount_at(edit, table.shape(len(trace)), address.index) if edit.name == table.name else None
+        if amount is None:
+            continue
+        if edit.kind == "value":
+            terms, text = (Term(amount, "set by hand", number(amount)),), f"set to {number(amount)} (it was {number(current)})"
+            current = amount
+        elif edit.kind == "add":
+            terms, text = (*terms, Term(amount, "added by hand", number(amount))), f"{number(amount)} added to {number(current)}"
+            current += amount
+        else:
+            terms = tuple(Term(t.value * amount, f"{t.text} × {number(amount)} (by hand)", f"{t.numbers} × {number(amount)}", t.sources, t.count)
+                          for t in terms)  # fmt: skip
+            text = f"{number(current)} multiplied by {number(amount)}"
+            current *= amount
+        changes.append(text)
+    return terms, tuple(changes)
+
+
+def _amount_at(edit: Any, shape: tuple[int, ...], cell: tuple[int, ...]) -> float | None:
+    """The amount with which an edit changes one cell, or None where it does not touch it."""
+    hit: Any = True
+    selected: tuple[int, ...] = ()
+    for axis, size in enumerate(shape):
+        counted = np.arange(size).reshape([-1 if place == axis else 1 for place in range(len(shape))])
+        here = np.broadcast_to(counted, shape)[edit.index]
+        selected = here.shape
+        hit = hit & (here == cell[axis])
+    places = np.flatnonzero(hit)
+    if not places.size:
+        return None
+    return float(np.broadcast_to(edit.amount, selected).flat[places[-1]])
+
+
+__all__ = ["Address", "Breakdown", "Explanation", "Term", "explain"]

@@ -1,0 +1,91 @@
+"""Expressions as text: once with names, once with the real numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workings.readings.explain.expressions import Address, Apply, Cell, Expression, Fixed, Fold
+
+_SIGNS = {"add": " + ", "subtract": " − ", "multiply": " × ", "divide": " ÷ "}
+_STRENGTH = {"add": 1, "subtract": 1, "multiply": 2, "divide": 2}
+SHOWN_IN_LINE = 3
+"""Terms of a long sum that are written out inside a formula with numbers."""
+
+
+def number(value: float) -> str:
+    """A number as a person writes it: four digits that count, a true minus sign."""
+    if value == int(value) and abs(value) < 1e15:
+        text = str(int(value))
+    else:
+        text = f"{value:.4g}"
+    return text.replace("-", "−")
+
+
+def short(name: str, beside: str) -> str:
+    """A table's name without the prefix that it shares with the table being explained."""
+    ours, theirs = beside.split(".")[:-1], name.split(".")
+    while ours and len(theirs) > 1 and ours[0] == theirs[0]:
+        ours.pop(0)
+        theirs.pop(0)
+    return ".".join(theirs)
+
+
+class Writer:
+    """Writes expressions for the explanation of one table."""
+
+    def __init__(self, beside: str) -> None:
+        self.beside = beside
+
+    def cell(self, address: Address) -> str:
+        """An address, with a short name."""
+        return f"{short(address.name, self.beside)}[{', '.join(map(str, address.index))}]"
+
+    def symbols(self, expression: Expression, outer: int = 0) -> str:
+        """The expression with names in it."""
+        if isinstance(expression, Cell):
+            return self.cell(expression.address)
+        if isinstance(expression, Fixed):
+            return expression.note or number(expression.value)
+        if isinstance(expression, Fold):
+            body = self.symbols(expression.item(expression.letter))
+            words = {"sum": "sum", "mean": "mean", "max": "largest"}[expression.kind]
+            text = f"{words} over {expression.letter} of {body}"
+            return f"({text})" if outer else text
+        if expression.kind == "look_up":
+            found, row = expression.parts
+            return f"{self.symbols(found)}, the row named by {self.symbols(row)}" if isinstance(row, Cell) else self.symbols(found)
+        return self._applied(expression, [self.symbols(p, _inside(expression, place)) for place, p in enumerate(expression.parts)], outer)
+
+    def numbers(self, expression: Expression, outer: int = 0) -> str:
+        """The expression with its numbers in it."""
+        if isinstance(expression, Cell | Fixed):
+            text = number(expression.value)
+            return f"({text})" if outer and text.startswith("−") else text
+        if isinstance(expression, Fold):
+            return self._folded(expression)
+        if expression.kind == "look_up":
+            return number(expression.value)
+        return self._applied(expression, [self.numbers(p, _inside(expression, place)) for place, p in enumerate(expression.parts)], outer)
+
+    def _applied(self, expression: Apply, parts: list[str], outer: int) -> str:
+        if len(parts) == 1:
+            return f"{'√' if expression.kind == 'sqrt' else expression.kind}({parts[0]})"
+        if expression.kind == "maximum":
+            return f"larger of {parts[0]} and {parts[1]}"
+        text = _SIGNS[expression.kind].join(parts)
+        return f"({text})" if outer > _STRENGTH[expression.kind] else text
+
+    def _folded(self, fold: Fold) -> str:
+        order = np.argsort(-np.abs(fold.values), kind="stable")[:SHOWN_IN_LINE]
+        if fold.kind == "max":
+            return number(fold.value)
+        shown = [self.numbers(fold.item(int(j)), 1) for j in order]
+        more = len(fold.values) - len(order)
+        text = " + ".join(shown) + (f" + … {more} more" if more else "")
+        return f"({text}) ÷ {len(fold.values)}" if fold.kind == "mean" else f"({text})"
+
+
+def _inside(expression: Apply, place: int) -> int:
+    """How strongly the sign around a part binds; the right side of − and ÷ binds a little more."""
+    strength = _STRENGTH.get(expression.kind, 0)
+    return strength + 1 if place == 1 and expression.kind in ("subtract", "divide") else strength
