@@ -77,7 +77,9 @@ def _read_tensors(folder: Path) -> dict[str, Array]:
             f"convert them once with transformers: AutoModelForCausalLM.from_pretrained({str(folder)!r})"
             f".save_pretrained(FOLDER, safe_serialization=True)"
         )
-    raise CheckpointError(f"{folder} has no weights: expected model.safetensors, or model.safetensors.index.json and its shards")
+    raise CheckpointError(
+        f"{folder} has no weights: expected model.safetensors, or model.safetensors.index.json and its shards"
+    )
 
 
 def _read_shards(folder: Path, index: Path) -> dict[str, Array]:
@@ -92,7 +94,9 @@ def _read_shards(folder: Path, index: Path) -> dict[str, Array]:
         tensors |= read_safetensors(path)
     missing = sorted(set(places) - set(tensors))
     if missing:
-        raise CheckpointError(f"{folder}: the shards lack {missing[0]} and {len(missing) - 1} more tensors of {index.name}")
+        raise CheckpointError(
+            f"{folder}: the shards lack {missing[0]} and {len(missing) - 1} more tensors of {index.name}"
+        )
     return tensors
 
 
@@ -113,13 +117,19 @@ def _check_tensors(folder: Path, tensors: dict[str, Array], config: GPT2Config) 
         tensors.pop("lm_head.weight", None)  # some files store the token embeddings a second time
     missing = sorted(set(shapes) - set(tensors))
     if missing:
-        raise CheckpointError(f"{folder}: tensor {missing[0]} is missing{_and_more(missing)}; the config asks for {len(shapes)}")
+        raise CheckpointError(
+            f"{folder}: tensor {missing[0]} is missing{_and_more(missing)}; the config asks for {len(shapes)}"
+        )
     unknown = sorted(set(tensors) - set(shapes))
     if unknown:
-        raise CheckpointError(f"{folder}: tensor {unknown[0]} is not part of this GPT-2{_and_more(unknown)}; does the config fit?")
+        raise CheckpointError(
+            f"{folder}: tensor {unknown[0]} is not part of this GPT-2{_and_more(unknown)}; does the config fit?"
+        )
     for name, shape in shapes.items():
         if tensors[name].shape != shape:
-            raise CheckpointError(f"{folder}: tensor {name} has shape {list(tensors[name].shape)}, the config asks for {list(shape)}")
+            raise CheckpointError(
+                f"{folder}: tensor {name} has shape {list(tensors[name].shape)}, the config asks for {list(shape)}"
+            )
     for name in shapes:
         _check_finite(folder, name, tensors[name])
 

@@ -25,9 +25,13 @@ def read_config(stored: Mapping[str, Any], source: str) -> GPT2Config:
     inner = stored.get("n_inner")
     activation = stored.get("activation_function", "gelu_new")
     if activation not in ACTIVATIONS:
-        raise CheckpointError(f"{source}: activation_function is {activation!r}; supported are {', '.join(sorted(ACTIVATIONS))}")
+        raise CheckpointError(
+            f"{source}: activation_function is {activation!r}; supported are {', '.join(sorted(ACTIVATIONS))}"
+        )
     if sizes["n_embd"] % sizes["n_head"]:
-        raise CheckpointError(f"{source}: n_embd {sizes['n_embd']} cannot be shared out evenly over n_head {sizes['n_head']} heads")
+        raise CheckpointError(
+            f"{source}: n_embd {sizes['n_embd']} cannot be shared out evenly over n_head {sizes['n_head']} heads"
+        )
     return GPT2Config(
         n_layers=sizes["n_layer"],
         n_heads=sizes["n_head"],

@@ -13,7 +13,14 @@ from workings.errors import CheckpointError
 BUNDLED = Path(__file__).parent / "bundled"
 
 _HUB_FILES = ["config.json", "model*.safetensors", "model.safetensors.index.json", "*.bin"]
-_TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json"]
+_TOKENIZER_FILES = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+]
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?")
 
 
@@ -44,21 +51,30 @@ def _find(name: str | Path) -> Path:
     if folder.exists():
         raise CheckpointError(f"{name} is a file; give the folder that holds config.json and model.safetensors")
     if isinstance(name, Path) or not _HUB_NAME.fullmatch(name):
-        raise CheckpointError(f"there is no folder {name}; give a folder, a hub name such as 'gpt2', or one of {bundled_names()}")
+        raise CheckpointError(
+            f"there is no folder {name}; give a folder, a hub name such as 'gpt2', or one of {bundled_names()}"
+        )
     return _download(name)
 
 
 def _download(name: str) -> Path:
     """The local copy of a hub model, fetched if it is not in the cache."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
     advice = f"there is no folder {name!r} here; bundled models: {', '.join(bundled_names())}"
     try:
         patterns = [*_HUB_FILES[:-1], *_TOKENIZER_FILES]
         return Path(snapshot_download(name, allow_patterns=patterns))
     except RepositoryNotFoundError:
-        raise CheckpointError(f"the hub has no model {name!r} that you may read; check the name or log in. ({advice})") from None
+        raise CheckpointError(
+            f"the hub has no model {name!r} that you may read; check the name or log in. ({advice})"
+        ) from None
     except HFValidationError as error:
         raise CheckpointError(f"{name!r} cannot be a hub name: {error}. ({advice})") from None
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:

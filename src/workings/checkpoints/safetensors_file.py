@@ -71,7 +71,9 @@ def write_safetensors(path: Path, tensors: Mapping[str, Array]) -> None:
     from safetensors.numpy import save_file
 
     def write(temporary: str) -> None:
-        save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, temporary, metadata={"format": "pt"})
+        save_file(
+            {name: np.ascontiguousarray(array) for name, array in tensors.items()}, temporary, metadata={"format": "pt"}
+        )
 
     replace_file(path, write)
 

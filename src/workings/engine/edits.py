@@ -47,8 +47,10 @@ class Edit:
     def replaces_rows(self) -> bool:
         """Whether what stood in the touched rows does not matter."""
         others = [part for axis, part in enumerate(self.index) if axis != len(self.index) - 2]
-        return self.kind == "value" and all(part == slice(None) for part in others if isinstance(part, slice)) and all(
-            isinstance(part, slice) for part in others
+        return (
+            self.kind == "value"
+            and all(part == slice(None) for part in others if isinstance(part, slice))
+            and all(isinstance(part, slice) for part in others)
         )
 
 
@@ -75,7 +77,9 @@ def make_edit(name: str, shape: tuple[int, ...], open_axes: tuple[bool, ...], in
     numbers = _checked_amount(name, kind, amount)
     selected = np.broadcast_to(np.int8(0), shape)[parts].shape
     if 0 in selected:
-        raise InputError(f"edit of {name}: the index {index!r} selects no cell of its {list(shape)}, so nothing would change")
+        raise InputError(
+            f"edit of {name}: the index {index!r} selects no cell of its {list(shape)}, so nothing would change"
+        )
     try:
         np.broadcast_to(numbers, selected)
     except ValueError:
@@ -90,7 +94,9 @@ def _checked_amount(name: str, kind: str, amount: Any) -> np.ndarray:
     try:
         numbers = np.array(amount, dtype=np.float64)
     except (TypeError, ValueError):
-        raise InputError(f"edit of {name}: {kind}= takes a number or an array of numbers; {amount!r:.80} came") from None
+        raise InputError(
+            f"edit of {name}: {kind}= takes a number or an array of numbers; {amount!r:.80} came"
+        ) from None
     if not np.isfinite(numbers).all():
         raise InputError(f"edit of {name}: {kind}= holds NaN or infinity; every number must be finite")
     return numbers
@@ -104,7 +110,9 @@ def _full_index(name: str, shape: tuple[int, ...], index: Any) -> tuple[Any, ...
     dots = next((i for i, part in enumerate(parts) if isinstance(part, EllipsisType)), len(parts))
     n_missing = len(shape) - sum(part is not Ellipsis for part in parts)
     if n_missing < 0:
-        raise OutsideTable(f"index {index!r} of {name} has {len(parts)} entries; the table has {len(shape)} axes, {list(shape)}")
+        raise OutsideTable(
+            f"index {index!r} of {name} has {len(parts)} entries; the table has {len(shape)} axes, {list(shape)}"
+        )
     parts = (*parts[:dots], *(slice(None),) * n_missing, *parts[dots + 1 :])
     return tuple(_entry(name, axis, part, shape) for axis, part in enumerate(parts))
 
@@ -115,7 +123,9 @@ def _entry(name: str, axis: int, part: Any, shape: tuple[int, ...]) -> Any:
     numbers = np.asarray(part)
     if numbers.dtype == bool:
         if numbers.shape != (shape[axis],):
-            raise OutsideTable(f"{name}: a true/false index for axis {axis} needs {shape[axis]} entries, {list(numbers.shape)} came")
+            raise OutsideTable(
+                f"{name}: a true/false index for axis {axis} needs {shape[axis]} entries, {list(numbers.shape)} came"
+            )
         numbers = np.flatnonzero(numbers)
     if numbers.dtype.kind not in "iu":
         raise OutsideTable(f"{name}: an index is a whole number, a slice or a list of whole numbers; {part!r:.80} came")
@@ -130,7 +140,11 @@ def _entry(name: str, axis: int, part: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _frozen(
-    parts: tuple[Any, ...], shape: tuple[int, ...], open_axes: tuple[bool, ...], selected: tuple[int, ...], amount: np.ndarray
+    parts: tuple[Any, ...],
+    shape: tuple[int, ...],
+    open_axes: tuple[bool, ...],
+    selected: tuple[int, ...],
+    amount: np.ndarray,
 ) -> tuple[Any, ...]:
     """Close slices over growing axes, except those that plainly mean "from here on" and whose amount repeats."""
     out = []
@@ -138,7 +152,9 @@ def _frozen(
         if isinstance(part, slice) and open_axes[axis]:
             place = sum(isinstance(p, slice) for p in parts[axis:])  # counted from the end of the selected cells
             repeats = amount.ndim < place or amount.shape[-place] == 1
-            stays_open = part.stop is None and (part.start is None or part.start >= 0) and part.step in (None, 1) and repeats
+            stays_open = (
+                part.stop is None and (part.start is None or part.start >= 0) and part.step in (None, 1) and repeats
+            )
             if not stays_open:
                 part = slice(*part.indices(shape[axis])) if (part.step or 1) > 0 else np.arange(shape[axis])[part]
         out.append(part)

@@ -168,7 +168,9 @@ class Evaluation:
 
     # Forks --------------------------------------------------------------------------------------------------------
 
-    def fork(self, edits: tuple[Edit, ...], ids: Array, stale: dict[Table, Rows], weights: dict[str, Array]) -> Evaluation:
+    def fork(
+        self, edits: tuple[Edit, ...], ids: Array, stale: dict[Table, Rows], weights: dict[str, Array]
+    ) -> Evaluation:
         """An evaluation with other edits, ids or weights, which shares every row that is not stale."""
         child = Evaluation(self.program, ids, self.dtype, edits, weights)
         grew = len(ids) != len(self.ids)

@@ -205,7 +205,7 @@ def _erfc_coefficients() -> tuple[float, ...]:
     """Powers of t for exp(x^2) erfc(x) on 0 <= x <= 6, by Chebyshev interpolation."""
     from numpy.polynomial import chebyshev
 
-    def scaled(t: Array) -> Array:
+    def scaled(t: Any) -> Any:
         x = 16.0 / 3.0 / (t + 5.0 / 3.0) - 2.0
         return np.array([math.exp(v * v) * math.erfc(v) for v in x.tolist()])
 
@@ -216,7 +216,14 @@ gelu_new = _element_wise(_gelu_new)
 gelu = _element_wise(_gelu)
 relu = _element_wise(_relu)
 silu = _element_wise(_silu)
-ACTIVATIONS = {"gelu_new": _gelu_new, "gelu_pytorch_tanh": _gelu_new, "gelu": _gelu, "relu": _relu, "silu": _silu, "swish": _silu}
+ACTIVATIONS = {
+    "gelu_new": _gelu_new,
+    "gelu_pytorch_tanh": _gelu_new,
+    "gelu": _gelu,
+    "relu": _relu,
+    "silu": _silu,
+    "swish": _silu,
+}
 
 
 def mlp(x: Array, w: Any, activation: str) -> Array:
@@ -237,7 +244,8 @@ def mlp(x: Array, w: Any, activation: str) -> Array:
 def _blocks(n_rows: int, first_row: int) -> list[tuple[int, int, int]]:
     """Runs of query rows, each with the number of keys that its last row may look at."""
     return [
-        (low, min(low + QUERY_BLOCK, n_rows), first_row + min(low + QUERY_BLOCK, n_rows)) for low in range(0, n_rows, QUERY_BLOCK)
+        (low, min(low + QUERY_BLOCK, n_rows), first_row + min(low + QUERY_BLOCK, n_rows))
+        for low in range(0, n_rows, QUERY_BLOCK)
     ]
 
 

@@ -107,7 +107,9 @@ class RecipeBook:
         self.graph = graph
         self.kernels = kernels
         self.bodies = bodies
-        self.inner_names = {call: frozenset(t.name for t in call.members if t.name and t is not call.output) for call in graph.calls}
+        self.inner_names = {
+            call: frozenset(t.name for t in call.members if t.name and t is not call.output) for call in graph.calls
+        }
         self._fills: dict[Table, float | None] = {}
         self._recipes: dict[tuple[Table, bool, frozenset[Call]], Recipe] = {}
 

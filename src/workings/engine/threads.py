@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 
 WORTH_SHARING = 1 << 16
 """Fewer numbers than this are done sooner by one thread than handed to two."""
@@ -33,7 +34,7 @@ def share(work: Callable[[int, int], None], n_rows: int, n_numbers: int) -> None
         work(0, n_rows)
         return
     cuts = [n_rows * piece // pieces for piece in range(pieces + 1)]
-    waiting = [_pool().submit(work, start, stop) for start, stop in zip(cuts[1:-1], cuts[2:], strict=True)]
+    waiting = [_pool().submit(work, start, stop) for start, stop in pairwise(cuts[1:])]
     work(cuts[0], cuts[1])
     for other in waiting:
         other.result()

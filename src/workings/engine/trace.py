@@ -178,7 +178,11 @@ class Trace:
         old = self._evaluation
         ids = old.ids.copy()
         edit.apply(ids)
-        check_ids(ids.tolist() if edit.kind != "value" else np.atleast_1d(edit.amount).ravel().tolist(), self._d_vocab, self.n_ctx)
+        check_ids(
+            ids.tolist() if edit.kind != "value" else np.atleast_1d(edit.amount).ravel().tolist(),
+            self._d_vocab,
+            self.n_ctx,
+        )
         stale = old.stale_after({self.table("ids"): edit.rows(-1, len(self))}, old.causal)
         return self._with(old.fork(old.edits, ids, stale, old.weights))
 
@@ -207,7 +211,7 @@ class Trace:
         return Trace(evaluation, self.n_ctx, self._speaker)
 
 
-def check_ids(ids: Sequence[int], d_vocab: int, n_ctx: int, already: int = 0) -> Array:
+def check_ids(ids: Sequence[int] | Array, d_vocab: int, n_ctx: int, already: int = 0) -> Array:
     """Token ids as an array, or an `InputError` that says what is wrong with them."""
     numbers = np.asarray(ids)
     if numbers.ndim != 1 or numbers.size == 0:

@@ -34,7 +34,7 @@ def at(where: Any) -> Iterator[None]:
     if isinstance(where, str):
         token = _scope.set(join_name(_scope.get(), where))
     elif isinstance(where, Weights):
-        token = _scope.set(where._path)
+        token = _scope.set(where._path or "")
     else:
         token = _scope.set(_scope.get())
     try:

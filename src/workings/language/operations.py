@@ -128,7 +128,7 @@ def attention(q: Any, k: Any, v: Any, scale: float | None = None) -> Any:
     `q`, `k`, `v` [head, pos, d_head] or [pos, d_head]; `scale` is 1 / sqrt(d_head) unless given. Gives z, of the shape
     of `q`. Source: Vaswani et al. 2017, Attention Is All You Need, section 3.2.1, with the mask of section 3.2.3.
     """
-    width = q.axes[-1].size if isinstance(q, Table) else q.shape[-1]
+    width = (q.axes[-1].size or 1) if isinstance(q, Table) else q.shape[-1]
     scale = 1 / math.sqrt(width) if scale is None else scale
     scores = name("scores", attention_scores(q, k, scale))  # [head, query pos, key pos]
     pattern = name("pattern", attention_pattern(scores))  # [head, query pos, key pos]

@@ -41,7 +41,12 @@ class Table:
     __array_ufunc__ = None  # so that `array + table` asks the table, not NumPy
 
     def __init__(
-        self, graph: Graph, primitive: Primitive, inputs: tuple[Table, ...], options: dict[str, Any], axes: tuple[Axis, ...]
+        self,
+        graph: Graph,
+        primitive: Primitive,
+        inputs: tuple[Table, ...],
+        options: dict[str, Any],
+        axes: tuple[Axis, ...],
     ) -> None:
         self.graph = graph
         self.primitive = primitive
@@ -156,6 +161,6 @@ class Graph:
 
     def add_name(self, full_name: str, table: Table) -> None:
         """Give a table its name; a name is given once."""
-        assert full_name not in self.named and full_name not in self.weights, f"two tables named {full_name}"
+        assert full_name not in {*self.named, *self.weights}, f"two tables named {full_name}"
         table.name = full_name
         self.named[full_name] = table

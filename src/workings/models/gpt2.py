@@ -83,7 +83,9 @@ def weight_axes(config: GPT2Config) -> dict[str, tuple[Axis, ...]]:
     joined, d_vocab = Axis("head*d_head", config.d_model), Axis("d_vocab", config.d_vocab)
     axes: dict[str, tuple[Axis, ...]] = {"W_E": (d_vocab, d_model), "W_pos": (Axis("n_ctx", config.n_ctx), d_model)}
     norm = {"w": (one, d_model), "b": (one, d_model)}
-    block = {f"{part}.{short}": shape for part in ("ln1", "ln2") for short, shape in norm.items()}
+    block: dict[str, tuple[Axis, ...]] = {
+        f"{part}.{short}": shape for part in ("ln1", "ln2") for short, shape in norm.items()
+    }
     block |= {f"attn.W_{letter}": (head, d_model, d_head) for letter in "QKV"}
     block |= {f"attn.b_{letter}": (head, one, d_head) for letter in "QKV"}
     block |= {"attn.W_O": (joined, d_model), "attn.b_O": (one, d_model)}

@@ -77,13 +77,13 @@ def _boxes(graph: Graph) -> tuple[list[_Box], dict[str, int]]:
         name = table.name or ""
         block = _block(name)
         rest = name.removeprefix(f"{block}.") if block else name
-        home = f"{block}.{rest.split('.')[0]}" if block and "." in rest else (name if "." not in rest else rest.rsplit(".", 1)[0])
+        home = name if "." not in rest else name[: len(name) - len(rest)] + rest.rsplit(".", 1)[0]
         boxes.setdefault(home, _Box(home, block)).tables.append(table)
     for name, weight in graph.weights.items():
         if weight.row_axis is None:
-            home = next((h for h in boxes if name.startswith(f"{h}.")), None) or _reader_box(graph, weight, boxes)
-            if home:
-                boxes[home].n_parameters += _size(weight)
+            owner = next((h for h in boxes if name.startswith(f"{h}.")), None) or _reader_box(graph, weight, boxes)
+            if owner:
+                boxes[owner].n_parameters += _size(weight)
     return _first_of_each(list(boxes.values()))
 
 
@@ -167,29 +167,33 @@ def _arrows(boxes: list[_Box], graph: Graph) -> Iterator[str]:
                 yield _down(boxes[other], box)
             else:
                 bows.append((other, place))
-        if place and not before and box.block is None and any(graph.weights.get("ids") in _before(t) for t in box.tables):
+        if (
+            place
+            and not before
+            and box.block is None
+            and any(graph.weights.get("ids") in _before(t) for t in box.tables)
+        ):
             continue
         if place and place - 1 not in before and box.block != boxes[place - 1].block:
             yield _down(boxes[place - 1], box)
     for start, stop in bows:
         a, b = boxes[start], boxes[stop]
         reach = min(MARGIN - 34, 18 + 5 * (stop - start))
+        left = MARGIN - reach
         yield (
-            f'<path class="skip" d="M {MARGIN} {a.middle} C {MARGIN - reach} {a.middle}, {MARGIN - reach} {b.middle}, {MARGIN - 7} {b.middle}"/>'
+            f'<path class="skip" d="M {MARGIN} {a.middle} C {left} {a.middle}, {left} {b.middle}, {MARGIN - 7} {b.middle}"/>'
             f'<path class="skiptip" d="M {MARGIN} {b.middle} l -8 -4 v 8 z"/>'
         )
 
 
 def _down(a: _Box, b: _Box) -> str:
     x = WIDTH // 2
-    return (
-        f'<path class="flow" d="M {x} {a.top + a.height} V {b.top - 7}"/><path class="tip" d="M {x} {b.top} l -4 -8 h 8 z"/>'
-    )
+    return f'<path class="flow" d="M {x} {a.top + a.height} V {b.top - 7}"/><path class="tip" d="M {x} {b.top} l -4 -8 h 8 z"/>'
 
 
 def _draw(box: _Box) -> Iterator[str]:
     stream = " stream" if (box.tables[0].name or "").rsplit(".", 1)[-1].startswith("resid") else ""
-    yield f'<g><title>{escape(_tip(box))}</title>'
+    yield f"<g><title>{escape(_tip(box))}</title>"
     yield f'<rect class="box{stream}" x="{MARGIN}" y="{box.top}" width="{WIDTH - 2 * MARGIN}" height="{box.height}" rx="7"/>'
     y = box.top + PAD + 13
     short = box.name.removeprefix(f"{box.block}.") if box.block else box.name
@@ -212,7 +216,11 @@ def _tip(box: _Box) -> str:
 
 def _shape(table: Table) -> str:
     words = axis_labels(table.axes)
-    return "[" + ", ".join(w if a.size in (None, 1) else f"{w} {a.size}" for w, a in zip(words, table.axes, strict=True)) + "]"
+    return (
+        "["
+        + ", ".join(w if a.size in (None, 1) else f"{w} {a.size}" for w, a in zip(words, table.axes, strict=True))
+        + "]"
+    )
 
 
 def _text(x: int, y: int, content: str, kind: str = "", anchor: str = "start") -> str:

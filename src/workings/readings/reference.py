@@ -25,7 +25,9 @@ def reference(graph: Graph, weights: Mapping[str, Array], ids: Sequence[int]) ->
     for table in graph.tables:
         if table.primitive is GIVEN:
             assert table.name is not None
-            values[table] = np.asarray(ids) if table.row_axis is not None else np.asarray(weights[table.name], np.float64)
+            values[table] = (
+                np.asarray(ids) if table.row_axis is not None else np.asarray(weights[table.name], np.float64)
+            )
         else:
             values[table] = table.primitive.compute(*(values[t] for t in table.inputs), **table.options)
     return {name: values[table] for name, table in graph.named.items()}

@@ -14,11 +14,12 @@ import numpy as np
 from workings.errors import OutsideTable
 from workings.language.glossary import sentence
 from workings.language.primitives import GIVEN
-from workings.language.tables import Graph, Table, axis_labels
+from workings.language.tables import Table, axis_labels
 from workings.readings.explain.explanation import Breakdown, Explanation, Term
 from workings.readings.explain.expressions import Address, Array, Reader
 from workings.readings.explain.terms import breakdowns_of, sources_of, terms_of
 from workings.readings.explain.writing import Writer, number
+
 
 class Explainable(Protocol):
     """What the reading needs of a trace."""
@@ -73,7 +74,9 @@ def _checked(table: Table, index: Sequence[int], n_pos: int) -> tuple[int, ...]:
     if len(index) == 1 and isinstance(index[0], tuple | list):
         index = index[0]
     if len(index) != len(shape) or not all(isinstance(i, int | np.integer) for i in index):
-        raise OutsideTable(f"{table.name} has the axes [{words}], {list(shape)}: give {len(shape)} whole numbers; {list(index)} came")
+        raise OutsideTable(
+            f"{table.name} has the axes [{words}], {list(shape)}: give {len(shape)} whole numbers; {list(index)} came"
+        )
     for place, (i, size) in enumerate(zip(index, shape, strict=True)):
         if not -size <= i < size:
             raise OutsideTable(
@@ -92,7 +95,11 @@ def _given(trace: Explainable, table: Table, address: Address, value: float, axe
         said, made = sentence(name), "A weight: learnt in training, it follows from nothing else here."
     text = "read from the prompt" if table.row_axis is not None else "learnt"
     term = Term(value, text, number(value))
-    changes = tuple(f"{e.kind}" for e in trace.edits if e.name == name and _amount_at(e, table.shape(len(trace)), address.index) is not None)
+    changes = tuple(
+        f"{e.kind}"
+        for e in trace.edits
+        if e.name == name and _amount_at(e, table.shape(len(trace)), address.index) is not None
+    )
     return Explanation(address, value, said, made, text, number(value), (term,), edits=changes, axes=axes)
 
 
@@ -113,10 +120,16 @@ def _edited(
         if amount is None:
             continue
         if edit.kind == "value":
-            terms, text = (Term(amount, "set by hand", number(amount)),), f"set to {number(amount)} (it was {number(current)})"
+            terms, text = (
+                (Term(amount, "set by hand", number(amount)),),
+                f"set to {number(amount)} (it was {number(current)})",
+            )
             current = amount
         elif edit.kind == "add":
-            terms, text = (*terms, Term(amount, "added by hand", number(amount))), f"{number(amount)} added to {number(current)}"
+            terms, text = (
+                (*terms, Term(amount, "added by hand", number(amount))),
+                f"{number(amount)} added to {number(current)}",
+            )
             current += amount
         else:
             terms = tuple(Term(t.value * amount, f"{t.text} × {number(amount)} (by hand)", f"{t.numbers} × {number(amount)}", t.sources, t.count)

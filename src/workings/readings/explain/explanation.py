@@ -63,7 +63,10 @@ class Explanation:
 
     def __str__(self) -> str:
         lines = [f"{self.address} = {number(self.value)}", self.sentence, self.operation, ""]
-        lines += [f"  {self.address.name.rsplit('.', 1)[-1]} = {self.formula}", f"  {number(self.value)} = {self.numbers}"]
+        lines += [
+            f"  {self.address.name.rsplit('.', 1)[-1]} = {self.formula}",
+            f"  {number(self.value)} = {self.numbers}",
+        ]
         lines += [f"  changed by hand: {change}" for change in self.edits]
         if len(self.terms) > 1:
             lines += ["", "  terms, largest first", *_term_lines(self.terms)]
@@ -87,7 +90,9 @@ class Explanation:
             "numbers": self.numbers,
             "terms": [_term_dict(term) for term in self.terms],
             "rest": self.rest,
-            "breakdowns": [{"title": b.title, "value": b.value, "terms": [_term_dict(t) for t in b.terms]} for b in self.breakdowns],
+            "breakdowns": [
+                {"title": b.title, "value": b.value, "terms": [_term_dict(t) for t in b.terms]} for b in self.breakdowns
+            ],
             "sources": [str(source) for source in self.sources],
             "edits": list(self.edits),
         }

@@ -159,8 +159,10 @@ class Reader:
         *sheet, row, _ = index
         letter = next(self._letters, "j")
         values = self._row(table, sheet[0] if sheet else 0, row)
-        folded = {"sum": values.sum, "mean": values.mean, "max": values.max}[kind]()
-        return Fold(kind, values, lambda j: self.cell(table, (*index[:-1], j)), float(folded), _label(table, -1), letter)
+        folded = getattr(values, kind)()
+        return Fold(
+            kind, values, lambda j: self.cell(table, (*index[:-1], j)), float(folded), _label(table, -1), letter
+        )
 
     def _product(self, a: Table, b: Table, index: Index) -> Expression:
         *sheet, row, column = index

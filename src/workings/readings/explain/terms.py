@@ -43,7 +43,9 @@ def _addends(made: Expression) -> list[_Addends]:
         return [_Addends(made.values, made.item).times("divide", Fixed(float(len(made.values))))]
     if isinstance(made, Apply) and made.kind in ("add", "subtract"):
         left, right = (_addends(part) for part in made.parts)
-        return left + ([a.times("multiply", Fixed(-1.0), before=True) for a in right] if made.kind == "subtract" else right)
+        return left + (
+            [a.times("multiply", Fixed(-1.0), before=True) for a in right] if made.kind == "subtract" else right
+        )
     if isinstance(made, Apply) and made.kind in ("multiply", "divide"):
         a, b = made.parts
         left, right = _addends(a), _addends(b)
@@ -69,7 +71,9 @@ def terms_of(made: Expression, writer: Writer) -> tuple[Term, ...]:
     values = np.concatenate([group.values for group in groups])
     order = np.argsort(-np.abs(values), kind="stable")
     shown = order if len(order) <= N_SHOWN + 1 else order[:N_SHOWN]
-    terms = [_term(groups[owner[place]].expression(int(within[place])), float(values[place]), writer) for place in shown]
+    terms = [
+        _term(groups[owner[place]].expression(int(within[place])), float(values[place]), writer) for place in shown
+    ]
     hidden = order[len(shown) :]
     if len(hidden):
         total = float(values[hidden].sum())

@@ -14,10 +14,7 @@ SHOWN_IN_LINE = 3
 
 def number(value: float) -> str:
     """A number as a person writes it: four digits that count, a true minus sign."""
-    if value == int(value) and abs(value) < 1e15:
-        text = str(int(value))
-    else:
-        text = f"{value:.4g}"
+    text = str(int(value)) if abs(value) < 1e15 and value == int(value) else f"{value:.4g}"
     return text.replace("-", "−")
 
 
@@ -53,8 +50,14 @@ class Writer:
             return f"({text})" if outer else text
         if expression.kind == "look_up":
             found, row = expression.parts
-            return f"{self.symbols(found)}, the row named by {self.symbols(row)}" if isinstance(row, Cell) else self.symbols(found)
-        return self._applied(expression, [self.symbols(p, _inside(expression, place)) for place, p in enumerate(expression.parts)], outer)
+            return (
+                f"{self.symbols(found)}, the row named by {self.symbols(row)}"
+                if isinstance(row, Cell)
+                else self.symbols(found)
+            )
+        return self._applied(
+            expression, [self.symbols(p, _inside(expression, place)) for place, p in enumerate(expression.parts)], outer
+        )
 
     def numbers(self, expression: Expression, outer: int = 0) -> str:
         """The expression with its numbers in it."""
@@ -65,7 +68,9 @@ class Writer:
             return self._folded(expression)
         if expression.kind == "look_up":
             return number(expression.value)
-        return self._applied(expression, [self.numbers(p, _inside(expression, place)) for place, p in enumerate(expression.parts)], outer)
+        return self._applied(
+            expression, [self.numbers(p, _inside(expression, place)) for place, p in enumerate(expression.parts)], outer
+        )
 
     def _applied(self, expression: Apply, parts: list[str], outer: int) -> str:
         if len(parts) == 1:
