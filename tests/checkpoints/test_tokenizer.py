@@ -63,9 +63,7 @@ def byte_level_bpe(*, prefix_space: bool = False, **options: Any) -> tokenizers.
     library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix_space)
     library.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=340, initial_alphabet=alphabet, special_tokens=[END], show_progress=False
-    )
+    trainer = trainers.BpeTrainer(vocab_size=340, initial_alphabet=alphabet, special_tokens=[END], show_progress=False)
     library.train_from_iterator([TEXT] * 3, trainer)
     return library
 
@@ -184,9 +182,7 @@ def any_merges(draw: st.DrawFn) -> list[tuple[str, str]]:
 
 @settings(deadline=None)
 @given(any_merges(), st.text("ab", max_size=14))
-def test_merges_in_any_order_are_followed_as_the_library_does(
-    merges: list[tuple[str, str]], text: str
-) -> None:
+def test_merges_in_any_order_are_followed_as_the_library_does(merges: list[tuple[str, str]], text: str) -> None:
     library = by_hand(merges)
     assert Tokenizer(library).merges(text).ids == library.encode(text).ids
 
@@ -210,9 +206,7 @@ def test_every_step_says_what_was_joined_where_and_what_came_of_it() -> None:
 
 
 def test_the_picture_shows_every_merge_on_a_line() -> None:
-    assert str(
-        Tokenizer(by_hand([("b", "c"), ("a", "bc")], letters="abcĠ")).merges("abc a")
-    ).splitlines() == [
+    assert str(Tokenizer(by_hand([("b", "c"), ("a", "bc")], letters="abcĠ")).merges("abc a")).splitlines() == [
         "abc␣a -> abc|␣|a   ids 5, 3, 0",
         "",
         "abc -> abc   id 5",
@@ -479,15 +473,11 @@ def test_transformers_agrees_and_opens_what_is_saved(both: tuple[Tokenizer, Any,
 @pytest.mark.parametrize("kind", ["WordPiece", "Unigram"])
 def test_other_kinds_of_tokenizer_encode_and_decode_but_show_no_merges(kind: str, tmp_path: Path) -> None:
     if kind == "WordPiece":
-        library = tokenizers.Tokenizer(
-            models.WordPiece({"[UNK]": 0, "fun": 1, "##ology": 2}, unk_token="[UNK]")
-        )
+        library = tokenizers.Tokenizer(models.WordPiece({"[UNK]": 0, "fun": 1, "##ology": 2}, unk_token="[UNK]"))
         library.pre_tokenizer, library.decoder = pre_tokenizers.Whitespace(), decoders.WordPiece()
         ids, strings = [1, 2, 1], ["fun", "##ology", "fun"]
     else:
-        library = tokenizers.Tokenizer(
-            models.Unigram([("<unk>", 0.0), ("▁fun", -1.0), ("ology", -2.0)], 0, False)
-        )
+        library = tokenizers.Tokenizer(models.Unigram([("<unk>", 0.0), ("▁fun", -1.0), ("ology", -2.0)], 0, False))
         library.pre_tokenizer, library.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
         ids, strings = [1, 2, 1], [" fun", "ology", " fun"]
     library.save(str(tmp_path / "tokenizer.json"))
@@ -495,9 +485,7 @@ def test_other_kinds_of_tokenizer_encode_and_decode_but_show_no_merges(kind: str
     assert tokenizer.encode("funology fun") == ids
     assert tokenizer.decode(ids) == "funology fun"
     assert tokenizer.token_strings(ids) == strings
-    with pytest.raises(
-        InputError, match=f"byte-level byte-pair encoding, but this tokenizer is of the kind {kind}"
-    ):
+    with pytest.raises(InputError, match=f"byte-level byte-pair encoding, but this tokenizer is of the kind {kind}"):
         tokenizer.merges("funology")
 
 
@@ -565,9 +553,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["vocab.json", "merges.txt"])
-def test_a_vocabulary_without_merges_or_merges_without_a_vocabulary_is_refused(
-    name: str, folder: Path
-) -> None:
+def test_a_vocabulary_without_merges_or_merges_without_a_vocabulary_is_refused(name: str, folder: Path) -> None:
     (folder / name).unlink()
     refused(folder, f"but not {name}", f"Copy {name}")
 
@@ -590,9 +576,7 @@ def test_a_vocabulary_without_merges_or_merges_without_a_vocabulary_is_refused(
         (b'{"model": {"type": "BPE", "vocab": ["a"], "merges": []}}', ["should map tokens to ids"]),
     ],
 )
-def test_a_damaged_tokenizer_json_says_what_is_wrong(
-    content: bytes, words: list[str], tmp_path: Path
-) -> None:
+def test_a_damaged_tokenizer_json_says_what_is_wrong(content: bytes, words: list[str], tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_bytes(content)
     refused(tmp_path, "tokenizer.json", *words)
 

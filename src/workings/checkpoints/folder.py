@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from workings.checkpoints import gpt2 as stored_gpt2
-from workings.checkpoints.safetensors_file import read_safetensors, replace_file, write_safetensors
+from workings.checkpoints.files import read_json, write_whole
+from workings.checkpoints.safetensors_file import read_safetensors, write_safetensors
 from workings.engine.threads import share
 from workings.errors import CheckpointError
 from workings.models.gpt2 import GPT2Config
@@ -38,18 +39,7 @@ def write_folder(folder: Path, config: GPT2Config, weights: Mapping[str, Array])
     tensors = {stored_gpt2.full_name(n): array for n, array in stored_gpt2.write_weights(weights, config).items()}
     write_safetensors(folder / "model.safetensors", tensors)
     text = json.dumps(stored_gpt2.write_config(config), indent=2) + "\n"
-    replace_file(folder / "config.json", lambda temporary: Path(temporary).write_text(text))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file that holds an object, or a `CheckpointError`."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path} cannot be read as JSON ({error}); copy or download it again") from None
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path} should hold a JSON object; it holds a {type(content).__name__}")
-    return content
+    write_whole(folder / "config.json", text.encode())
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

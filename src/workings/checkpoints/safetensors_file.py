@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import mmap
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from workings.checkpoints.files import replace_file
 from workings.errors import CheckpointError
 
 Array = np.ndarray
@@ -70,22 +69,9 @@ def write_safetensors(path: Path, tensors: Mapping[str, Array]) -> None:
     """Write tensors to a file that appears whole or not at all."""
     from safetensors.numpy import save_file
 
-    def write(temporary: str) -> None:
+    def write(part: Path) -> None:
         save_file(
-            {name: np.ascontiguousarray(array) for name, array in tensors.items()}, temporary, metadata={"format": "pt"}
+            {name: np.ascontiguousarray(array) for name, array in tensors.items()}, part, metadata={"format": "pt"}
         )
 
     replace_file(path, write)
-
-
-def replace_file(path: Path, write: Any) -> None:
-    """Have `write(temporary_path)` write a file beside `path`, then put it in its place in one go."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        write(temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
