@@ -118,8 +118,7 @@ class Model:
         if not isinstance(max_new_tokens, int) or max_new_tokens < 0:
             raise InputError(f"max_new_tokens is a whole number of at least 0; {max_new_tokens!r} came")
         end = self.tokenizer.end_token_id if self.tokenizer else None
-        steps = continue_trace(trace, max_new_tokens, sampling, end)
-        return (int(longer.ids[-1]) for longer in steps)
+        return continue_trace(trace, max_new_tokens, sampling, end)
 
     def diagram(self) -> str:
         """A picture of the architecture with shapes and parameter counts, as SVG text."""

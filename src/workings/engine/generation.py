@@ -52,12 +52,17 @@ class Sampling:
         return shares
 
 
-def continue_trace(trace: Trace, max_new_tokens: int, sampling: Sampling, end_id: int | None = None) -> Iterator[Trace]:
-    """Longer and longer traces, each with one more token, until `max_new_tokens`, the end token or `n_ctx`."""
+def continue_trace(trace: Trace, max_new_tokens: int, sampling: Sampling, end_id: int | None = None) -> Iterator[int]:
+    """New token ids one by one, until `max_new_tokens`, the end token or `n_ctx`; the trace stays as it is."""
     random = np.random.default_rng(sampling.seed)
-    for _ in range(min(max_new_tokens, trace.n_ctx - len(trace))):
-        token = sampling.choose(trace.rows("logits", -1)[0], random)
+    longest = min(len(trace) + max_new_tokens, trace.n_ctx)
+    growing = trace
+    while len(growing) < longest:
+        token = sampling.choose(growing.rows("logits", -1)[0], random)
         if token == end_id:
             return
-        trace = trace.append([token])
-        yield trace
+        yield token
+        if growing is trace:  # the given trace stays as it is; its longer copy is ours alone
+            growing = trace.append([token])
+        else:
+            growing.grow([token])

@@ -8,10 +8,10 @@ are needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from workings.language.names import Weights
@@ -51,6 +51,8 @@ class Step:
     options: dict[str, Any]
     out: int
     first_row: Part | None = None
+    done: tuple[int, ...] = ()
+    """Slots that nothing reads after this step."""
 
 
 @dataclass(frozen=True)
@@ -111,18 +113,76 @@ class RecipeBook:
             call: frozenset(t.name for t in call.members if t.name and t is not call.output) for call in graph.calls
         }
         self._fills: dict[Table, float | None] = {}
-        self._recipes: dict[tuple[Table, bool, frozenset[Call]], Recipe] = {}
+        self._recipes: dict[tuple[Table, bool, frozenset[str]], Recipe] = {}
+        self.kept: frozenset[Table] = frozenset()
+        self._every_step: dict[tuple[Table, bool], Recipe] = {}
+        self.kept = self._worth_keeping()
+        self._passed = {table: self._passed_names(table) for table in graph.named.values()}
 
-    def recipe(self, table: Table, shown: Collection[str], causal: bool = True) -> Recipe:
-        """The recipe for a named table that passes through none of the `shown` tables without reading it."""
-        blocked = frozenset(call for call in self._fusable(table) if not self.inner_names[call].isdisjoint(shown))
-        key = (table, causal, blocked)
-        if key not in self._recipes:
-            self._recipes[key] = _Writer(self, table, causal, blocked).recipe
-        return self._recipes[key]
+    def recipe(self, table: Table, shown: Set[str], causal: bool = True) -> Recipe:
+        """The recipe for a named table that passes through none of the `shown` tables without reading it.
 
-    def _fusable(self, table: Table) -> list[Call]:
-        """Calls with a kernel and named tables inside, on the way from the table to the named tables before it."""
+        It reads tables that are worth keeping, and passes through those that only one table needs.
+        """
+        passed = self._passed[table]
+        seen = frozenset() if passed.isdisjoint(shown) else passed & shown
+        key = (table, causal, seen)
+        found = self._recipes.get(key)
+        if found is None:
+            found = self._recipes[key] = self._write(table, seen, causal, self._is_passed)
+        return found
+
+    def step_by_step(self, table: Table, causal: bool) -> Recipe:
+        """The recipe that reads the nearest named tables and passes through none: what follows directly from what."""
+        key = (table, causal)
+        if key not in self._every_step:
+            self._every_step[key] = self._write(table, frozenset(self.graph.named), causal, lambda _: False)
+        return self._every_step[key]
+
+    @cache  # noqa: B019 - a book lives as long as its model
+    def looks_ahead(self, causal: bool) -> bool:
+        """Whether a row of some table needs rows after it."""
+        recipes = (self.step_by_step(table, causal) for table in self.graph.named.values())
+        return any(part is Part.WHOLE for recipe in recipes for part in recipe.reach.values())
+
+    def _write(self, table: Table, shown: Set[str], causal: bool, passes: Callable[[Table], bool]) -> Recipe:
+        blocked = frozenset(call for call in self._calls_inside(table) if not self.inner_names[call].isdisjoint(shown))
+        return _Writer(self, table, causal, blocked, lambda t: passes(t) and t.name not in shown).recipe
+
+    def _is_passed(self, table: Table) -> bool:
+        return table not in self.kept
+
+    def _worth_keeping(self) -> frozenset[Table]:
+        """Tables that several tables read, or that later rows look back at; the others are worked out in passing.
+
+        Counted backwards from the last table, so that tables inside kernels, which nobody works out, do not count.
+        """
+        tables = list(self.graph.named.values())
+        readers: dict[Table, int] = {tables[-1]: 0} if tables else {}
+        kept = set()
+        for table in reversed(tables):
+            if table in readers:
+                for source, part in self._write(table, frozenset(), True, lambda _: False).reach.items():
+                    readers[source] = readers.get(source, 0) + 1
+                    if part is not Part.SAME or readers[source] > 1:
+                        kept.add(source)
+        return frozenset(kept)
+
+    def _passed_names(self, table: Table) -> frozenset[str]:
+        """The named tables that the recipe may pass through, inside kernels or between them."""
+        names: set[str] = set()
+        todo, seen = [table], {table}
+        while todo:
+            for before in todo.pop().inputs:
+                if before not in seen and before not in self.kept and before.primitive is not GIVEN:
+                    seen.add(before)
+                    todo.append(before)
+                    if before.name is not None:
+                        names.add(before.name)
+        return frozenset(names)
+
+    def _calls_inside(self, table: Table) -> list[Call]:
+        """Calls with a kernel and named tables inside, on the way from the table to tables that are kept."""
         found, todo, seen = [], [table], {table}
         while todo:
             here = todo.pop()
@@ -130,7 +190,7 @@ class RecipeBook:
                 if call.name in self.kernels and self.inner_names[call]:
                     found.append(call)
             for before in here.inputs:
-                if before.name is None and before not in seen:
+                if before not in seen and before not in self.kept:
                     seen.add(before)
                     todo.append(before)
         return found
@@ -168,13 +228,24 @@ class RecipeBook:
 class _Writer:
     """Writes one recipe, from the table backwards to its sources."""
 
-    def __init__(self, book: RecipeBook, table: Table, causal: bool, blocked: frozenset[Call]) -> None:
-        self.book, self.causal, self.blocked = book, causal, blocked
+    def __init__(
+        self, book: RecipeBook, table: Table, causal: bool, blocked: frozenset[Call], passes: Callable[[Table], bool]
+    ) -> None:
+        self.book, self.causal, self.blocked, self.passes = book, causal, blocked, passes
         self.recipe = Recipe(table)
         self.slots: dict[tuple[Table, Part, Part], Slot] = {}
         exact = self._fill(table) in (0.0, MASK)
         self.recipe.columns = Part.PAST if table.columns_are_positions and exact else Part.WHOLE
         self.recipe.result = self._make(table, Part.SAME, self.recipe.columns)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Note after which step each slot is of no more use, so that memory is free again early."""
+        seen = {self.recipe.result.number}
+        for step in reversed(self.recipe.steps):
+            read = {argument.number for argument in step.arguments if isinstance(argument, Slot)}
+            step.done = tuple(read - seen)
+            seen |= read
 
     def _fill(self, table: Table) -> float | None:
         return self.book.fill(table) if self.causal else None
@@ -190,7 +261,7 @@ class _Writer:
         if table.primitive is GIVEN and table.row_axis is None:
             assert table.name is not None
             return self._weight(table.name)
-        if table.name is not None:
+        if table.name is not None and not (table.primitive is not GIVEN and self.passes(table)):
             source = Source(table, rows, columns if table.columns_are_positions else Part.WHOLE)
             if source not in self.recipe.sources:
                 self.recipe.sources[source] = self._new()

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
 class Rows:
-    """A set of row numbers as sorted, disjoint, non-touching runs `(start, stop)`."""
+    """A set of row numbers as sorted, disjoint, non-touching runs `(start, stop)`. Never changed once made."""
 
-    spans: tuple[Span, ...] = ()
+    __slots__ = ("spans",)
+
+    def __init__(self, spans: tuple[Span, ...] = ()) -> None:
+        self.spans = spans
+
+    def __repr__(self) -> str:
+        return f"Rows({self.spans})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rows) and self.spans == other.spans
+
+    def __hash__(self) -> int:
+        return hash(self.spans)
 
     @staticmethod
     def run(start: int, stop: int) -> Rows:
@@ -48,10 +58,16 @@ class Rows:
             return other
         if not other.spans:
             return self
+        if len(self.spans) == 1 and len(other.spans) == 1:
+            (a, b), (c, d) = self.spans[0], other.spans[0]
+            if a <= d and c <= b:
+                return Rows(((a if a < c else c, b if b > d else d),))
         return _merged(sorted(self.spans + other.spans))
 
     def __sub__(self, other: Rows) -> Rows:
         if not self.spans or not other.spans:
+            return self
+        if self.spans[0][0] >= other.spans[-1][1] or self.spans[-1][1] <= other.spans[0][0]:
             return self
         left = list(self.spans)
         for start, stop in other.spans:
@@ -63,7 +79,10 @@ class Rows:
 
     def covers(self, start: int, stop: int) -> bool:
         """Whether all rows of the run are in the set."""
-        return any(a <= start and stop <= b for a, b in self.spans)
+        for a, b in self.spans:  # plain loops: this is asked many times a token
+            if a <= start and stop <= b:
+                return True
+        return False
 
 
 def _merged(spans: Iterable[Span]) -> Rows:

@@ -33,21 +33,21 @@ class Store:
     dtype: np.dtype
     fill: float | None = None
     parts: list[tuple[Buffer, Rows]] = field(default_factory=list)
+    rows: Rows = NO_ROWS
+    """All rows that are worked out."""
     own: Buffer | None = None
-
-    @property
-    def rows(self) -> Rows:
-        """All rows that are worked out."""
-        out = NO_ROWS
-        for _, rows in self.parts:
-            out = out | rows
-        return out
 
     def fork(self, stale: Rows, n_pos: int) -> Store:
         """A store for another trace that shares every row but the stale ones."""
         parts = [(buffer, rows - stale) for buffer, rows in self.parts]
         parts = [(buffer, rows) for buffer, rows in parts if rows]
-        return Store(n_pos, self.before_rows, self.after_rows, self.dtype, self.fill, parts)
+        return Store(n_pos, self.before_rows, self.after_rows, self.dtype, self.fill, parts, self.rows - stale)
+
+    def grow(self, n_pos: int) -> None:
+        """Make place for a longer prompt."""
+        self.n_pos = n_pos
+        if self.own is not None and self.own.array.shape[len(self.before_rows)] < n_pos:
+            self.own = None
 
     def read(self, start: int, stop: int) -> Array:
         """A view of worked-out rows; rows from several buffers are brought together first."""
@@ -67,11 +67,15 @@ class Store:
         gets buffers with room for more rows."""
         stop = start + values.shape[len(self.before_rows)]
         if keep_array and start == 0 and stop == self.n_pos and not self.parts and self._fits(values):
-            self.parts = [(Buffer(values, None), Rows.run(0, stop))]
+            self.rows = Rows.run(0, stop)
+            self.parts = [(Buffer(values, None), self.rows)]
             return
         buffer = self._extend(start, stop) or self._own_buffer(growing)
         target = self._view(buffer.array, start, stop)
-        target[..., : values.shape[-1]] = values
+        if values.shape[-1] == target.shape[-1]:
+            target[...] = values
+        else:  # what is not worked out lies right of the diagonal, and holds the fill
+            target[..., : values.shape[-1]] = values
         self._claim(buffer, Rows.run(start, stop))
 
     def writable(self, rows: Rows) -> Array:
@@ -91,6 +95,7 @@ class Store:
         return array[:, start:stop] if self.before_rows else array[start:stop]
 
     def _claim(self, buffer: Buffer, rows: Rows) -> None:
+        self.rows = self.rows | rows
         for place, (other, there) in enumerate(self.parts):
             if other is buffer:
                 self.parts[place] = (buffer, there | rows)

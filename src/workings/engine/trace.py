@@ -10,7 +10,6 @@ import numpy as np
 from workings.engine.edits import Edit, make_edit
 from workings.engine.evaluation import Evaluation
 from workings.engine.lookup import find_table
-from workings.engine.recipes import Part
 from workings.engine.rows import Rows
 from workings.errors import InputError, OutsideTable
 from workings.language.primitives import GIVEN
@@ -97,7 +96,7 @@ class Trace:
             return self.ids[start:stop] if table.row_axis is not None else self.weight(table)
         if stop <= start:
             raise OutsideTable(f"{name} has rows 0 to {len(self) - 1}; none lies between {start} and {stop}")
-        return _read_only(self._evaluation.rows(table, Rows.run(start, stop)).read(start, stop))
+        return _read_only(self._evaluation.read(table, start, stop))
 
     def weight(self, table: Table) -> Array:
         """The numbers of a weight, with edits in force."""
@@ -198,14 +197,18 @@ class Trace:
         old = self._evaluation
         new_ids = check_ids(ids, self._d_vocab, self.n_ctx, already=len(self))
         all_ids = np.concatenate([old.ids, new_ids])
-        if self._looks_ahead():
+        if old.looks_ahead():
             return self._with(Evaluation(old.program, all_ids, old.dtype, old.edits, old.weights))
         return self._with(old.fork(old.edits, all_ids, {}, old.weights))
 
-    def _looks_ahead(self) -> bool:
-        """Whether rows may depend on later rows, so that a longer prompt changes all of them."""
-        recipes = self._evaluation.program.recipes(self._evaluation.shown, self._evaluation.causal)
-        return any(part is Part.WHOLE for recipe in recipes.values() for part in recipe.reach.values())
+    def grow(self, ids: Sequence[int]) -> None:
+        """Append token ids to this very trace, for whoever made it and alone holds it; all others use `append`."""
+        new_ids = check_ids(ids, self._d_vocab, self.n_ctx, already=len(self))
+        if self._evaluation.looks_ahead():
+            self._evaluation = self.append(ids)._evaluation
+        else:
+            self._evaluation.grow(new_ids)
+        self.ids = _read_only(self._evaluation.ids)
 
     def _with(self, evaluation: Evaluation) -> Trace:
         return Trace(evaluation, self.n_ctx, self._speaker)
