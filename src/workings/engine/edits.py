@@ -57,7 +57,7 @@ class Edit:
 def _touched(part: Any, size: int) -> Rows:
     if isinstance(part, slice):
         return Rows.of(range(size)[part])
-    return Rows.of(int(i) for i in np.atleast_1d(part))
+    return Rows.of(int(i) for i in np.ravel(part))
 
 
 def make_edit(name: str, shape: tuple[int, ...], open_axes: tuple[bool, ...], index: Any, **change: Any) -> Edit:
@@ -75,7 +75,10 @@ def make_edit(name: str, shape: tuple[int, ...], open_axes: tuple[bool, ...], in
     (kind, amount), *_ = given.items()
     parts = _full_index(name, shape, index)
     numbers = _checked_amount(name, kind, amount)
-    selected = np.broadcast_to(np.int8(0), shape)[parts].shape
+    try:
+        selected = _selected(shape, parts)
+    except (IndexError, TypeError) as error:
+        raise OutsideTable(f"index {index!r} of {name}, which has shape {list(shape)}, cannot be used: {error}") from None
     if 0 in selected:
         raise InputError(
             f"edit of {name}: the index {index!r} selects no cell of its {list(shape)}, so nothing would change"
@@ -87,7 +90,12 @@ def make_edit(name: str, shape: tuple[int, ...], open_axes: tuple[bool, ...], in
             f"edit of {name}: the index selects cells of shape {list(selected)}, "
             f"but {kind}= has shape {list(numbers.shape)}; give one number or an array that fits"
         ) from None
-    return Edit(name, _frozen(parts, shape, open_axes, selected, numbers), kind, numbers)
+    return Edit(name, _frozen(parts, shape, open_axes, numbers), kind, numbers)
+
+
+def _selected(shape: tuple[int, ...], parts: tuple[Any, ...]) -> tuple[int, ...]:
+    """The shape of the cells that an index selects."""
+    return np.broadcast_to(np.int8(0), shape)[parts].shape
 
 
 def _checked_amount(name: str, kind: str, amount: Any) -> np.ndarray:
@@ -140,22 +148,25 @@ def _entry(name: str, axis: int, part: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _frozen(
-    parts: tuple[Any, ...],
-    shape: tuple[int, ...],
-    open_axes: tuple[bool, ...],
-    selected: tuple[int, ...],
-    amount: np.ndarray,
+    parts: tuple[Any, ...], shape: tuple[int, ...], open_axes: tuple[bool, ...], amount: np.ndarray
 ) -> tuple[Any, ...]:
     """Close slices over growing axes, except those that plainly mean "from here on" and whose amount repeats."""
     out = []
     for axis, part in enumerate(parts):
         if isinstance(part, slice) and open_axes[axis]:
-            place = sum(isinstance(p, slice) for p in parts[axis:])  # counted from the end of the selected cells
-            repeats = amount.ndim < place or amount.shape[-place] == 1
-            stays_open = (
-                part.stop is None and (part.start is None or part.start >= 0) and part.step in (None, 1) and repeats
-            )
-            if not stays_open:
-                part = slice(*part.indices(shape[axis])) if (part.step or 1) > 0 else np.arange(shape[axis])[part]
+            stays_open = part.stop is None and (part.start is None or part.start >= 0) and part.step in (None, 1)
+            if not (stays_open and _fits_longer(parts, shape, axis, amount)):
+                start, stop, step = part.indices(shape[axis])
+                part = slice(start, None if stop < 0 else stop, step)
         out.append(part)
     return tuple(out)
+
+
+def _fits_longer(parts: tuple[Any, ...], shape: tuple[int, ...], axis: int, amount: np.ndarray) -> bool:
+    """Whether the amount still fits when the table grows along an axis."""
+    longer = (*shape[:axis], shape[axis] + 2, *shape[axis + 1 :])
+    try:
+        np.broadcast_to(amount, _selected(longer, parts))
+    except ValueError:
+        return False
+    return True

@@ -123,11 +123,8 @@ class Evaluation:
         touched = NO_ROWS
         for edit in edits:
             touched = touched | edit.rows(table.row_axis or 0, self.n_pos)
-        touched = touched & missing
-        if touched:
-            array = store.writable(touched)
-            for edit in edits:
-                edit.apply(array)
+        if touched & missing:
+            store.change(touched & missing, lambda array: [edit.apply(array) for edit in edits])
 
     def _new_store(self, table: Table) -> Store:
         shape = table.shape(self.n_pos)

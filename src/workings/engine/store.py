@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -78,15 +80,21 @@ class Store:
             target[..., : values.shape[-1]] = values
         self._claim(buffer, Rows.run(start, stop))
 
-    def writable(self, rows: Rows) -> Array:
-        """The whole buffer that holds `rows`, for an edit to write on; the rows become this store's own."""
+    def change(self, rows: Rows, work: Callable[[Array], Any]) -> None:
+        """Have `work` change a whole table in place, and keep what it makes of `rows`; they become this store's own.
+
+        `work` may write on other rows too, which hold zeros and are thrown away: those in force must not change again.
+        """
         own = self._own_buffer()
-        for buffer, there in self.parts:
-            for a, b in (there & rows).spans if buffer is not own else ():
-                self._view(own.array, a, b)[...] = self._view(buffer.array, a, b)
-        self.parts = [(buffer, there - rows) for buffer, there in self.parts if buffer is not own]
+        table = np.zeros((*self.before_rows, self.n_pos, *self.after_rows), self.dtype)
+        for buffer, there in [*self.parts, (own, rows - self.rows)]:
+            for a, b in (there & rows).spans:
+                self._view(table, a, b)[...] = self._view(buffer.array, a, b)
+        work(table)
+        for a, b in rows.spans:
+            self._view(own.array, a, b)[...] = self._view(table, a, b)
+        self.parts = [(buffer, there if buffer is own else there - rows) for buffer, there in self.parts]
         self._claim(own, rows)
-        return self._view(own.array, 0, self.n_pos)
 
     def _fits(self, values: Array) -> bool:
         return values.dtype == self.dtype and values.shape == (*self.before_rows, self.n_pos, *self.after_rows)

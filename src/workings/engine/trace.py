@@ -175,13 +175,9 @@ class Trace:
 
     def _with_ids(self, edit: Edit) -> Trace:
         old = self._evaluation
-        ids = old.ids.copy()
-        edit.apply(ids)
-        check_ids(
-            ids.tolist() if edit.kind != "value" else np.atleast_1d(edit.amount).ravel().tolist(),
-            self._d_vocab,
-            self.n_ctx,
-        )
+        numbers = old.ids.astype(np.float64)  # so that half a token is an error, not rounded away
+        edit.apply(numbers)
+        ids = check_ids(numbers, self._d_vocab, self.n_ctx)
         stale = old.stale_after({self.table("ids"): edit.rows(-1, len(self))}, old.causal)
         return self._with(old.fork(old.edits, ids, stale, old.weights))
 
@@ -194,21 +190,23 @@ class Trace:
 
         Raises `InputError` where an id is not in the vocabulary or the prompt becomes longer than the model can read.
         """
-        old = self._evaluation
-        new_ids = check_ids(ids, self._d_vocab, self.n_ctx, already=len(self))
-        all_ids = np.concatenate([old.ids, new_ids])
-        if old.looks_ahead():
-            return self._with(Evaluation(old.program, all_ids, old.dtype, old.edits, old.weights))
-        return self._with(old.fork(old.edits, all_ids, {}, old.weights))
+        old, longer = self._evaluation, self._longer(ids)
+        return self._with(longer if longer.looks_ahead() else old.fork(old.edits, longer.ids, {}, old.weights))
 
     def grow(self, ids: Sequence[int]) -> None:
         """Append token ids to this very trace, for whoever made it and alone holds it; all others use `append`."""
-        new_ids = check_ids(ids, self._d_vocab, self.n_ctx, already=len(self))
-        if self._evaluation.looks_ahead():
-            self._evaluation = self.append(ids)._evaluation
+        longer = self._longer(ids)
+        if longer.looks_ahead():
+            self._evaluation = longer
         else:
-            self._evaluation.grow(new_ids)
+            self._evaluation.grow(longer.ids[len(self) :])
         self.ids = _read_only(self._evaluation.ids)
+
+    def _longer(self, ids: Sequence[int]) -> Evaluation:
+        """An evaluation with more tokens that shares nothing: one may look ahead to them through an edit whose slice is open."""
+        old = self._evaluation
+        new_ids = check_ids(ids, self._d_vocab, self.n_ctx, already=len(self))
+        return Evaluation(old.program, np.concatenate([old.ids, new_ids]), old.dtype, old.edits, old.weights)
 
     def _with(self, evaluation: Evaluation) -> Trace:
         return Trace(evaluation, self.n_ctx, self._speaker)

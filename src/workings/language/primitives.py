@@ -9,36 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from workings.language.tables import ONE, POS, Axis, Graph, Table
+from workings.language.tables import ONE, POS, SIGNS, Axes, Axis, Graph, Primitive, Table
 
 MASK = -1e9
 """What a masked attention score is: so low that its share is exactly 0, yet finite, so that a spreadsheet can hold it."""
-
-Axes = tuple[Axis, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Primitive:
-    """One primitive: its name, its body on arrays, and how the axes of its output follow from those of its inputs.
-
-    A body with the option `first_row` cares which rows of the whole table it is given.
-    """
-
-    name: str
-    compute: Callable[..., Any]
-    axes: Callable[..., Axes]
-
-    @property
-    def sentence(self) -> str:
-        """What it does, in one sentence."""
-        return (self.compute.__doc__ or "").strip()
-
 
 PRIMITIVES: dict[str, Primitive] = {}
 
@@ -260,6 +239,8 @@ def keep_past(scores: Any, first_row: int = 0) -> Any:
     later = np.arange(width) > np.arange(first_row, first_row + rows)[:, None]
     return np.where(later, np.asarray(scores).dtype.type(MASK), scores)
 
+
+SIGNS |= {"add": add, "subtract": subtract, "multiply": multiply, "divide": divide, "matmul": matmul}
 
 __all__ = [
     "MASK",

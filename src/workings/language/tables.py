@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from workings.language.primitives import Primitive
+from typing import Any, NamedTuple
 
 
 class Axis(NamedTuple):
@@ -28,6 +25,25 @@ class Axis(NamedTuple):
 
 POS = Axis("pos", None)
 ONE = Axis("1", 1)
+
+
+Axes = tuple[Axis, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Primitive:
+    """One primitive: its name, its body on arrays, and how the axes of its output follow from those of its inputs.
+
+    A body with the option `first_row` cares which rows of the whole table it is given.
+    """
+
+    name: str
+    compute: Callable[..., Any]
+    axes: Callable[..., Axes]
+
+
+SIGNS: dict[str, Callable[[Any, Any], Any]] = {}
+"""What the signs + - * / @ between tables mean: filled in by the primitives of these names."""
 
 
 class Table:
@@ -77,42 +93,36 @@ class Table:
         """The table's shape for a prompt of `n_pos` tokens."""
         return tuple(n_pos if axis.size is None else axis.size for axis in self.axes)
 
-    # Arithmetic is written with the ordinary signs; the primitives fill these in (see primitives.py).
+    # Arithmetic is written with the ordinary signs; the primitives fill these in .
     def __add__(self, other: Any) -> Any:
-        return _sign("add", self, other)
+        return SIGNS["add"](self, other)
 
     def __radd__(self, other: Any) -> Any:
-        return _sign("add", other, self)
+        return SIGNS["add"](other, self)
 
     def __sub__(self, other: Any) -> Any:
-        return _sign("subtract", self, other)
+        return SIGNS["subtract"](self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return _sign("subtract", other, self)
+        return SIGNS["subtract"](other, self)
 
     def __mul__(self, other: Any) -> Any:
-        return _sign("multiply", self, other)
+        return SIGNS["multiply"](self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        return _sign("multiply", other, self)
+        return SIGNS["multiply"](other, self)
 
     def __truediv__(self, other: Any) -> Any:
-        return _sign("divide", self, other)
+        return SIGNS["divide"](self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return _sign("divide", other, self)
+        return SIGNS["divide"](other, self)
 
     def __matmul__(self, other: Any) -> Any:
-        return _sign("matmul", self, other)
+        return SIGNS["matmul"](self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return _sign("matmul", other, self)
-
-
-def _sign(primitive: str, left: Any, right: Any) -> Any:
-    from workings.language import primitives
-
-    return getattr(primitives, primitive)(left, right)
+        return SIGNS["matmul"](other, self)
 
 
 def axis_labels(axes: Sequence[Axis]) -> list[str]:
