@@ -64,12 +64,13 @@ def _alone(made: Expression) -> _Addends:
 
 
 def terms_of(made: Expression, writer: Writer) -> tuple[Term, ...]:
-    """All addends, largest first; of a long sum the largest dozen, and one term for all others."""
+    """All addends but zeros, largest first; of a long sum the largest dozen, and one term for all others."""
     groups = _addends(made)
     owner = np.concatenate([np.full(len(group.values), place) for place, group in enumerate(groups)])
     within = np.concatenate([np.arange(len(group.values)) for group in groups])
     values = np.concatenate([group.values for group in groups])
     order = np.argsort(-np.abs(values), kind="stable")
+    order = order[: max(1, np.count_nonzero(values))]  # what is masked adds exactly 0, and is left out
     shown = order if len(order) <= N_SHOWN + 1 else order[:N_SHOWN]
     terms = [
         _term(groups[owner[place]].expression(int(within[place])), float(values[place]), writer) for place in shown
