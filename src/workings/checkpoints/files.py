@@ -41,6 +41,12 @@ def write_whole(path: Path, content: bytes) -> None:
     replace_file(path, lambda part: part.write_bytes(content))
 
 
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
     """Have `write(part)` write a file beside `path`, then put it in its place in one go."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -48,6 +54,7 @@ def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
         write(part)
         with part.open("rb") as file:
             os.fsync(file.fileno())
+        part.chmod(0o666 & ~_umask())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

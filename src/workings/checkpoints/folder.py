@@ -57,7 +57,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
 def _read_tensors(folder: Path) -> dict[str, Array]:
     single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
     if single.is_file():
-        return read_safetensors(single)
+        return read_safetensors(single, stored_gpt2.is_mask)
     if index.is_file():
         return _read_shards(folder, index)
     pickled = sorted(path.name for pattern in _PICKLED for path in folder.glob(pattern))
@@ -81,8 +81,8 @@ def _read_shards(folder: Path, index: Path) -> dict[str, Array]:
         path = folder / name
         if Path(name).name != name or not path.is_file():
             raise CheckpointError(f"{index} names the shard {name!r}, which is not in {folder}; copy or download it")
-        tensors |= read_safetensors(path)
-    missing = sorted(set(places) - set(tensors))
+        tensors |= read_safetensors(path, stored_gpt2.is_mask)
+    missing = sorted(name for name in places if name not in tensors and not stored_gpt2.is_mask(name))
     if missing:
         raise CheckpointError(
             f"{folder}: the shards lack {missing[0]} and {len(missing) - 1} more tensors of {index.name}"
@@ -96,8 +96,7 @@ def _plain_names(folder: Path, tensors: Mapping[str, Array]) -> dict[str, Array]
         short = stored_gpt2.plain_name(name)
         if short in plain:
             raise CheckpointError(f"{folder} holds the tensor {short} twice, once as {name}")
-        if short is not None:
-            plain[short] = array
+        plain[short] = array
     return plain
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ def read_config(stored: Mapping[str, Any], source: str) -> GPT2Config:
     sizes = {key: _whole(stored, key, default, source) for key, default in _SIZES.items()}
     inner = stored.get("n_inner")
     activation = stored.get("activation_function", "gelu_new")
-    if activation not in ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise CheckpointError(
             f"{source}: activation_function is {activation!r}; supported are {', '.join(sorted(ACTIVATIONS))}"
         )
@@ -40,7 +41,7 @@ def read_config(stored: Mapping[str, Any], source: str) -> GPT2Config:
         d_vocab=sizes["vocab_size"],
         n_ctx=sizes["n_positions"],
         activation=activation,
-        layer_norm_epsilon=float(stored.get("layer_norm_epsilon", 1e-5)),
+        layer_norm_epsilon=_positive(stored, "layer_norm_epsilon", 1e-5, source),
         tied_embeddings=bool(stored.get("tie_word_embeddings", True)),
         scale_scores=bool(stored.get("scale_attn_weights", True)),
         scale_scores_by_layer=bool(stored.get("scale_attn_by_inverse_layer_idx", False)),
@@ -55,6 +56,13 @@ def _whole(stored: Mapping[str, Any], key: str, default: int, source: str) -> in
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise CheckpointError(f"{source}: {key} must be a whole number of at least 1; {value!r} came")
     return value
+
+
+def _positive(stored: Mapping[str, Any], key: str, default: float, source: str) -> float:
+    value = stored.get(key, default)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
+        raise CheckpointError(f"{source}: {key} must be a number of at least 0; {value!r} came")
+    return float(value)
 
 
 def write_config(config: GPT2Config) -> dict[str, Any]:
@@ -94,10 +102,13 @@ def stored_shapes(config: GPT2Config) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def plain_name(stored: str) -> str | None:
-    """A stored tensor's name without its prefix; None for tensors that are no weights."""
-    if stored.endswith(_MASKS):
-        return None
+def is_mask(stored: str) -> bool:
+    """Whether a stored tensor is a causal mask, which is no weight."""
+    return stored.endswith(_MASKS)
+
+
+def plain_name(stored: str) -> str:
+    """A stored tensor's name without its prefix."""
     return stored.removeprefix("transformer.")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -61,7 +62,7 @@ class Model:
             if prompt == "":
                 raise InputError("the prompt is empty; give at least one word (or one token id)")
             prompt = self.tokenizer.encode(prompt)
-        if len(prompt) == 0:
+        if hasattr(prompt, "__len__") and len(prompt) == 0:
             raise InputError("the prompt is empty; give at least one token id")
         return check_ids(prompt, self.config.d_vocab, self.config.n_ctx)
 
@@ -93,7 +94,7 @@ class Model:
         """
         trace = self._as_trace(prompt)
         ids = [int(i) for i in trace.ids]
-        ids += self._new_ids(trace, max_new_tokens, Sampling(temperature, top_k, top_p, seed))
+        ids += self.new_ids(trace, max_new_tokens, Sampling(temperature, top_k, top_p, seed))
         return self.tokenizer.decode(ids) if self.tokenizer else ids
 
     def stream(
@@ -105,16 +106,32 @@ class Model:
         top_p: float | None = None,
         seed: int | None = None,
     ) -> Iterator[str | int]:
-        """The new tokens one by one as they come: strings (ids where there is no tokenizer). Options as in `generate`."""
+        """What each new token adds to the text, as it comes (ids where there is no tokenizer). Options as in `generate`.
+
+        A token that ends inside a character adds nothing yet: its bytes come with the token that completes them.
+        """
         trace = self._as_trace(prompt)
-        sampling = Sampling(temperature, top_k, top_p, seed)
-        new_ids = self._new_ids(trace, max_new_tokens, sampling)
-        return (self.tokenizer.token_strings([i])[0] if self.tokenizer else i for i in new_ids)
+        new_ids = self.new_ids(trace, max_new_tokens, Sampling(temperature, top_k, top_p, seed))
+        return iter(new_ids) if self.tokenizer is None else self.spell_out([int(i) for i in trace.ids], new_ids)
+
+    def spell_out(self, ids: list[int], new_ids: Iterable[int]) -> Iterator[str]:
+        """What each new id adds to the text of `ids`, which grows by them; whole characters only."""
+        assert self.tokenizer is not None
+        written = self.tokenizer.decode(ids)
+        for token_id in new_ids:
+            ids.append(token_id)
+            whole = self.tokenizer.decode(ids).rstrip("\ufffd")
+            if len(whole) > len(written):
+                yield whole[len(written) :]
+                written = whole
+        if rest := self.tokenizer.decode(ids)[len(written) :]:
+            yield rest
 
     def _as_trace(self, prompt: Prompt | Trace) -> Trace:
         return prompt if isinstance(prompt, Trace) else self.trace(prompt)
 
-    def _new_ids(self, trace: Trace, max_new_tokens: int, sampling: Sampling) -> Iterator[int]:
+    def new_ids(self, trace: Trace, max_new_tokens: int, sampling: Sampling) -> Iterator[int]:
+        """New token ids after a trace, one by one; the trace stays as it is."""
         if not isinstance(max_new_tokens, int) or max_new_tokens < 0:
             raise InputError(f"max_new_tokens is a whole number of at least 0; {max_new_tokens!r} came")
         end = self.tokenizer.end_token_id if self.tokenizer else None
@@ -127,8 +144,16 @@ class Model:
         return diagram(self.graph, f"{self.name}: {self.n_parameters:,} parameters")
 
     def save(self, folder: str | Path) -> None:
-        """Write the model as a folder in Hugging Face layout, which `transformers` opens too."""
+        """Write the model as a folder in Hugging Face layout, which `transformers` opens too.
+
+        What is in the folder already is replaced only when everything is written.
+        """
         folder = Path(folder)
-        write_folder(folder, self.config, self.weights)
-        if self.tokenizer is not None:
-            self.tokenizer.save(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder, prefix=".saving-") as temporary:
+            part = Path(temporary)
+            write_folder(part, self.config, self.weights)
+            if self.tokenizer is not None:
+                self.tokenizer.save(part)
+            for path in sorted(part.iterdir()):
+                path.replace(folder / path.name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import mmap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,16 @@ Array = np.ndarray
 _TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 
 
-def read_safetensors(path: Path) -> dict[str, Array]:
-    """All tensors of one file by name: float32 and float64 as views of the file, half precision widened to float32.
+def read_safetensors(path: Path, skip: Callable[[str], bool]) -> dict[str, Array]:
+    """The tensors of one file by name: float32 and float64 as views of the file, half precision widened to float32.
 
-    Raises `CheckpointError` for a file that is truncated, corrupt or holds tensors of other types.
+    Tensors whose name `skip` says yes to are left out. Raises `CheckpointError` for a file that is truncated, corrupt
+    or holds tensors of other types.
     """
     header, start = _checked_header(path)
     with path.open("rb") as file:
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return {name: _tensor(path, name, entry, content, start) for name, entry in header.items()}
+    return {name: _tensor(path, name, entry, content, start) for name, entry in header.items() if not skip(name)}
 
 
 def _checked_header(path: Path) -> tuple[dict[str, Any], int]:

@@ -60,10 +60,13 @@ def _touched(part: Any, size: int) -> Rows:
     return Rows.of(int(i) for i in np.ravel(part))
 
 
-def make_edit(name: str, shape: tuple[int, ...], open_axes: tuple[bool, ...], index: Any, **change: Any) -> Edit:
+def make_edit(
+    name: str, shape: tuple[int, ...], open_axes: tuple[bool, ...], index: Any, dtype: np.dtype, **change: Any
+) -> Edit:
     """Check an edit against its table and fix what "the last row" meant when it was made.
 
-    `shape` is the table's; `open_axes` says which axes grow while generating. `change` holds exactly one of
+    `shape` is the table's; `open_axes` says which axes grow while generating; `dtype` must be able to hold
+    the amount. `change` holds exactly one of
     `value`, `add` and `scale`: a number, or an array that fits the indexed cells.
 
     Raises `InputError` (what was given) or `OutsideTable` (the index).
@@ -74,11 +77,13 @@ def make_edit(name: str, shape: tuple[int, ...], open_axes: tuple[bool, ...], in
         raise InputError(f"edit of {name}: give exactly one of value=, add= and scale=; {listed} came")
     (kind, amount), *_ = given.items()
     parts = _full_index(name, shape, index)
-    numbers = _checked_amount(name, kind, amount)
+    numbers = _checked_amount(name, kind, amount, dtype)
     try:
         selected = _selected(shape, parts)
     except (IndexError, TypeError) as error:
-        raise OutsideTable(f"index {index!r} of {name}, which has shape {list(shape)}, cannot be used: {error}") from None
+        raise OutsideTable(
+            f"index {index!r} of {name}, which has shape {list(shape)}, cannot be used: {error}"
+        ) from None
     if 0 in selected:
         raise InputError(
             f"edit of {name}: the index {index!r} selects no cell of its {list(shape)}, so nothing would change"
@@ -98,7 +103,7 @@ def _selected(shape: tuple[int, ...], parts: tuple[Any, ...]) -> tuple[int, ...]
     return np.broadcast_to(np.int8(0), shape)[parts].shape
 
 
-def _checked_amount(name: str, kind: str, amount: Any) -> np.ndarray:
+def _checked_amount(name: str, kind: str, amount: Any, dtype: np.dtype) -> np.ndarray:
     try:
         numbers = np.array(amount, dtype=np.float64)
     except (TypeError, ValueError):
@@ -107,6 +112,10 @@ def _checked_amount(name: str, kind: str, amount: Any) -> np.ndarray:
         ) from None
     if not np.isfinite(numbers).all():
         raise InputError(f"edit of {name}: {kind}= holds NaN or infinity; every number must be finite")
+    if (np.abs(numbers) > np.finfo(dtype).max).any():
+        raise InputError(
+            f"edit of {name}: {kind}= holds a number that is too large for {dtype}; trace with dtype='float64'"
+        )
     return numbers
 
 

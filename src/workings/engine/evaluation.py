@@ -41,7 +41,7 @@ class Evaluation:
         for edit in edits:
             if edit.name in program.graph.named:
                 self.edits_of.setdefault(program.graph.named[edit.name], []).append(edit)
-        self.shown = {edit.name for edit in edits}  # tables that recipes must not pass through: looked at, or edited
+        self.shown = {edit.name for edit in edits}  # tables that somebody looked at or edited
         self.causal = not any(
             table.columns_are_positions and any(edit.looks_ahead(len(ids)) for edit in edits_here)
             for table, edits_here in self.edits_of.items()
@@ -80,7 +80,7 @@ class Evaluation:
             if here in self.edits_of:
                 missing = self._with_edited_rows(here, missing)
                 computed = missing - self._replaced(here)
-            recipe = book.recipe(here, self.shown, self.causal)
+            recipe = book.recipe(here, self._not_passed(here, computed), self.causal)
             todo.append((here, missing, recipe))
             for source, part in recipe.reach.items():
                 if source.primitive is GIVEN:
@@ -94,6 +94,19 @@ class Evaluation:
                 needs[source] = before
         for here, missing, recipe in reversed(todo):
             self._fill_in(here, missing, recipe)
+
+    def _not_passed(self, table: Table, rows: Rows) -> frozenset[str]:
+        """Tables on the way that must be read: edited ones, and those whose rows are there already."""
+        on_the_way = self.program.book.passed[table] & self.shown
+        if not on_the_way:
+            return on_the_way
+        named, read = self.program.graph.named, []
+        for name in on_the_way:
+            before = named[name]
+            store = self.stores.get(before)
+            if before in self.edits_of or (store is not None and not (rows - store.rows)):
+                read.append(name)
+        return frozenset(read)
 
     def _with_edited_rows(self, table: Table, missing: Rows) -> Rows:
         """The missing rows, and all rows of edits among them, since an edit's rows are put in force together."""
@@ -124,7 +137,7 @@ class Evaluation:
         for edit in edits:
             touched = touched | edit.rows(table.row_axis or 0, self.n_pos)
         if touched & missing:
-            store.change(touched & missing, lambda array: [edit.apply(array) for edit in edits])
+            store.change(touched & missing, edits)
 
     def _new_store(self, table: Table) -> Store:
         shape = table.shape(self.n_pos)
@@ -154,8 +167,8 @@ class Evaluation:
             else:
                 first = step.first_row.span(start, stop, self.n_pos)[0]
                 values[step.out] = step.run(*arguments, **step.options, first_row=first)
-            for slot in step.done:
-                values[slot] = None
+            for number in step.done:
+                values[number] = None
         return values[recipe.result.number]
 
     # Forks --------------------------------------------------------------------------------------------------------

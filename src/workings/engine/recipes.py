@@ -117,19 +117,17 @@ class RecipeBook:
         self.kept: frozenset[Table] = frozenset()
         self._every_step: dict[tuple[Table, bool], Recipe] = {}
         self.kept = self._worth_keeping()
-        self._passed = {table: self._passed_names(table) for table in graph.named.values()}
+        self.passed = {table: self._passed_names(table) for table in graph.named.values()}
 
-    def recipe(self, table: Table, shown: Set[str], causal: bool = True) -> Recipe:
-        """The recipe for a named table that passes through none of the `shown` tables without reading it.
+    def recipe(self, table: Table, read: frozenset[str] = frozenset(), causal: bool = True) -> Recipe:
+        """The recipe for a named table that reads tables that are worth keeping, and passes through the others.
 
-        It reads tables that are worth keeping, and passes through those that only one table needs.
+        `read` names tables among `passed[table]` that it must read all the same.
         """
-        passed = self._passed[table]
-        seen = frozenset() if passed.isdisjoint(shown) else passed & shown
-        key = (table, causal, seen)
+        key = (table, causal, read)
         found = self._recipes.get(key)
         if found is None:
-            found = self._recipes[key] = self._write(table, seen, causal, self._is_passed)
+            found = self._recipes[key] = self._write(table, read, causal, self._is_passed)
         return found
 
     def step_by_step(self, table: Table, causal: bool) -> Recipe:

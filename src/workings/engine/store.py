@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from workings.engine.edits import Edit
 from workings.engine.rows import NO_ROWS, Rows
 
 Array = np.ndarray
@@ -80,17 +80,18 @@ class Store:
             target[..., : values.shape[-1]] = values
         self._claim(buffer, Rows.run(start, stop))
 
-    def change(self, rows: Rows, work: Callable[[Array], Any]) -> None:
-        """Have `work` change a whole table in place, and keep what it makes of `rows`; they become this store's own.
+    def change(self, rows: Rows, edits: Sequence[Edit]) -> None:
+        """Put edits in force on `rows`, which become this store's own.
 
-        `work` may write on other rows too, which hold zeros and are thrown away: those in force must not change again.
+        What the edits do to other rows is thrown away: they may be in force there already, and must not be again.
         """
         own = self._own_buffer()
         table = np.zeros((*self.before_rows, self.n_pos, *self.after_rows), self.dtype)
         for buffer, there in [*self.parts, (own, rows - self.rows)]:
             for a, b in (there & rows).spans:
                 self._view(table, a, b)[...] = self._view(buffer.array, a, b)
-        work(table)
+        for edit in edits:
+            edit.apply(table)
         for a, b in rows.spans:
             self._view(own.array, a, b)[...] = self._view(table, a, b)
         self.parts = [(buffer, there if buffer is own else there - rows) for buffer, there in self.parts]

@@ -152,7 +152,9 @@ class Trace:
         table = self.table(name)
         assert table.name is not None
         open_axes = tuple(axis.is_pos for axis in table.axes)
-        edit = make_edit(table.name, table.shape(len(self)), open_axes, index, value=value, add=add, scale=scale)
+        edit = make_edit(
+            table.name, table.shape(len(self)), open_axes, index, self.dtype, value=value, add=add, scale=scale
+        )
         if table.primitive is not GIVEN:
             return self._edited(table, edit, edit.rows(table.row_axis or 0, len(self)))
         if table.row_axis is None:
@@ -214,10 +216,13 @@ class Trace:
 
 def check_ids(ids: Sequence[int] | Array, d_vocab: int, n_ctx: int, already: int = 0) -> Array:
     """Token ids as an array, or an `InputError` that says what is wrong with them."""
-    numbers = np.asarray(ids)
+    try:
+        numbers = np.asarray(ids)
+    except ValueError:  # lists of different lengths
+        raise InputError(f"token ids are a list of whole numbers; {ids!r:.80} came") from None
     if numbers.ndim != 1 or numbers.size == 0:
         raise InputError(f"token ids are a list of at least one whole number; {ids!r:.80} came")
-    if numbers.dtype.kind == "f" and (numbers == np.floor(numbers)).all():
+    if numbers.dtype.kind == "f" and np.isfinite(numbers).all() and (numbers == np.floor(numbers)).all():
         numbers = numbers.astype(np.int64)
     if numbers.dtype.kind not in "iu":
         raise InputError(f"token ids are whole numbers; {ids!r:.80} came")

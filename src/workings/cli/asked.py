@@ -1,0 +1,106 @@
+"""What a person asked for: a prompt, an address, a command that asks again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from workings.errors import InputError, OutsideTable, UnknownTable
+
+if TYPE_CHECKING:
+    from workings.checkpoints.model import Model
+    from workings.engine.trace import Trace
+
+DEFAULT_MODEL = "storybook"
+DEFAULT_PROMPT = "If today is Tuesday, tomorrow is"
+CHEF_AND_JEDI = "Mike is a chef. Anna is a Jedi. She picked up her"
+LONGEST_PROMPT_AGAIN = 300
+
+_BRACKETS = re.compile(r"(?P<name>[^\[\]]+?)\s*\[(?P<index>.*)\]\s*", re.DOTALL)
+_WHOLE = re.compile(r"[+\-−]?\d+")
+
+
+def open_trace(model: Model, prompt: str, dtype: str = "float32") -> Trace:
+    """Read the prompt with the model; where it has no tokenizer, the prompt is token ids: "464 2068 7586"."""
+    return model.trace(prompt if model.tokenizer else ids_in(prompt, model), dtype=dtype)
+
+
+def ids_in(prompt: str, model: Model) -> list[int]:
+    """Token ids, written with spaces or commas between them."""
+    parts = prompt.replace(",", " ").split()
+    if not parts or not all(_WHOLE.fullmatch(part) for part in parts):
+        raise InputError(
+            f'{model.name} has no tokenizer: give token ids as the prompt, such as "3 1 2"; {prompt!r} came'
+        )
+    return [int(part) for part in parts]
+
+
+def explain_again(address: str, model: str, prompt: str, dtype: str = "float32") -> list[str]:
+    """The words of another `explain` for the same prompt in the same model."""
+    words = ["explain", address]
+    words += [] if prompt == DEFAULT_PROMPT else ["--prompt", _prompt_again(prompt)]
+    words += [] if model == DEFAULT_MODEL else ["--model", model]
+    return words + ([] if dtype == "float32" else ["--dtype", dtype])
+
+
+def attention_again(model: str, prompt: str, *options: str) -> list[str]:
+    """The words of another `attention` for the same prompt in the same model."""
+    words = ["attention", *([] if prompt == DEFAULT_PROMPT else [_prompt_again(prompt)]), *options]
+    return words + ([] if model == DEFAULT_MODEL else ["--model", model])
+
+
+def _prompt_again(prompt: str) -> str:
+    # One that would fill the screen is only mentioned.
+    return prompt if len(prompt) <= LONGEST_PROMPT_AGAIN else "... the same prompt ..."
+
+
+def split_address(words: Sequence[str]) -> tuple[str, list[str]]:
+    """The table and the indices of `name[1, 2, 3]`, of `name 1 2 3`, and of `name 1,2,3`."""
+    if found := _BRACKETS.fullmatch(" ".join(words)):
+        return found["name"], [part.strip() for part in found["index"].split(",") if part.strip()]
+    name, *rest = words
+    # A shell may have taken "[2," "4," "0]" apart.
+    parts = [part.strip() for word in rest for part in word.strip("[] ").split(",")]
+    return name, [part for part in parts if part]
+
+
+def find_cell(trace: Trace, model: Model, name: str, parts: Sequence[str]) -> tuple[str, tuple[int, ...]]:
+    """The table and the index that were asked for; a token may stand for its place in the vocabulary.
+
+    Raises `UnknownTable`, `OutsideTable` and `InputError`.
+    """
+    from workings.language.tables import axis_labels
+
+    try:
+        table = trace.table(name)
+    except UnknownTable as error:
+        raise UnknownTable(f"{error} (`workings explain` lists every table)") from None
+    assert table.name is not None
+    labels, shape = axis_labels(table.axes), table.shape(len(trace))
+    if len(parts) != len(shape):
+        sizes = ", ".join(f"{label} (0 to {size - 1})" for label, size in zip(labels, shape, strict=True))
+        example = ", ".join(str(min(1, size - 1)) for size in shape)
+        came = f"{len(parts)} came" if parts else "none came"
+        raise OutsideTable(
+            f"{table.name} holds {' × '.join(map(str, shape))} numbers; to name one, give {_count(len(shape))}: {sizes}; {came}. "
+            f'For instance "{table.name}[{example}]"'
+        )
+    return table.name, tuple(_index(part, label, model) for part, label in zip(parts, labels, strict=True))
+
+
+def _count(axes: int) -> str:
+    return "its place" if axes == 1 else f"{axes} places"
+
+
+def _index(part: str, label: str, model: Model) -> int:
+    if _WHOLE.fullmatch(part):
+        return int(part.replace("−", "-"))
+    word = part.strip("\"'")
+    if label == "d_vocab" and model.tokenizer:
+        # Inside a text most words begin with their space; quotes ask for exactly what is in them.
+        for spelling in (word,) if word != part else (" " + word, word):
+            if (token_id := model.tokenizer.token_id(spelling)) is not None:
+                return token_id
+        raise InputError(f"{word!r} is not one token of {model.name}; `workings tokens {word!r}` shows how it is cut")
+    raise InputError(f"a place is a whole number, and negative ones count from the end; {part!r} came for {label!r}")

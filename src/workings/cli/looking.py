@@ -1,0 +1,274 @@
+"""`workings attention`: who looks at whom. A summary, the heads of a block as small maps, or one head with its shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.cells import cell_len
+from rich.text import Text
+
+from workings.cli.asked import attention_again, explain_again, open_trace
+from workings.cli.screen import (
+    command,
+    fitted,
+    has_colour,
+    heat,
+    make_console,
+    print_indented,
+    print_line,
+    print_next,
+    print_title,
+    quoted,
+    spelled,
+)
+from workings.cli.streams import write_json
+from workings.errors import OutsideTable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from workings.checkpoints.model import Model
+    from workings.engine.trace import Trace
+
+Array = np.ndarray
+
+_SHADES = " .:-=+*#%@"  # from no attention to all of it, where there is no colour
+_HOW_TO_READ = "Rows are tokens that look, columns tokens that are looked at."
+_LABEL = 12  # columns for a token beside its row
+_WITH_SHARES = 4  # columns that a share in percent needs
+
+
+def show_attention(model: Model, prompt: str, block: int | None, head: int | None, as_json: bool) -> None:
+    """Show attention, for people or as JSON."""
+    trace = open_trace(model, prompt)
+    _check("block", block, model.config.n_layers)
+    _check("head", head, model.config.n_heads)
+    if as_json:
+        write_json(
+            {
+                "model": model.name,
+                "prompt": prompt,
+                "ids": trace.ids,
+                "tokens": trace.tokens,
+                **_document(trace, model, block, head),
+            }
+        )
+        return
+    console = make_console(widest=None)
+    console.print()
+    if block is None:
+        _print_summary(console, trace, model, prompt)
+    elif head is None:
+        _print_block(console, trace, model, prompt, block)
+    else:
+        _print_head(console, trace, model, prompt, block, head)
+    console.print()
+
+
+def _check(what: str, number: int | None, count: int) -> None:
+    if number is not None and not 0 <= number < count:
+        raise OutsideTable(f"there is no {what} {number}: this model has {count}, numbered 0 to {count - 1}")
+
+
+def _document(trace: Trace, model: Model, block: int | None, head: int | None) -> dict[str, Any]:
+    if block is None:
+        return {
+            "last_token_looks_at": [
+                _strongest(trace, b, h) for b in range(model.config.n_layers) for h in range(model.config.n_heads)
+            ]
+        }
+    pattern = np.ascontiguousarray(trace[f"blocks.{block}.attn.pattern"])
+    if head is None:
+        return {"block": block, "pattern": pattern}
+    return {"block": block, "head": head, "pattern": pattern[head]}
+
+
+def _strongest(trace: Trace, block: int, head: int) -> dict[str, Any]:
+    """The earlier token that the last one looks at most (a single token: itself)."""
+    row = trace.rows(f"blocks.{block}.attn.pattern", -1)[head, 0]
+    earlier = row[:-1] if len(row) > 1 else row
+    position = int(earlier.argmax())
+    return {
+        "block": block,
+        "head": head,
+        "position": position,
+        "token": trace.tokens[position],
+        "share": float(row[position]),
+    }
+
+
+# The summary: what the last token looks at
+
+
+def _print_summary(console: Console, trace: Trace, model: Model, prompt: str) -> None:
+    c = model.config
+    print_title(
+        console,
+        (model.name, "bold cyan"),
+        f"  At which earlier token does the last one, {quoted(trace.tokens[-1])}, look most?",
+    )
+    console.print()
+    looks = [[_strongest(trace, block, head) for head in range(c.n_heads)] for block in range(c.n_layers)]
+    most = max(cell_len(spelled(look["token"])) for row in looks for look in row)
+    room = max(console.width - _LABEL, 9)
+    groups = math.ceil(c.n_heads * 9 / room)
+    across = math.ceil(c.n_heads / groups)
+    width = max(min(most + 2, room // across, 16), 9)
+    for first in range(0, c.n_heads, across):
+        heads = range(first, min(first + across, c.n_heads))
+        console.print(
+            Text(" " * _LABEL + "".join(f" {f'head {h}':<{width - 1}}" for h in heads).rstrip(), style="dim"),
+            soft_wrap=True,
+        )
+        for block, row in enumerate(looks):
+            _print_looks(console, f"block {block}", [row[h] for h in heads], width)
+        console.print()
+    best = max((look for row in looks for look in row), key=lambda look: look["share"])
+    options = ["--block", str(best["block"])]
+    print_next(
+        console,
+        [
+            (f"All heads of block {best['block']}, as maps", command(*attention_again(model.name, prompt, *options))),
+            (
+                "The head that looks hardest, share by share",
+                command(*attention_again(model.name, prompt, *options, "--head", str(best["head"]))),
+            ),
+        ],
+    )
+
+
+def _print_looks(console: Console, label: str, looks: Sequence[dict[str, Any]], width: int) -> None:
+    coloured = has_colour(console)
+    upper, lower = Text(f"  {label:<{_LABEL - 2}}"), Text(" " * _LABEL)
+    for look in looks:
+        style = heat(look["share"]) if coloured else ""
+        upper.append(" " + fitted(spelled(look["token"]), width - 1), style)
+        lower.append(f" {_in_words(look['share']):<{width - 1}}", style)
+    for line in (upper, lower):
+        print_line(console, line)
+
+
+# Maps
+
+
+def _print_head(console: Console, trace: Trace, model: Model, prompt: str, block: int, head: int) -> None:
+    print_title(
+        console,
+        (model.name, "bold cyan"),
+        f"  Block {block}, head {head}: how each token shares out its attention, in percent",
+    )
+    print_indented(console, Text(_HOW_TO_READ, style="dim"))
+    console.print()
+    pattern = trace[f"blocks.{block}.attn.pattern"][head]  # [query pos, key pos]
+    labels = [spelled(token) for token in trace.tokens]
+    label_width = min(max(map(cell_len, labels)), 16)
+    room = console.width - label_width - 9
+    width = max(min(max(map(cell_len, labels)) + 1, 12, room // len(labels)), _WITH_SHARES)
+    first = _leave_out(console, len(labels), room // width)
+    _print_columns(console, labels, first, width, label_width)
+    for query in range(first, len(labels)):
+        line = Text(f"  {query:>4} {fitted(labels[query], label_width)} ")
+        for key in range(first, len(labels)):
+            line.append_text(_cell(console, pattern[query, key] if key <= query else None, width))
+        print_line(console, line)
+    console.print()
+    last = len(labels) - 1
+    best = int(pattern[last].argmax())
+    address = f"blocks.{block}.attn.pattern[{head}, {last}, {best}]"
+    print_next(console, [(f"How {quoted(trace.tokens[-1])} came to give {_in_words(pattern[last, best])} to {quoted(trace.tokens[best])}",
+                          command(*explain_again(address, model.name, prompt)))])  # fmt: skip
+
+
+def _leave_out(console: Console, count: int, most: int) -> int:
+    """How many tokens at the beginning are not shown because the screen is too narrow; says so."""
+    first = max(count - max(most, 1), 0)
+    if first:
+        note = f"There is room for the last {count - first} of {count} tokens; a wider window shows more, --json all."
+        print_indented(console, Text(note, style="yellow"))
+        console.print()
+    return first
+
+
+def _print_columns(console: Console, labels: Sequence[str], first: int, width: int, label_width: int) -> None:
+    left = " " * (label_width + 8)
+    shown = range(first, len(labels))
+    if width > 5:
+        console.print(
+            Text(left + "".join(fitted(labels[key], width - 1).ljust(width - 1) + " " for key in shown).rstrip()),
+            soft_wrap=True,
+        )
+    console.print(
+        Text(left + "".join((f"{key:<{width}}" if width > 5 else f"{key:>3} ") for key in shown).rstrip(), style="dim"),
+        soft_wrap=True,
+    )
+
+
+def _cell(console: Console, share: float | None, width: int) -> Text:
+    if share is None:
+        return Text(" " * width)
+    text = f"{_percent(share):>{min(width - 1, 3)}}".ljust(width)
+    return Text(text, style=heat(share)) if has_colour(console) else Text(text)
+
+
+def _percent(share: float) -> str:
+    return "·" if share < 0.005 else f"{share * 100:.0f}"
+
+
+def _in_words(share: float) -> str:
+    return "<1%" if share < 0.005 else f"{share * 100:.0f}%"
+
+
+def _print_block(console: Console, trace: Trace, model: Model, prompt: str, block: int) -> None:
+    print_title(
+        console, (model.name, "bold cyan"), f"  Block {block}: what each of its {model.config.n_heads} heads looks at"
+    )
+    scale = "Bright is much, dark is little." if has_colour(console) else f"From little to much: {_SHADES[1:]}"
+    print_indented(console, Text(f"{_HOW_TO_READ} {scale}", style="dim"))
+    console.print()
+    patterns = trace[f"blocks.{block}.attn.pattern"]  # [head, query pos, key pos]
+    labels = [spelled(token) for token in trace.tokens]
+    room = console.width - _LABEL - 4
+    width = 2 if 2 * len(labels) <= room else 1
+    first = _leave_out(console, len(labels), room // width)
+    across = max(room // (max(width * (len(labels) - first), 8) + 3), 1)
+    for start in range(0, len(patterns), across):
+        for line in _small_maps(
+            console, patterns, labels, range(start, min(start + across, len(patterns))), first, width
+        ):
+            print_line(console, line)
+        console.print()
+    print_next(
+        console,
+        [
+            (
+                "One head, share by share",
+                command(*attention_again(model.name, prompt, "--block", str(block), "--head", "0")),
+            )
+        ],
+    )
+
+
+def _small_maps(
+    console: Console, patterns: Array, labels: Sequence[str], heads: Sequence[int], first: int, width: int
+) -> Iterable[Text]:
+    shown = range(first, len(labels))
+    map_width = max(width * len(shown), 8)
+    yield Text(" " * (_LABEL + 4) + "".join(f"head {head}".ljust(map_width + 3) for head in heads), style="bold")
+    for query in shown:
+        line = Text(f"  {fitted(labels[query], _LABEL)}  ")
+        for head in heads:
+            for key in shown:
+                line.append_text(_dot(console, patterns[head, query, key] if key <= query else None, width))
+            line.append(" " * (map_width - width * len(shown) + 3))
+        yield line
+
+
+def _dot(console: Console, share: float | None, width: int) -> Text:
+    if share is None:
+        return Text(" " * width)
+    if has_colour(console):
+        return Text(" " * width, style=heat(share))
+    return Text(_SHADES[min(int(share * 9.0) + 1, 9)] * width)
