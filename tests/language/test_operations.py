@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import Tiny, model_of
 
+from tiny import Tiny, model_of
 from workings.language import glossary, operations
 from workings.language.operations import attention, gelu, gelu_new, layer_norm, relu, silu, softmax
 from workings.language.primitives import PRIMITIVES, keep_past, matmul

@@ -3,8 +3,8 @@
 from xml.etree import ElementTree
 
 import pytest
-from tiny import Tiny, model_of
 
+from tiny import Tiny, model_of
 from workings.readings.diagram import diagram
 
 

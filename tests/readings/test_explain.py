@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import Tiny, model_of
 
+from tiny import Tiny, model_of
 from workings.errors import OutsideTable, UnknownTable
 from workings.language.primitives import GIVEN
 

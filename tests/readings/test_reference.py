@@ -1,8 +1,8 @@
 """The reference reading is the oracle: plain, float64, and the same as running the model function on arrays."""
 
 import numpy as np
-from tiny import Tiny, model_of
 
+from tiny import Tiny, model_of
 from workings.language.names import Weights
 from workings.models.gpt2 import gpt2
 from workings.readings.reference import reference

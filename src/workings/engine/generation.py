@@ -42,10 +42,11 @@ class Sampling:
 
     def shares(self, logits: Array) -> Array:
         """The probability with which each token is drawn, at a temperature above 0."""
-        scaled = logits.astype(np.float64) / self.temperature
+        with np.errstate(over="ignore"):  # far below the likeliest, at a temperature near 0: a share of 0
+            scaled = (logits.astype(np.float64) - float(logits.max())) / self.temperature
         if self.top_k is not None and self.top_k < len(scaled):
             scaled[scaled < np.partition(scaled, -self.top_k)[-self.top_k]] = -np.inf
-        shares = np.exp(scaled - scaled.max())
+        shares = np.exp(scaled)
         shares /= shares.sum()
         if self.top_p is not None and self.top_p < 1:
             order = np.argsort(-shares, kind="stable")
