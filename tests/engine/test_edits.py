@@ -112,6 +112,8 @@ def test_an_edit_may_let_a_token_look_ahead(name: str, kind: str) -> None:
         ahead = family.edit(first, name, (1, 2, 4), kind, 0.5)
         family.edit(first, name, (0, slice(None), 3), kind, 0.5)
         family.edit(first, name, (slice(None), 1), kind, np.linspace(0, 1, len(IDS)))
+        for other in NAMES:
+            family.ask(ahead, other)
         again = family.edit(ahead, "blocks.0.resid_pre", 4, "add", 1.0)
         family.ask(again, "logits", 2, 3)
         family.append(again, [7, 8])
@@ -121,6 +123,7 @@ def test_an_edit_may_let_a_token_look_ahead(name: str, kind: str) -> None:
 
 def test_a_token_that_looks_ahead_feels_changes_of_later_rows() -> None:
     trace = model_of(TINY).trace(IDS).edit("blocks.0.attn.pattern", (0, 1, 4), value=0.9)
+    assert trace["logits"].shape == (6, 13)
     later = trace.edit("blocks.0.attn.v", (0, 4, 0), add=3.0)
     assert np.array_equal(trace["logits"][0], later["logits"][0])
     assert not np.array_equal(trace["logits"][1], later["logits"][1])
@@ -154,6 +157,16 @@ def test_edits_whose_rows_overlap_are_put_in_force_once_each() -> None:
     upstream = family.edit(second, "blocks.0.attn.z", (0, 3, 0), "add", 1.0)
     family.ask(upstream, "blocks.0.resid_mid", 2, 6)
     family.ask(upstream, "blocks.0.resid_mid", 3, 4)
+    family.check()
+
+
+def test_an_edit_is_not_put_in_force_again_on_rows_that_were_gathered_from_several_traces() -> None:
+    family = Family(TINY, IDS, "float64")
+    first = family.edit(family.members[0], "blocks.0.resid_mid", slice(2, 4), "add", 1.0)
+    family.ask(first, "blocks.0.resid_mid", 2, 5)
+    second = family.edit(first, "blocks.0.resid_mid", slice(1, 3), "add", 10.0)
+    family.ask(second, "blocks.0.resid_mid", 3, 6)  # rows 3 and 4 are the first trace's, row 5 is new
+    family.ask(second, "blocks.0.resid_mid", 1, 2)
     family.check()
 
 
