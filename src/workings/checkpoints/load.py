@@ -12,7 +12,7 @@ from workings.errors import CheckpointError
 
 BUNDLED = Path(__file__).parent / "bundled"
 
-_HUB_FILES = ["config.json", "model*.safetensors", "model.safetensors.index.json", "*.bin"]
+_MODEL_FILES = ["config.json", "model*.safetensors", "model.safetensors.index.json"]
 _TOKENIZER_FILES = [
     "tokenizer.json",
     "tokenizer_config.json",
@@ -69,8 +69,7 @@ def _download(name: str) -> Path:
 
     advice = f"there is no folder {name!r} here; bundled models: {', '.join(bundled_names())}"
     try:
-        patterns = [*_HUB_FILES[:-1], *_TOKENIZER_FILES]
-        return Path(snapshot_download(name, allow_patterns=patterns))
+        folder = Path(snapshot_download(name, allow_patterns=[*_MODEL_FILES, *_TOKENIZER_FILES]))
     except RepositoryNotFoundError:
         raise CheckpointError(
             f"the hub has no model {name!r} that you may read; check the name or log in. ({advice})"
@@ -83,3 +82,10 @@ def _download(name: str) -> Path:
             f"{name!r} is not in the local cache and the hub cannot be reached ({reason}); "
             f"connect to the network, or give a folder. ({advice})"
         ) from None
+    if (folder / "config.json").is_file() and not any(folder.glob("model*.safetensors")):
+        raise CheckpointError(
+            f"the hub model {name!r} has no safetensors weights (pickled ones can run any code when opened, and are "
+            f"refused); convert it once with transformers: AutoModelForCausalLM.from_pretrained({name!r})"
+            f".save_pretrained(FOLDER), and open FOLDER"
+        )
+    return folder

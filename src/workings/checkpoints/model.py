@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -132,7 +133,7 @@ class Model:
 
     def new_ids(self, trace: Trace, max_new_tokens: int, sampling: Sampling) -> Iterator[int]:
         """New token ids after a trace, one by one; the trace stays as it is."""
-        if not isinstance(max_new_tokens, int) or max_new_tokens < 0:
+        if not isinstance(max_new_tokens, Integral) or max_new_tokens < 0:
             raise InputError(f"max_new_tokens is a whole number of at least 0; {max_new_tokens!r} came")
         end = self.tokenizer.end_token_id if self.tokenizer else None
         return continue_trace(trace, max_new_tokens, sampling, end)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -26,11 +26,11 @@ class Sampling:
     def __post_init__(self) -> None:
         if not (isinstance(self.temperature, Real) and np.isfinite(float(self.temperature)) and self.temperature >= 0):
             raise InputError(f"temperature is a number of at least 0; {self.temperature!r} came")
-        if self.top_k is not None and (not isinstance(self.top_k, int) or self.top_k < 1):
+        if self.top_k is not None and (not isinstance(self.top_k, Integral) or self.top_k < 1):
             raise InputError(f"top_k is a whole number of at least 1, or None; {self.top_k!r} came")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise InputError(f"top_p is a share above 0 and at most 1, or None; {self.top_p!r} came")
-        if self.seed is not None and (not isinstance(self.seed, int) or self.seed < 0):
+        if self.seed is not None and (not isinstance(self.seed, Integral) or self.seed < 0):
             raise InputError(f"seed is a whole number of at least 0, or None; {self.seed!r} came")
 
     def choose(self, logits: Array, random: np.random.Generator) -> int:

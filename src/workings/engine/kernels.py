@@ -117,21 +117,42 @@ def layer_norm(x: Array, w: Any, epsilon: float) -> Array:
 
 
 def softmax(scores: Array) -> Array:
-    out = np.empty_like(scores)  # keeps the memory order of the scores
-    flat = scores.reshape(-1, scores.shape[-1]) if scores.flags.c_contiguous else scores
+    if scores.ndim == 2 and len(scores) > 1 and scores.flags.f_contiguous:
+        return _softmax_down_columns(scores.T).T
+    out = np.empty(scores.shape, scores.dtype)
+    flat = np.ascontiguousarray(scores).reshape(-1, scores.shape[-1])
     target = out.reshape(flat.shape)
 
     def work(start: int, stop: int) -> None:
-        part = target[..., start:stop, :]
-        rows = flat[..., start:stop, :]
+        part, rows = target[start:stop], flat[start:stop]
         np.subtract(rows, rows.max(axis=-1, keepdims=True), out=part)
         np.exp(part, out=part)
         part /= part.sum(axis=-1, keepdims=True)
 
-    if flat.ndim == 2:
-        _by_pieces(flat, work)
-    else:
-        share(work, flat.shape[-2], flat.size)
+    _by_pieces(flat, work)
+    return out
+
+
+def _softmax_down_columns(scores: Array) -> Array:
+    """Softmax of each column: for scores that lie in memory column by column."""
+    out = np.empty(scores.shape, scores.dtype)
+    largest: list[Array] = []
+    _by_pieces(scores, lambda start, stop: largest.append(scores[start:stop].max(axis=0)))
+    top = np.max(largest, axis=0)
+    sums: list[Array] = []
+
+    def raise_part(start: int, stop: int) -> None:
+        part = np.subtract(scores[start:stop], top, out=out[start:stop])
+        np.exp(part, out=part)
+        sums.append(part.sum(axis=0))
+
+    _by_pieces(scores, raise_part)
+    one_by = 1 / np.sum(sums, axis=0)
+
+    def scale_part(start: int, stop: int) -> None:
+        out[start:stop] *= one_by
+
+    _by_pieces(scores, scale_part)
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -118,7 +119,7 @@ class Trace:
     def top_ids(self, k: int = 5) -> list[tuple[int, float]]:
         """The `k` likeliest tokens after the last one, as (token id, probability), likeliest first."""
         shares = self.rows("probabilities", -1)[0]
-        if not isinstance(k, int) or not 1 <= k <= len(shares):
+        if not isinstance(k, Integral) or not 1 <= k <= len(shares):
             raise InputError(f"top takes a number of tokens from 1 to {len(shares)}; {k!r} came")
         best = np.argpartition(-shares, k - 1)[:k]
         best = best[np.lexsort((best, -shares[best]))]
