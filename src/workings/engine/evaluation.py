@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from workings.engine.edits import Edit
+from workings.engine.kernels import linear_together
 from workings.engine.program import Program
 from workings.engine.recipes import Group, Part, Recipe, Slot
 from workings.engine.rows import NO_ROWS, Rows
 from workings.engine.store import Store
+from workings.engine.together import weight_names
 from workings.language.primitives import GIVEN
 from workings.language.tables import Table
 
@@ -92,8 +94,10 @@ class Evaluation:
                 for start, stop in computed.spans:
                     before = before | Rows.run(*part.span(start, stop, n_pos))
                 needs[source] = before
+        waiting_for = {here: missing for here, missing, _ in todo}
         for here, missing, recipe in reversed(todo):
-            self._fill_in(here, missing, recipe)
+            if here in waiting_for and not self._fill_in_together(here, waiting_for):
+                self._fill_in(here, missing, recipe)
 
     def _not_passed(self, table: Table, rows: Rows) -> frozenset[str]:
         """Tables on the way that must be read: edited ones, and those whose rows are there already."""
@@ -123,9 +127,7 @@ class Evaluation:
         return edit.rows(table.row_axis or 0, self.n_pos) if edit.replaces_rows() else NO_ROWS
 
     def _fill_in(self, table: Table, missing: Rows, recipe: Recipe) -> None:
-        store = self.stores.get(table)
-        if store is None:
-            store = self.stores[table] = self._new_store(table)
+        store = self._store(table)
         edits = self.edits_of.get(table)
         if edits is None:
             for start, stop in missing.spans:
@@ -138,6 +140,34 @@ class Evaluation:
             touched = touched | edit.rows(table.row_axis or 0, self.n_pos)
         if touched & missing:
             store.change(touched & missing, edits)
+
+    def _fill_in_together(self, table: Table, waiting_for: dict[Table, Rows]) -> bool:
+        """Work out a table and others that are products of the same input in one go, if they lack the same rows."""
+        group = self.program.book.together.get(table)
+        if group is None:
+            return False
+        missing = waiting_for[table]
+        alike = tuple(t for t in group if waiting_for.get(t) == missing and t not in self.edits_of)
+        if len(alike) < 2 or not self.weights.keys().isdisjoint(name for t in alike for name in weight_names(t)):
+            return False
+        joined = self.program.joined_weights(alike, self.dtype)
+        (source,) = self.program.book.recipe(table).reach
+        if joined is None or source not in self.stores:
+            return False
+        for start, stop in missing.spans:
+            heads = table.axes[0].size or 1
+            parts = linear_together(self.stores[source].read(start, stop), *joined, len(alike), heads)
+            for one, values in zip(alike, parts, strict=True):
+                self._store(one).put(start, values, True, self.grown)
+        for one in alike:
+            del waiting_for[one]
+        return True
+
+    def _store(self, table: Table) -> Store:
+        store = self.stores.get(table)
+        if store is None:
+            store = self.stores[table] = self._new_store(table)
+        return store
 
     def _new_store(self, table: Table) -> Store:
         shape = table.shape(self.n_pos)

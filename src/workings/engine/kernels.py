@@ -14,6 +14,7 @@ import numpy as np
 
 from workings.engine.recipes import Kernel
 from workings.engine.threads import share
+from workings.engine.together import side_by_side
 from workings.language.primitives import MASK
 
 Array = np.ndarray
@@ -36,14 +37,12 @@ def product(x: Array, weight: Array) -> Array:
     return np.matmul(x, flat).reshape(len(x), sheets, width).transpose(1, 0, 2)
 
 
-def side_by_side(stack: Array) -> Array | None:
-    """A stack `[head, rows, columns]` that is one matrix `[rows, head * columns]` in memory, as that matrix; else None."""
-    sheets, rows, width = stack.shape
-    if stack.strides[2] != stack.itemsize or (sheets > 1 and stack.strides[0] != width * stack.itemsize):
-        return None
-    return np.lib.stride_tricks.as_strided(
-        stack, (rows, sheets * width), (stack.strides[1], stack.itemsize), writeable=False
-    )
+def linear_together(x: Array, weight: Array, bias: Array, n_tables: int, n_heads: int) -> list[Array]:
+    """Several `linear` tables of one input whose weights lie side by side, from one product."""
+    out = np.matmul(x, weight)  # [rows, table * head * d_head]
+    out += bias
+    parts = out.reshape(len(x), n_tables, n_heads, -1).transpose(1, 2, 0, 3)  # [table, head, rows, d_head]
+    return list(parts)
 
 
 def linear(x: Array, weight: Array, bias: Array) -> Array:

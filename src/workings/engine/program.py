@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from workings.engine.kernels import KERNELS, PRIMITIVE_KERNELS
+from workings.engine.memory import keep_freed_memory
 from workings.engine.recipes import RecipeBook
+from workings.engine.together import joined, weight_names
 from workings.language.names import Weights
 from workings.language.primitives import POS, given
-from workings.language.tables import Axis, Graph
+from workings.language.tables import Axis, Graph, Table
 
 Array = np.ndarray
 
@@ -37,6 +39,8 @@ class Program:
         self.book = RecipeBook(graph, KERNELS if kernels else {}, PRIMITIVE_KERNELS if kernels else {})
         self._weights = dict(weights)
         self._cast: dict[tuple[str, np.dtype], Array] = {}
+        self._joined: dict[tuple[tuple[Table, ...], np.dtype], tuple[Array, Array] | None] = {}
+        keep_freed_memory()
 
     def weight(self, name: str, dtype: np.dtype) -> Array:
         """A weight as the wanted type; other types than the stored one are made once and shared by all traces."""
@@ -47,3 +51,13 @@ class Program:
         if key not in self._cast:
             self._cast[key] = array.astype(dtype)
         return self._cast[key]
+
+    def joined_weights(self, tables: tuple[Table, ...], dtype: np.dtype) -> tuple[Array, Array] | None:
+        """The weights and biases of tables that are `linear` of one input, each as one matrix, where they lie so in memory."""
+        key = (tables, dtype)
+        if key not in self._joined:
+            names = [weight_names(table) for table in tables]
+            weight = joined([self.weight(name, dtype) for name, _ in names])
+            bias = joined([self.weight(name, dtype) for _, name in names])
+            self._joined[key] = None if weight is None or bias is None else (weight, bias)
+        return self._joined[key]

@@ -14,6 +14,7 @@ from enum import IntEnum
 from functools import cache, cached_property
 from typing import Any
 
+from workings.engine.together import products_of_one_table
 from workings.language.names import Weights
 from workings.language.primitives import GIVEN, MASK, NUMBER
 from workings.language.tables import Call, Graph, Table
@@ -116,7 +117,8 @@ class RecipeBook:
         self._recipes: dict[tuple[Table, bool, frozenset[str]], Recipe] = {}
         self.kept: frozenset[Table] = frozenset()
         self._every_step: dict[tuple[Table, bool], Recipe] = {}
-        self.kept = self._worth_keeping()
+        self.together = products_of_one_table(graph) if "linear" in kernels else {}
+        self.kept = self._worth_keeping() | frozenset(self.together)
         self.passed = {table: self._passed_names(table) for table in graph.named.values()}
 
     def recipe(self, table: Table, read: frozenset[str] = frozenset(), causal: bool = True) -> Recipe:
