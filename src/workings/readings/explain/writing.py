@@ -85,7 +85,7 @@ class Writer:
         if fold.kind == "max":
             return number(fold.value)
         shown = [self.numbers(fold.item(int(j)), 1) for j in order]
-        more = len(fold.values) - len(order)
+        more = max(np.count_nonzero(fold.values), len(order)) - len(order)  # what is masked adds exactly 0
         text = " + ".join(shown) + (f" + … {more} more" if more else "")
         return f"({text}) ÷ {len(fold.values)}" if fold.kind == "mean" else f"({text})"
 
