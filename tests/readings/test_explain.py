@@ -58,7 +58,9 @@ def test_every_source_can_be_explained_in_turn_down_to_weights_and_token_ids(tra
 @settings(max_examples=60)
 def test_every_term_is_worked_out_from_nothing_but_the_cells_that_it_names(trace, data):
     """Products of the named cells, for the tables whose terms are plain products."""
-    name = data.draw(st.sampled_from([n for n in trace.names() if n.rsplit(".", 1)[-1] in ("q", "v", "z", "attn_out", "logits")]))
+    name = data.draw(
+        st.sampled_from([n for n in trace.names() if n.rsplit(".", 1)[-1] in ("q", "v", "z", "attn_out", "logits")])
+    )
     for term in trace.explain(name, *any_cell(data, trace, name)).terms:
         if term.count == 1:
             made = np.prod([trace[source.name][source.index] for source in term.sources])
@@ -94,7 +96,9 @@ def test_a_share_of_attention_breaks_down_the_sum_below_its_fraction(trace):
     explanation = trace.explain("blocks.1.attn.pattern", 2, 5, 3)
     (below,) = explanation.breakdowns
     assert len(below.terms) == 6  # the seventh token is masked
-    assert below.value == pytest.approx(np.exp(trace["blocks.1.attn.scores"][2, 5] - trace["blocks.1.attn.scores"][2, 5].max()).sum())
+    assert below.value == pytest.approx(
+        np.exp(trace["blocks.1.attn.scores"][2, 5] - trace["blocks.1.attn.scores"][2, 5].max()).sum()
+    )
 
 
 def test_an_embedding_follows_from_its_row_of_the_table_and_the_token_id(trace):
@@ -137,7 +141,9 @@ def test_an_unknown_table_is_refused_with_the_nearest_names(trace):
         trace.explain("blocks.0.attn.patern", 0, 0, 0)
 
 
-@pytest.mark.parametrize("name", ["blocks.0.resid_pre", "blocks.1.ln1.scale", "blocks.0.attn.k", "blocks.0.mlp.post", "probabilities"])
+@pytest.mark.parametrize(
+    "name", ["blocks.0.resid_pre", "blocks.1.ln1.scale", "blocks.0.attn.k", "blocks.0.mlp.post", "probabilities"]
+)
 def test_float32_numbers_are_explained_to_float32_rounding(name):
     trace = model_of(Tiny(activation="gelu_new")).trace(PROMPT)
     explanation = trace.explain(name, *(size - 1 for size in trace.shape(name)))

@@ -51,9 +51,7 @@ def people(before):
     ):
         if kind or name in NAMES:
             known[name] = (adj, kind)
-    for adj, kind, name in re.findall(
-        rf"an? (?:({adjective}) )?({role}) (?:called|named) ({either(NAMES)})", before
-    ):
+    for adj, kind, name in re.findall(rf"an? (?:({adjective}) )?({role}) (?:called|named) ({either(NAMES)})", before):
         known[name] = (adj, kind)
     return known
 
@@ -154,7 +152,7 @@ def test_the_first_stories_of_seed_zero_never_change_between_machines(taught):
     import hashlib
 
     told = "\n".join(story.text for story in taught[:1000])
-    assert hashlib.sha256(told.encode()).hexdigest()[:16] == "SHA"
+    assert hashlib.sha256(told.encode()).hexdigest()[:16] == "d7765590a2d20b1c"
 
 
 def test_every_determined_word_follows_from_what_stands_before_it(taught, kept_away):
@@ -176,10 +174,7 @@ def test_no_story_to_train_on_holds_a_held_out_combination_and_every_probe_does(
 
 def test_held_out_names_and_roles_never_stand_side_by_side_in_training(taught):
     pairs = {
-        (name, role)
-        for story in taught
-        for name, (_, role) in people(story.text).items()
-        if role and name in NAMES
+        (name, role) for story in taught for name, (_, role) in people(story.text).items() if role and name in NAMES
     }
     kept = {("role", *pair) for pair in pairs if is_held_out(("role", *pair))}
     assert not kept
@@ -197,9 +192,7 @@ def test_every_answer_is_one_token_with_its_space_and_every_name_with_and_withou
     tokenizer = train_tokenizer(story.text for story in taught)
     assert tokenizer.get_vocab_size() == SIZE
     answers = {story.text[slot.start : slot.end] for story in taught + kept_away for slot in story.slots}
-    answers |= {
-        " " + word for word in (*NAMES, *ROLES, *THING_OF_ROLE.values(), *ADVERB_OF_ADJECTIVE.values(), *DAYS)
-    }
+    answers |= {" " + word for word in (*NAMES, *ROLES, *THING_OF_ROLE.values(), *ADVERB_OF_ADJECTIVE.values(), *DAYS)}
     for word in answers | set(NAMES) | set(DAYS):
         assert len(tokenizer.encode(word).ids) == 1, word
     for text in ("Zażółć 🦊\n", " two  spaces ", taught[0].text):

@@ -64,10 +64,10 @@ class Writer:
         if isinstance(expression, Cell | Fixed):
             text = number(expression.value)
             return f"({text})" if outer and text.startswith("−") else text
-        if isinstance(expression, Fold):
+        if isinstance(expression, Fold) and expression.kind != "max":
             return self._folded(expression)
-        if expression.kind == "look_up":
-            return number(expression.value)
+        if isinstance(expression, Fold) or expression.kind == "look_up":
+            return self.numbers(Fixed(expression.value), outer)
         return self._applied(
             expression, [self.numbers(p, _inside(expression, place)) for place, p in enumerate(expression.parts)], outer
         )
@@ -82,8 +82,6 @@ class Writer:
 
     def _folded(self, fold: Fold) -> str:
         order = np.argsort(-np.abs(fold.values), kind="stable")[:SHOWN_IN_LINE]
-        if fold.kind == "max":
-            return number(fold.value)
         shown = [self.numbers(fold.item(int(j)), 1) for j in order]
         more = max(np.count_nonzero(fold.values), len(order)) - len(order)  # what is masked adds exactly 0
         text = " + ".join(shown) + (f" + … {more} more" if more else "")

@@ -1,0 +1,1 @@
+"""Training: the data that models learn from and the scripts that train them (needs the extra `train`)."""
