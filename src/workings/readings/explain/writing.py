@@ -83,7 +83,7 @@ class Writer:
     def _folded(self, fold: Fold) -> str:
         order = np.argsort(-np.abs(fold.values), kind="stable")[:SHOWN_IN_LINE]
         shown = [self.numbers(fold.item(int(j)), 1) for j in order]
-        more = max(np.count_nonzero(fold.values), len(order)) - len(order)  # what is masked adds exactly 0
+        more = max(int(np.count_nonzero(fold.values)) - len(order), 0)  # what is masked adds exactly 0
         text = " + ".join(shown) + (f" + … {more} more" if more else "")
         return f"({text}) ÷ {len(fold.values)}" if fold.kind == "mean" else f"({text})"
 
