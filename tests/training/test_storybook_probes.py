@@ -24,7 +24,7 @@ def missed(results):
     return [result for result in results if result.missed]
 
 
-NOT_YET = "with two people, storybook goes by who was named last in a quarter of the cases (docs/decisions.md)"
+NOT_YET = "with two people storybook mostly guesses who is meant, leaning to the one named first (docs/decisions.md)"
 NOT_LEARNT = (
     "Mike is a chef. Anna is a Jedi. He picked up his",
     "Anna is a Jedi. Mary is a chef. Mary picked up her",
