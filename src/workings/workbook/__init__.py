@@ -1,0 +1,1 @@
+"""The workbook: a whole model as live formulas, for Excel and LibreOffice."""
