@@ -66,7 +66,7 @@ class WordMerges:
         elif self.kind == "whole":
             lines.append("    in the vocabulary as it is, so this tokenizer does not merge it")
         elif self.merges:
-            joins = [f"{_visible(merge.left.text)} + {_visible(merge.right.text)}" for merge in self.merges]
+            joins = [f"{visible(merge.left.text)} + {visible(merge.right.text)}" for merge in self.merges]
             rank_width = len(str(max(merge.rank for merge in self.merges)))
             join_width = max(map(len, joins))
             lines.append(f"    {'start':{rank_width + join_width + 7}}  {_side_by_side(self.start)}")
@@ -115,17 +115,19 @@ def merge_steps(symbols: list[str], ranks: Mapping[tuple[str, ...], int]) -> Ite
         yield rank, at, joined
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Write text on one line, with its spaces and control characters to be seen."""
+    if text.isprintable():
+        return text.replace(" ", "␣")
     shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return "".join(shown).replace(" ", "␣")
 
 
 def _side_by_side(pieces: Iterable[Piece]) -> str:
-    texts = [_visible(piece.text) for piece in pieces]
+    texts = [visible(piece.text) for piece in pieces]
     return ("¦" if any("|" in text for text in texts) else "|").join(texts)
 
 
 def _became(text: str, pieces: Sequence[Piece]) -> str:
     ids = ", ".join(str(piece.id) for piece in pieces) or "none"
-    return f"{_visible(text)} -> {_side_by_side(pieces)}   {'id' if len(pieces) == 1 else 'ids'} {ids}"
+    return f"{visible(text)} -> {_side_by_side(pieces)}   {'id' if len(pieces) == 1 else 'ids'} {ids}"

@@ -127,7 +127,7 @@ class Tokenizer:
 
         Errors: `InputError` as in `encode`, and where the tokenizer is not byte-level byte-pair encoding.
         """
-        if reason := self._why_no_merges:
+        if reason := self.why_no_merges:
             raise InputError(
                 f"Merges can be shown only for byte-level byte-pair encoding, but {reason}. "
                 "encode() and decode() work all the same."
@@ -143,6 +143,22 @@ class Tokenizer:
     def n_tokens(self) -> int:
         """How many ids there are: one more than the highest."""
         return max(self._vocabulary.values(), default=-1) + 1
+
+    @cached_property
+    def byte_ids(self) -> list[int | None]:
+        """The token of each of the 256 bytes, or None for a byte that has none, in byte-level byte-pair encoding."""
+        return [self.library.model.token_to_id(letter) for _, letter in sorted(byte_letters().items())]
+
+    @cached_property
+    def merge_list(self) -> list[tuple[int, int, int]]:
+        """Every merge as the ids of left, right and what they become, the one that is joined first standing first."""
+        ids = self._vocabulary
+        return [(ids[left], ids[right], ids[left + right]) for left, right in self._merges]
+
+    @cached_property
+    def added_tokens(self) -> list[str]:
+        """The tokens that are found in a text before anything else and stand for themselves, such as "<|endoftext|>"."""
+        return [token.content for token in self._added.values()]
 
     @cached_property
     def end_token_id(self) -> int | None:
@@ -207,7 +223,7 @@ class Tokenizer:
     @cached_property
     def _bytes_without_a_token(self) -> frozenset[int]:
         model = self.library.model
-        if self._why_no_merges or model.unk_token is not None:
+        if self.why_no_merges or model.unk_token is not None:
             return frozenset()
         return frozenset(byte for byte, letter in byte_letters().items() if model.token_to_id(letter) is None)
 
@@ -291,14 +307,18 @@ class Tokenizer:
         return Piece(token_id, self._string(token_id))
 
     @cached_property
-    def _ranks(self) -> dict[tuple[str, ...], int]:
+    def _merges(self) -> list[tuple[str, ...]]:
         import orjson
 
-        merges = orjson.loads(self.library.to_str())["model"]["merges"]
-        return {pair_of(merge): rank for rank, merge in enumerate(merges)}
+        return list(map(pair_of, orjson.loads(self.library.to_str())["model"]["merges"]))
 
     @cached_property
-    def _why_no_merges(self) -> str | None:
+    def _ranks(self) -> dict[tuple[str, ...], int]:
+        return {pair: rank for rank, pair in enumerate(self._merges)}
+
+    @cached_property
+    def why_no_merges(self) -> str | None:
+        """Why `merges` cannot be had of this tokenizer, such as "this tokenizer merges characters, not bytes"; else None."""
         model = self.library.model
         if (kind := type(model).__name__) != "BPE":
             return f"this tokenizer is of the kind {kind}"
