@@ -6,12 +6,14 @@ would be compared without regard to case. What they must do is written down in `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from workings.checkpoints.merges import visible
 from workings.checkpoints.tokenizer import Tokenizer
+from workings.errors import InputError
 from workings.workbook.page import MOST_COLUMNS, Area, Page, Value
 from workings.workbook.references import cell, letters, span
 from workings.workbook.tokens import splitting
@@ -22,6 +24,7 @@ from workings.workbook.tokens.vocabulary import NO_TOKEN, Vocabulary, vocabulary
 
 PAGE = "Tokens"
 _STEP_ROWS = 4  # pieces, tokens, ranks, and an empty row
+_NOT_IN_FILES = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FIRST_SLOT = 6  # the column of the first character, byte or piece
 
 
@@ -50,8 +53,14 @@ def tokens_pages(
     a text may start as: one for each of its bytes, and an empty one between words; 6 a token, at least 64, if not
     given. The page has that many columns and steps, so its size grows with the square.
 
-    Errors: `InputError` for a tokenizer that is not of GPT-2's kind.
+    Errors: `InputError` for a tokenizer that is not of GPT-2's kind, and for a prompt that no file can hold. A prompt
+    that can be held but not split (empty, too long) gives pages that say so.
     """
+    if odd := _NOT_IN_FILES.search(prompt):
+        raise InputError(
+            f"The prompt has the character U+{ord(odd[0]):04X} at position {odd.start()}, which a sheet cannot hold. "
+            "Take it out."
+        )
     room = max(64, 6 * max_tokens) if max_pieces is None else max_pieces
     assert 1 <= room <= MOST_COLUMNS - _FIRST_SLOT - 2 and max_tokens >= 1
     vocabulary = vocabulary_of(tokenizer)
@@ -440,7 +449,7 @@ class _TokensPage:
         lacking = f"MATCH({NO_TOKEN},{tokens},0)"
         owner, byte = (f"INDEX({row.span(room)},1,{lacking})" for row in (_OWNER, _BYTE))
         cases = [
-            (f"ISERROR({self.prompt_cell})", f'"{splitting.ERROR}"'),
+            (f"OR(ISERROR({self.prompt_cell}),ISLOGICAL({self.prompt_cell}))", f'"{splitting.NO_TEXT}"'),
             (f"{self._count('length')}=0", f'"{splitting.EMPTY}"'),
             (
                 f'COUNTIF({sorts},"unusable")>0',

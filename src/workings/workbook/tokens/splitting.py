@@ -149,7 +149,7 @@ def work_out(text: str, vocabulary: Vocabulary, max_tokens: int, room: int) -> W
 
 
 EMPTY = "The prompt is empty. Write a few words into it."
-ERROR = "The prompt is an error, not a text. If it begins with =, + or -, put an apostrophe in front."
+NO_TEXT = "The prompt is an error or a truth value, not a text. Put an apostrophe in front of what you write."
 UNUSABLE = "cannot be split exactly by a sheet. Leave it out."
 NOT_IN_VOCABULARY = "that is not in the vocabulary. Leave it out."
 

@@ -61,9 +61,10 @@ def _why_not(tokenizer: Tokenizer) -> str | None:
     if tokenizer.why_no_merges:
         return tokenizer.why_no_merges
     splitting = library.pre_tokenizer
-    if not isinstance(splitting, pre_tokenizers.ByteLevel) or not splitting.use_regex:
-        kind = type(splitting).__name__ if splitting else "none"
-        return f"this tokenizer has another rule for where words end ({kind})"
+    if not isinstance(splitting, pre_tokenizers.ByteLevel):
+        return f"this tokenizer has another rule for where words end ({type(splitting).__name__})"
+    if not splitting.use_regex:
+        return "this tokenizer does not cut text into words"
     if splitting.add_prefix_space:
         return "this tokenizer puts a space in front of the text"
     if library.normalizer is not None:
