@@ -24,29 +24,14 @@ def missed(results):
     return [result for result in results if result.missed]
 
 
-NOT_YET = "with two people storybook mostly guesses who is meant, leaning to the one named first (docs/decisions.md)"
-NOT_LEARNT = (
-    "Mike is a chef. Anna is a Jedi. He picked up his",
-    "Anna is a Jedi. Mary is a chef. Mary picked up her",
-    "Anna is quiet. Mike is quick. She moves",
-)
-PROMPTS = [
-    pytest.param(prompt, answer, marks=pytest.mark.xfail(strict=True, reason=NOT_YET) if prompt in NOT_LEARNT else ())
-    for prompt, answer in probes.FIRST_PROMPTS.items()
-]
-
-
-def test_days_and_far_away_agreement_are_right_on_every_held_out_story(book):
-    results = {result.name: result for result in probes.measure_slots(book, 600)}
-    assert not missed([results["held-out day"], results["held-out far"]])
-
-
-@pytest.mark.xfail(strict=True, reason=NOT_YET)
 def test_determined_words_of_held_out_stories_are_the_likeliest(book):
-    assert not missed(probes.measure_slots(book, 600)[-1:])
+    results = {result.name: result for result in probes.measure_slots(book, 600)}
+    assert not missed(results.values())
+    for sure in ("held-out day", "held-out far"):
+        assert results[sure].right == results[sure].total
 
 
-@pytest.mark.parametrize(("prompt", "answer"), PROMPTS)
+@pytest.mark.parametrize(("prompt", "answer"), probes.FIRST_PROMPTS.items())
 def test_the_prompts_that_people_try_first_get_the_only_word_that_fits(book, prompt, answer):
     assert book.next_word(prompt) == answer
 
@@ -56,7 +41,6 @@ def test_the_rhyme_is_known_by_heart_from_its_first_word(book):
     assert book.go_on("Humpty").startswith(VERSE)
 
 
-@pytest.mark.xfail(strict=True, reason=NOT_YET)
 def test_one_head_looks_from_a_pronoun_to_the_person_who_is_meant(book):
     assert not missed(probes.measure_heads(book, 200))
 

@@ -122,7 +122,7 @@ def measure_slots(book: Storybook, count: int) -> list[Result]:
             at = position.get((slot.start, slot.end))
             total[slot.mechanism] += 1
             right[slot.mechanism] += at is not None and best[at - 1] == encoding.ids[at]
-    each = [Result(f"held-out {name}", right[name], total[name], SLOT_BAR) for name in sorted(total)]
+    each = [Result(f"held-out {name}", right[name], total[name], None) for name in sorted(total)]
     return [*each, Result("held-out, all together", sum(right.values()), sum(total.values()), SLOT_BAR)]
 
 

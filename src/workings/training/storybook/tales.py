@@ -133,7 +133,8 @@ class _Telling:
             one, other = cast
             both = rng.choice((" and", ", and"))
             return f"{one.name} {one.is_} {one.kind}{both} {other.name} {other.is_} {other.kind}."
-        if len(cast) == 2 and cast[0].role and cast[1].role and draw < 0.3:
+        bare = all(person.role and not person.adjective for person in cast)
+        if len(cast) == 2 and bare and draw < 0.3:
             once = rng.choice(("Once upon a time there was", "Once there was", "Long ago there was"))
             return f"{once} {cast[0].kind} called {cast[0].name} and {cast[1].kind} called {cast[1].name}."
         sentences: list[str] = []
@@ -147,7 +148,7 @@ class _Telling:
         rng, draw = self.rng, self.rng.random()
         if not person.role:
             return f"{person.name} {person.is_} {rng.choice(('', '', '', '', 'very '))}{person.kind}."
-        if first and draw < 0.25:
+        if first and draw < 0.25 and not person.adjective:
             once = rng.choice(
                 (
                     "Once upon a time there was",

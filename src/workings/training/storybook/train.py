@@ -10,6 +10,7 @@ import argparse
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -18,16 +19,18 @@ import torch
 from tokenizers import Tokenizer
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from workings.training.storybook.guidance import Link, Look, guidance_loss, links_of
 from workings.training.storybook.language import FIRST_LESSONS, some_stories, stories
 from workings.training.storybook.story import Story
 from workings.training.storybook.vocabulary import LONGEST, SIZE, save_tokenizer, train_tokenizer
 
-STEPS = 5200
+STEPS = 8000
 TOKENS_PER_STEP = 2048
 PEAK_RATE, WARM_UP, WEIGHT_DECAY = 2.5e-3, 150, 0.05
 LESSONS = 150_000  # stories of the first lessons, before all the others
-SHARE_OF_PAIRS = 0.2  # rows that hold two stories; all others hold one
+SHARE_OF_PAIRS = 0.1  # rows that hold two stories; all others hold one
 DETERMINED_WEIGHT = 20  # a determined word counts as much as twenty that could be others
+GUIDED_STEPS, GUIDANCE_WEIGHT = 2500, 0.5  # the weight falls in a straight line and is 0 after that many steps
 END = 0  # the number of the end-of-text token
 
 QUICK_GELU, GELU = (
@@ -35,7 +38,22 @@ QUICK_GELU, GELU = (
     "gelu_new",
 )  # one function under two names; PyTorch has the first in one piece
 
-Row = list[tuple[int, int]]  # (token, weight)
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a batch: its tokens, the weight of each in the loss, and where guided heads should look."""
+
+    ids: list[int]
+    weights: list[int]
+    links: list[Link]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __add__(self, other: Row) -> Row:
+        """Two stories in a row; whom the second is about is not in the first, so nothing points across."""
+        moved = [(look, here + len(self), there + len(self)) for look, here, there in other.links]
+        return Row(self.ids + other.ids, self.weights + other.weights, self.links + moved)
 
 
 def small_gpt2() -> GPT2LMHeadModel:
@@ -54,6 +72,7 @@ def small_gpt2() -> GPT2LMHeadModel:
         eos_token_id=END,
     )
     model = GPT2LMHeadModel(config)
+    model.set_attn_implementation("eager")  # so that guidance can see the patterns
     with torch.no_grad():
         model.transformer.wpe.weight.copy_(waves(LONGEST, config.n_embd))
     return model
@@ -69,11 +88,11 @@ def waves(n_positions: int, width: int) -> torch.Tensor:
 
 
 def row_of(story: Story, tokenizer: Tokenizer) -> Row:
-    """The tokens of a story and of its end, each with its weight in the loss."""
+    """The tokens of a story and of its end, each with its weight in the loss, and the links in it."""
     encoding = tokenizer.encode(story.text)
     determined = {(slot.start, slot.end) for slot in story.slots}
     weights = [DETERMINED_WEIGHT if span in determined else 1 for span in encoding.offsets]
-    return list(zip([*encoding.ids, END], [*weights, 1], strict=True))
+    return Row([*encoding.ids, END], [*weights, 1], links_of(story, encoding))
 
 
 def rows(seed: int, tokenizer: Tokenizer) -> Iterator[Row]:
@@ -85,13 +104,22 @@ def rows(seed: int, tokenizer: Tokenizer) -> Iterator[Row]:
     while True:
         row = row_of(next(told), tokenizer)
         if rng.random() < SHARE_OF_PAIRS:
-            row += row_of(next(told), tokenizer)
+            row = row + row_of(next(told), tokenizer)
         if len(row) <= LONGEST:
             yield row
 
 
-def batches(seed: int, tokenizer: Tokenizer) -> Iterator[torch.Tensor]:
-    """Rows of like length together, filled up with weight 0; [row, pos, token or weight]."""
+@dataclass(frozen=True)
+class Batch:
+    """Rows of like length together, filled up with tokens of weight 0."""
+
+    ids: torch.Tensor  # [row, pos]
+    weights: torch.Tensor  # [row, pos]
+    links: torch.Tensor  # [link, (row, which look, from, to)]
+
+
+def batches(seed: int, tokenizer: Tokenizer) -> Iterator[Batch]:
+    """Batches without end, of about TOKENS_PER_STEP tokens."""
     rng = Random(seed)
     endless = rows(seed, tokenizer)
     while True:
@@ -102,17 +130,27 @@ def batches(seed: int, tokenizer: Tokenizer) -> Iterator[torch.Tensor]:
                 grouped.append([])
             grouped[-1].append(row)
         rng.shuffle(grouped)
-        for group in grouped:
-            longest = max(map(len, group))
-            yield torch.tensor([row + [(END, 0)] * (longest - len(row)) for row in group])
+        yield from map(_batch_of, grouped)
 
 
-def weighted_loss(model: GPT2LMHeadModel, batch: torch.Tensor) -> torch.Tensor:
-    """How unlikely the model finds each next token, averaged by weight."""
-    ids, weights = batch.unbind(-1)  # [row, pos] each
-    logits = model(input_ids=ids[:, :-1]).logits  # [row, pos - 1, d_vocab]
-    each = torch.nn.functional.cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none")
-    return (each * weights[:, 1:]).sum() / weights[:, 1:].sum()
+def _batch_of(group: list[Row]) -> Batch:
+    longest = max(map(len, group))
+    whiches = {look: which for which, look in enumerate(Look)}
+    links = [(i, whiches[look], here, there) for i, row in enumerate(group) for look, here, there in row.links]
+    return Batch(
+        torch.tensor([row.ids + [END] * (longest - len(row)) for row in group]),
+        torch.tensor([row.weights + [0] * (longest - len(row)) for row in group]),
+        torch.tensor(links, dtype=torch.long).reshape(-1, 4),
+    )
+
+
+def batch_loss(model: GPT2LMHeadModel, batch: Batch, guidance: float) -> torch.Tensor:
+    """How unlikely the model finds each next token, averaged by weight, and the loss of guidance by its weight."""
+    out = model(input_ids=batch.ids[:, :-1], output_attentions=guidance > 0)
+    each = torch.nn.functional.cross_entropy(out.logits.transpose(1, 2), batch.ids[:, 1:], reduction="none")
+    weights = batch.weights[:, 1:]
+    loss = (each * weights).sum() / weights.sum()
+    return loss + guidance * guidance_loss(out.attentions, batch.links) if guidance > 0 else loss
 
 
 def rate_at(step: int, steps: int) -> float:
@@ -120,6 +158,11 @@ def rate_at(step: int, steps: int) -> float:
     if step < WARM_UP:
         return PEAK_RATE * (step + 1) / WARM_UP
     return PEAK_RATE * (0.02 + 0.98 * (1 + math.cos(math.pi * (step - WARM_UP) / (steps - WARM_UP))) / 2)
+
+
+def guidance_at(step: int) -> float:
+    """The weight of guidance: down in a straight line, then none."""
+    return GUIDANCE_WEIGHT * max(0.0, 1 - step / GUIDED_STEPS)
 
 
 def adamw(model: GPT2LMHeadModel) -> torch.optim.AdamW:
@@ -137,12 +180,14 @@ def train(model: GPT2LMHeadModel, tokenizer: Tokenizer, seed: int, steps: int) -
     for step, batch in enumerate(islice(batches(seed, tokenizer), steps)):
         for group in optimizer.param_groups:
             group["lr"] = rate_at(step, steps)
-        loss = weighted_loss(model, batch)
+        if step == GUIDED_STEPS:
+            model.set_attn_implementation("sdpa")  # faster, and its patterns are not asked for any more
+        loss = batch_loss(model, batch, guidance_at(step))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        seen += int((batch[..., 1] > 0).sum())
+        seen += int((batch.weights > 0).sum())
         average = loss.item() if step == 0 else 0.98 * average + 0.02 * loss.item()
         if step % 50 == 0 or step == steps - 1:
             minutes = (time.monotonic() - begun) / 60

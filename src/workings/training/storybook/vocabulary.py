@@ -28,6 +28,7 @@ from workings.training.storybook.words import (
 
 SIZE = 1024
 GLOSSARY_TIMES = 2000  # so often that none of its words is left in pieces
+SENTENCE_STARTS = tuple("If The He She I Once Today Tomorrow Yesterday Then Humpty".split())
 LONGEST = 128  # tokens: the positions of the model
 
 
@@ -65,7 +66,7 @@ def glossary() -> str:
         *"he she his her him my moves moved today tomorrow yesterday son daughter phone".split(),
     ]
     words += re.findall(r"\w+", VERSE)
-    return "\n".join([*names, *DAYS]) + " " + " ".join(words)
+    return "\n".join([*names, *DAYS, *SENTENCE_STARTS]) + " " + " ".join(words)
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
