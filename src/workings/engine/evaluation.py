@@ -142,13 +142,20 @@ class Evaluation:
             store.change(touched & missing, edits)
 
     def _fill_in_together(self, table: Table, waiting_for: dict[Table, Rows]) -> bool:
-        """Work out a table and others that are products of the same input in one go, if they lack the same rows."""
+        """Work out a table and others that are products of the same input in one go, if they lack the same rows.
+
+        Whoever asks for the queries alone gets keys and values too: they are nearly always asked for next.
+        """
         group = self.program.book.together.get(table)
         if group is None:
             return False
         missing = waiting_for[table]
-        alike = tuple(t for t in group if waiting_for.get(t) == missing and t not in self.edits_of)
-        if len(alike) < 2 or not self.weights.keys().isdisjoint(name for t in alike for name in weight_names(t)):
+        alike = tuple(t for t in group if self._lacks(t, waiting_for.get(t, missing), missing))
+        if (
+            table not in alike
+            or len(alike) < 2
+            or not self.weights.keys().isdisjoint(name for t in alike for name in weight_names(t))
+        ):
             return False
         joined = self.program.joined_weights(alike, self.dtype)
         (source,) = self.program.book.recipe(table).reach
@@ -160,8 +167,14 @@ class Evaluation:
             for one, values in zip(alike, parts, strict=True):
                 self._store(one).put(start, values, True, self.grown)
         for one in alike:
-            del waiting_for[one]
+            waiting_for.pop(one, None)
         return True
+
+    def _lacks(self, table: Table, waited_for: Rows, missing: Rows) -> bool:
+        """Whether a table may be worked out together with another that misses these rows: it has none of them, and
+        nobody waits for others of its rows."""
+        store = self.stores.get(table)
+        return table not in self.edits_of and waited_for == missing and not (store and store.rows & missing)
 
     def _store(self, table: Table) -> Store:
         store = self.stores.get(table)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from workings.engine.memory import room
 from workings.engine.recipes import Kernel
 from workings.engine.threads import share
 from workings.engine.together import side_by_side
@@ -32,7 +33,8 @@ def product(x: Array, weight: Array) -> Array:
     """`x @ weight`; a stack of matrices that lie side by side in memory is multiplied as the one matrix that it is."""
     flat = side_by_side(weight) if weight.ndim == 3 and x.ndim == 2 else None
     if flat is None:
-        return np.matmul(x, weight)
+        plain = x.ndim == weight.ndim == 2
+        return np.matmul(x, weight, out=room((len(x), weight.shape[1]), x.dtype)) if plain else np.matmul(x, weight)
     sheets, _, width = weight.shape
     return np.matmul(x, flat).reshape(len(x), sheets, width).transpose(1, 0, 2)
 
@@ -54,7 +56,8 @@ def linear(x: Array, weight: Array, bias: Array) -> Array:
 def unembed(x: Array, weight: Array) -> Array:
     if len(x) == 1 or weight.flags.c_contiguous:
         return np.matmul(x, weight)
-    return np.matmul(weight.T, x.T).T  # BLAS reads the tall matrix row by row: up to 1.8 times faster
+    # BLAS reads the tall matrix row by row: up to 1.8 times faster than by columns
+    return np.matmul(weight.T, x.T, out=room((weight.shape[1], len(x)), x.dtype)).T
 
 
 # Rows -------------------------------------------------------------------------------------------------------------
@@ -85,7 +88,7 @@ def deviation(x: Array, mean: Array, epsilon: float) -> Array:
 
 
 def standardize(x: Array, mean: Array, scale: Array, weight: Array, bias: Array) -> Array:
-    out = np.empty(x.shape, x.dtype)
+    out = room(x.shape, x.dtype)
 
     def work(start: int, stop: int) -> None:
         part = np.subtract(x[start:stop], mean[start:stop], out=out[start:stop])
@@ -115,34 +118,43 @@ def layer_norm(x: Array, w: Any, epsilon: float) -> Array:
     return out
 
 
+MODERATE = 60.0
+"""Scores between -60 and 60 can be raised as they are: e^60 is far from float32's limits. So a pass is saved."""
+
+
+def _share_out(scores: Array, out: Array) -> None:
+    """Softmax along the last axis of a piece that fits the cache; `out` may be `scores` itself."""
+    top = scores.max(axis=-1, keepdims=True)
+    if top.min() > -MODERATE and top.max() < MODERATE:
+        np.exp(scores, out=out)
+    else:
+        np.exp(np.subtract(scores, top, out=out), out=out)
+    sums = np.einsum("...i->...", out)[..., None]
+    out *= np.divide(1.0, sums, out=sums)
+
+
 def softmax(scores: Array) -> Array:
     if scores.ndim == 2 and len(scores) > 1 and scores.flags.f_contiguous:
         return _softmax_down_columns(scores.T).T
-    out = np.empty(scores.shape, scores.dtype)
+    out = room(scores.shape, scores.dtype)
     flat = np.ascontiguousarray(scores).reshape(-1, scores.shape[-1])
     target = out.reshape(flat.shape)
-
-    def work(start: int, stop: int) -> None:
-        part, rows = target[start:stop], flat[start:stop]
-        np.subtract(rows, rows.max(axis=-1, keepdims=True), out=part)
-        np.exp(part, out=part)
-        part /= part.sum(axis=-1, keepdims=True)
-
-    _by_pieces(flat, work)
+    _by_pieces(flat, lambda start, stop: _share_out(flat[start:stop], target[start:stop]))
     return out
 
 
 def _softmax_down_columns(scores: Array) -> Array:
     """Softmax of each column: for scores that lie in memory column by column."""
-    out = np.empty(scores.shape, scores.dtype)
+    out = room(scores.shape, scores.dtype)
     largest: list[Array] = []
     _by_pieces(scores, lambda start, stop: largest.append(scores[start:stop].max(axis=0)))
     top = np.max(largest, axis=0)
+    moderate = top.min() > -MODERATE and top.max() < MODERATE
     sums: list[Array] = []
 
     def raise_part(start: int, stop: int) -> None:
-        part = np.subtract(scores[start:stop], top, out=out[start:stop])
-        np.exp(part, out=part)
+        part = scores[start:stop] if moderate else np.subtract(scores[start:stop], top, out=out[start:stop])
+        part = np.exp(part, out=out[start:stop])
         sums.append(part.sum(axis=0))
 
     _by_pieces(scores, raise_part)
@@ -163,7 +175,7 @@ def _element_wise(function: Any) -> Any:
 
     def kernel(x: Array) -> Array:
         x = np.ascontiguousarray(x)
-        out = np.empty(x.shape, x.dtype)
+        out = room(x.shape, x.dtype)
         _by_pieces(x, lambda start, stop: function(x[start:stop], out[start:stop]))
         return out
 
@@ -277,45 +289,50 @@ def _mask_block(scores: Array, first_row: int) -> None:
         np.copyto(scores[..., first_row:], scores.dtype.type(MASK), where=later)
 
 
-def _softmax_in_place(scores: Array) -> None:
-    """Softmax of a stack, sheets shared out over threads."""
+def _shares_of_block(scores: Array, pattern: Array) -> None:
+    """Softmax of a stack of sheets, shared out over threads, a piece at a time; both may be the same array."""
+    at_once = max(1, PIECE // (scores.shape[-2] * scores.shape[-1]))
 
     def work(start: int, stop: int) -> None:
-        for sheet in scores[start:stop]:
-            sheet -= sheet.max(axis=-1, keepdims=True)
-            np.exp(sheet, out=sheet)
-            sheet /= sheet.sum(axis=-1, keepdims=True)
+        for low in range(start, stop, at_once):
+            high = min(low + at_once, stop)
+            _share_out(scores[low:high], pattern[low:high])
 
     share(work, len(scores), scores.size)
 
 
 def attention_scores(q: Array, k: Array, scale: float, first_row: int) -> Array:
     n_rows, n_keys = q.shape[-2], k.shape[-2]
-    scores = np.empty((*q.shape[:-1], n_keys), q.dtype)
+    scores = room((*q.shape[:-1], n_keys), q.dtype)
     scaled = q * q.dtype.type(scale)
     for low, high, keys in _blocks(n_rows, first_row):
         block = scores[..., low:high, :keys]
         np.matmul(scaled[..., low:high, :], k[..., :keys, :].swapaxes(-1, -2), out=block)
         _mask_block(block, first_row + low)
-        scores[..., low:high, keys:] = MASK
+        _fill(scores[..., low:high, keys:], MASK)
     return scores
 
 
-def attention_pattern(scores: Array, first_row: int) -> Array:
-    n_rows = scores.shape[-2]
-    pattern = np.zeros(scores.shape, scores.dtype)
+def _fill(part: Array, value: float) -> None:
+    """Write one number everywhere, shared out over threads."""
 
     def work(start: int, stop: int) -> None:
-        for sheet, target in zip(scores[start:stop], pattern[start:stop], strict=True):
-            for low, high, keys in _blocks(n_rows, first_row):
-                part = target[low:high, :keys]
-                rows = sheet[low:high, :keys]
-                np.subtract(rows, rows.max(axis=-1, keepdims=True), out=part)
-                np.exp(part, out=part)
-                part /= part.sum(axis=-1, keepdims=True)
+        part[start:stop] = value
 
-    share(work, len(scores), scores.size)
+    share(work, len(part), part.size)
+
+
+def attention_pattern(scores: Array, first_row: int) -> Array:
+    pattern = room(scores.shape, scores.dtype)
+    for low, high, keys in _blocks(scores.shape[-2], first_row):
+        block = np.s_[..., low:high, :keys]
+        _shares_of_block(_as_stack(scores[block]), _as_stack(pattern[block]))
+        _fill(pattern[..., low:high, keys:], 0.0)
     return pattern
+
+
+def _as_stack(sheets: Array) -> Array:
+    return sheets if sheets.ndim == 3 else sheets[None]
 
 
 def weigh_values(pattern: Array, v: Array, first_row: int) -> Array:
@@ -332,7 +349,7 @@ def attention(q: Array, k: Array, v: Array, scale: float, first_row: int) -> Arr
     for low, high, keys in _blocks(q.shape[-2], first_row):
         scores = np.matmul(scaled[..., low:high, :], k[..., :keys, :].swapaxes(-1, -2))
         _mask_block(scores, first_row + low)
-        _softmax_in_place(scores if scores.ndim == 3 else scores[None])
+        _shares_of_block(_as_stack(scores), _as_stack(scores))
         np.matmul(scores, v[..., :keys, :], out=z[..., low:high, :])
     return z
 
