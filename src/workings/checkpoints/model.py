@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,6 +45,13 @@ class Model:
     def graph(self) -> Graph:
         """The model as the language has it: every table and how it follows from others."""
         return self._program.graph
+
+    def program_with(self, *more: Callable[[Graph], object]) -> Program:
+        """A program of the model with more tables, which each of `more` draws; this model stays as it is."""
+        graph = draw(gpt2, weight_axes(self.config), self.config)
+        for drawing in more:
+            drawing(graph)
+        return Program(graph, self.weights)
 
     @property
     def n_parameters(self) -> int:

@@ -1,0 +1,1 @@
+"""Looking inside a model: what it thinks between its blocks."""
