@@ -10,8 +10,11 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-LARGEST = 0xFFFF_FFFF
-"""Sizes and places from here on need the format's 64-bit fields."""
+ELSEWHERE = 0xFFFF_FFFF
+"""Stands in a 32-bit field whose number is in a 64-bit field elsewhere."""
+
+WIDE_FROM = ELSEWHERE
+"""Sizes and places from here on need the 64-bit fields."""
 
 END_OF_PART = b"\x03\x00"
 """An empty last block: what ends a run of deflate blocks of which none says that it is the last."""
@@ -40,7 +43,7 @@ class Archive:
     def begin(self, name: str, most_bytes: int) -> None:
         """End the part before and begin one of at most `most_bytes`, unpacked."""
         self._end()
-        part = _Part(name.encode(), self.file.tell(), wide=most_bytes >= LARGEST)
+        part = _Part(name.encode(), self.file.tell(), wide=most_bytes >= WIDE_FROM)
         self.parts.append(part)
         self.file.write(_local_header(part))
 
@@ -58,7 +61,7 @@ class Archive:
         part = self.parts[-1]
         self.file.write(END_OF_PART)
         part.packed_size += len(END_OF_PART)
-        assert part.wide or max(part.size, part.packed_size) < LARGEST, f"{part.name!r} is larger than foretold"
+        assert part.wide or max(part.size, part.packed_size) < WIDE_FROM, f"{part.name!r} is larger than foretold"
         after = self.file.tell()
         self.file.seek(part.offset)
         self.file.write(_local_header(part))
@@ -71,6 +74,10 @@ class Archive:
         for part in self.parts:
             self.file.write(_central_header(part))
         self.file.write(_ending(len(self.parts), start, self.file.tell()))
+
+
+def _narrow(number: int) -> int:
+    return ELSEWHERE if number >= WIDE_FROM else number
 
 
 def _local_header(part: _Part) -> bytes:
@@ -86,7 +93,7 @@ def _local_header(part: _Part) -> bytes:
             MIDNIGHT,
             NEW_YEAR_1980,
             part.checksum,
-            *((LARGEST, LARGEST) if part.wide else sizes),
+            *((ELSEWHERE, ELSEWHERE) if part.wide else sizes),
             len(part.name),
             len(extra),
         )
@@ -96,10 +103,12 @@ def _local_header(part: _Part) -> bytes:
 
 
 def _central_header(part: _Part) -> bytes:
-    numbers = (part.size, part.packed_size, part.offset)
-    wide = [number for number in numbers if number >= LARGEST]
+    # Both sizes go together, as other writers have them.
+    wide = [part.size, part.packed_size] if max(part.size, part.packed_size) >= WIDE_FROM else []
+    size, packed_size = (ELSEWHERE, ELSEWHERE) if wide else (part.size, part.packed_size)
+    wide += [part.offset] if part.offset >= WIDE_FROM else []
+    offset = _narrow(part.offset)
     extra = struct.pack(f"<HH{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
-    size, packed_size, offset = (min(number, LARGEST) for number in numbers)
     version = VERSION_64_BIT if part.wide or wide else VERSION
     fixed = struct.pack(
         "<4s6H3L5H2L",
@@ -126,8 +135,8 @@ def _central_header(part: _Part) -> bytes:
 
 def _ending(count: int, start: int, end: int) -> bytes:
     size = end - start
-    ending = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, min(size, LARGEST), min(start, LARGEST), 0)
-    if max(start, size) < LARGEST:
+    ending = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, _narrow(size), _narrow(start), 0)
+    if max(start, size) < WIDE_FROM:
         return ending
     wide = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, VERSION_64_BIT, VERSION_64_BIT, 0, 0, count, count, size, start)
     return wide + struct.pack("<4sLQL", b"PK\x06\x07", 0, end, 1) + ending

@@ -24,6 +24,9 @@ older engine. Values are already right here, and working out a whole model takes
 changes is worked out on, as in any workbook.
 """
 
+MOST_COLUMNS_ON_PAPER = 40
+"""Up to this many columns are printed side by side on one sheet of paper."""
+
 _ROWS = re.compile(rb"<sheetData(?:/>|>(.*?)</sheetData>)", re.DOTALL)
 _ROW = re.compile(rb'<row r="(\d+)"(?: spans="[^"]*")?([^>]*?)/?>')
 _CELL = re.compile(rb'<c r="([A-Z]+\d+)"(?: s="(\d+)")?[^>]*?(/?)>')
@@ -79,6 +82,9 @@ def _furnish(workbook: Any, worksheet: Any, sheet: Sheet) -> None:
         worksheet.set_column(column, column, width)
     if any(sheet.page.frozen):
         worksheet.freeze_panes(*sheet.page.frozen)
+    worksheet.set_landscape()
+    if sheet.corners[3] < MOST_COLUMNS_ON_PAPER:
+        worksheet.fit_to_pages(1, 0)
     everything = {"number_stored_as_text": sheet.dimension, "formula_differs": sheet.dimension}
     worksheet.ignore_errors(everything)  # no green corners at tokens such as "42"
     for dress in sheet.page.dress:

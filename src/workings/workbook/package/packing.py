@@ -19,6 +19,9 @@ Label = TypeVar("Label")
 PIECE = 1 << 20
 """Pieces have about this many bytes: enough to be worth handing over, few enough to stay in a processor's cache."""
 
+MOST_THREADS = 4
+"""One thread makes pieces no faster than so many pack them."""
+
 LEVEL = 1
 """igzip's levels 2 and 3 make numbers no smaller; 3 takes twice the time."""
 
@@ -51,7 +54,7 @@ def pack(piece: Piece) -> bytes:
 
 def packed_in_order(pieces: Iterator[tuple[Label, Piece]]) -> Iterator[tuple[Label, Piece, bytes]]:
     """Every piece with its packed bytes; only a few are held at any time."""
-    threads = n_threads()
+    threads = min(n_threads(), MOST_THREADS)
     waiting: deque[tuple[Label, Piece, Future[bytes]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="packing") as pool:
         for label, piece in pieces:

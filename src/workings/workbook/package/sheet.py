@@ -55,19 +55,20 @@ class Sheet:
         self.cells = len(page.cells) + sum(block.values.size for block in page.blocks)
 
     @cached_property
-    def dimension(self) -> str:
-        """The rectangle that holds all cells."""
+    def corners(self) -> tuple[int, int, int, int]:
+        """The top row, left column, bottom row and right column that have cells."""
         corners = [(row, column, row, column) for row, column in self.page.cells]
         for band in self.bands:
-            corners += [
-                (band.first, block.column, band.stop - 1, block.column + block.values.shape[1] - 1)
-                for block in band.blocks
-            ]
-        if not corners:
-            return "A1"
-        tops, lefts, bottoms, rights = zip(*corners, strict=True)
-        top, left = min(tops), min(lefts)
-        return span(top, left, max(bottoms) - top + 1, max(rights) - left + 1, fixed="")
+            for block in band.blocks:
+                corners.append((band.first, block.column, band.stop - 1, block.column + block.values.shape[1] - 1))
+        tops, lefts, bottoms, rights = zip(*(corners or [(0, 0, 0, 0)]), strict=True)
+        return min(tops), min(lefts), max(bottoms), max(rights)
+
+    @property
+    def dimension(self) -> str:
+        """The rectangle that holds all cells."""
+        top, left, bottom, right = self.corners
+        return span(top, left, bottom - top + 1, right - left + 1, fixed="")
 
     @cached_property
     def most_bytes(self) -> int:

@@ -24,12 +24,15 @@ STYLES: dict[str, dict[str, Any]] = {
     "ids": {"num_format": "0", "align": "right", "font_color": MUTED},
     "title": {"font_size": 20, "bold": True, "font_color": ACCENT, "valign": "vcenter"},
     "heading": {"font_size": 13, "bold": True, "font_color": ACCENT, "bottom": 1, "bottom_color": RULE},
+    "header": {"bold": True, "font_color": MUTED, "bottom": 1, "bottom_color": RULE},
+    "number header": {"bold": True, "font_color": MUTED, "bottom": 1, "bottom_color": RULE, "align": "right"},
     "sentence": {"text_wrap": True, "valign": "top"},
     "note": {"italic": True, "font_color": MUTED},
-    "label": {"bold": True, "bg_color": TINT},
-    "axis": {"font_color": MUTED, "bg_color": TINT, "align": "right"},
+    "label": {"indent": 1, "bold": True, "bg_color": TINT},
+    "axis": {"bold": True, "font_color": MUTED, "bg_color": TINT, "align": "right"},
     "link": {"font_color": ACCENT, "underline": 1},
     "input": {
+        "indent": 1,
         "bg_color": INPUT_FILL,
         "border": 1,
         "border_color": INPUT_EDGE,
@@ -46,7 +49,7 @@ STYLES: dict[str, dict[str, Any]] = {
         "font_color": ACCENT,
         "locked": False,
     },
-    "answer": {"bold": True, "font_color": ACCENT, "bg_color": TINT},
-    "message": {"font_color": WARNING, "bg_color": WARNING_FILL},
+    "answer": {"indent": 1, "bold": True, "font_color": ACCENT, "bg_color": TINT},
+    "message": {"indent": 1, "text_wrap": True, "font_color": WARNING, "bg_color": WARNING_FILL},
 }
 """Each style as XlsxWriter's properties of a format, beyond `PLAIN`."""
