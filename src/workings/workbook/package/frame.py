@@ -65,8 +65,8 @@ def make_frame(sheets: Sequence[Sheet], names: Mapping[str, Area]) -> Frame:
             _furnish(workbook, worksheet, sheet)
         for name, area in names.items():
             rectangle = span(area.row, area.column, area.rows, area.columns)
-            unrefused = workbook.define_name(name, "=" + on_page(area.page, rectangle)) == 0
-            assert unrefused, f"XlsxWriter refuses the name {name}"
+            refused = workbook.define_name(name, "=" + on_page(area.page, rectangle)) == -1
+            assert not refused, f"XlsxWriter refuses the name {name}"
     with ZipFile(file) as package:
         parts = {info.filename: package.read(info) for info in package.infolist()}
     return _taken_apart(parts, sheets)

@@ -7,7 +7,7 @@ Each piece becomes deflate blocks that end at a whole byte, so that pieces packe
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -52,7 +52,7 @@ def pack(piece: Piece) -> bytes:
     return packer.compress(piece.content) + packer.flush(isal_zlib.Z_SYNC_FLUSH)
 
 
-def packed_in_order(pieces: Iterator[tuple[Label, Piece]]) -> Iterator[tuple[Label, Piece, bytes]]:
+def packed_in_order(pieces: Iterator[tuple[Label, Piece]]) -> Generator[tuple[Label, Piece, bytes], None, None]:
     """Every piece with its packed bytes; only a few are held at any time."""
     threads = min(n_threads(), MOST_THREADS)
     waiting: deque[tuple[Label, Piece, Future[bytes]]] = deque()

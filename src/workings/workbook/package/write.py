@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,10 +66,10 @@ class Done:
 def _write(path: Path, frame: Frame, done: Done, progress: Progress | None) -> None:
     from isal import isal_zlib
 
-    with path.open("wb") as file:
+    with path.open("wb") as file, closing(packed_in_order(_pieces(frame))) as all_packed:
         archive = Archive(file)
         name, checksum = "", 0
-        for part, piece, packed in packed_in_order(_pieces(frame)):
+        for part, piece, packed in all_packed:
             if part.name != name:
                 archive.begin(part.name, part.most_bytes)
                 name, checksum = part.name, 0
