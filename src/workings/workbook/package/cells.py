@@ -7,6 +7,7 @@ third less room. We write it where a cell does not follow another, and where the
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import numpy as np
 import orjson
@@ -61,6 +62,12 @@ def _content(value: Value, formula: str) -> str:
     return f">{formula}<v>{number_text(value)}</v></c>"
 
 
+@cache
+def _between(style: int) -> bytes:
+    """What ends a number's cell and begins the next."""
+    return b"</v></c><c%b><v>" % (b' s="%d"' % style if style else b"")
+
+
 def row_of_numbers(
     row: int, column: int, numbers: bytes, formulas: list[tuple[int, bytes]], style: int, follows: bool
 ) -> list[bytes]:
@@ -68,8 +75,7 @@ def row_of_numbers(
 
     `formulas` are the places, counted from `column`, and the XML of the cells that have one.
     """
-    tag = b' s="%d"' % style if style else b""
-    between, closing = b"</v></c><c%b><v>" % tag, b"</v></c>"
+    between, closing = _between(style), b"</v></c>"
     xml = []
     if not formulas or formulas[0][0] > 0:
         xml = [opening_xml(row, column, style, False, follows).encode(), b"><v>"]

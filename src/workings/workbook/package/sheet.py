@@ -230,4 +230,4 @@ def _formulas_by_row(block: Block, band: Band) -> dict[int, list[tuple[int, byte
 def _rows_of_text(values: np.ndarray) -> list[bytes]:
     """Each row's numbers as the shortest decimals that give the same numbers again, with commas between them."""
     native = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
-    return orjson.dumps(native, option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].split(b"],[")
+    return [orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1] for row in native]
