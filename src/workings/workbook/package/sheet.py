@@ -24,7 +24,7 @@ from workings.workbook.references import cell as reference
 from workings.workbook.references import span
 
 NUMBERS_AT_ONCE = 1 << 15
-"""As many numbers of a band are turned into text together."""
+"""As many numbers of a band are fetched together, so that columns that lie far apart are read in runs."""
 
 OTHERS_AMONG_NUMBERS = 16
 """Numbers are packed as numbers if no more than one cell in so many is something else."""
@@ -33,13 +33,50 @@ MOST_BYTES_OF_A_NUMBER, MOST_BYTES_OF_A_CELL, MOST_BYTES_OF_A_ROW = 64, 160, 128
 """Upper bounds of their XML, without text and formulas."""
 
 
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One row of a block: its numbers with commas between them, and where in it formulas stand, with their XML."""
+
+    columns: int
+    numbers: bytes
+    formulas: list[tuple[int, bytes]]
+    style: str
+
+
+class Placed:
+    """A block as it stands on the page, with its formulas by row. `bottom` and `right` are just beyond it."""
+
+    def __init__(self, block: Block) -> None:
+        self.block, self.top, self.left = block, block.row, block.column
+        self.bottom, self.right = block.row + block.values.shape[0], block.column + block.values.shape[1]
+        self.formulas: dict[int, list[tuple[int, str, tuple[int, int]]]] = {}
+        for (row, place), (formula, rows, columns) in sorted(block.formulas.items()):
+            self.formulas.setdefault(self.top + row, []).append((place, formula, (rows, columns)))
+
+    def covers(self, column: int) -> bool:
+        """Whether it stands in this column."""
+        return self.left <= column < self.right
+
+    def strips(self, first: int, stop: int) -> Iterator[Strip]:
+        """What it has in the page's rows from `first` to before `stop`."""
+        values, columns, style = self.block.values, self.right - self.left, self.block.style
+        native = np.ascontiguousarray(values[first - self.top : stop - self.top], values.dtype.newbyteorder("="))
+        for row, numbers in enumerate(native, first):
+            text = orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
+            formulas = [
+                (place, formula_xml(row, self.left + place, formula, array).encode())
+                for place, formula, array in self.formulas.get(row, ())
+            ]
+            yield Strip(columns, text, formulas, style)
+
+
 @dataclass(frozen=True)
 class Band:
     """Rows from `first` to before `stop`, with the blocks that stand there, from left to right."""
 
     first: int
     stop: int
-    blocks: list[Block]
+    blocks: list[Placed]
 
 
 class Sheet:
@@ -50,7 +87,7 @@ class Sheet:
         self.rows: dict[int, list[tuple[int, Cell]]] = {}
         for row, column in sorted(page.cells):
             self.rows.setdefault(row, []).append((column, page.cells[row, column]))
-        self.bands = list(_bands([block for block in page.blocks if block.values.size]))
+        self.bands = list(_bands([Placed(block) for block in page.blocks if block.values.size]))
         self._refuse_overlaps()
         self.cells = len(page.cells) + sum(block.values.size for block in page.blocks)
 
@@ -60,7 +97,7 @@ class Sheet:
         corners = [(row, column, row, column) for row, column in self.page.cells]
         for band in self.bands:
             for block in band.blocks:
-                corners.append((band.first, block.column, band.stop - 1, block.column + block.values.shape[1] - 1))
+                corners.append((band.first, block.left, band.stop - 1, block.right - 1))
         tops, lefts, bottoms, rights = zip(*(corners or [(0, 0, 0, 0)]), strict=True)
         return min(tops), min(lefts), max(bottoms), max(rights)
 
@@ -92,17 +129,17 @@ class Sheet:
         if (row, column) in self.page.cells:
             return True
         index = bisect_right(self.bands, row, key=lambda band: band.first) - 1
-        return index >= 0 and row < self.bands[index].stop and any(_covers(b, column) for b in self.bands[index].blocks)
+        return index >= 0 and row < self.bands[index].stop and any(b.covers(column) for b in self.bands[index].blocks)
 
     def _refuse_overlaps(self) -> None:
         for band in self.bands:
             for left, right in pairwise(band.blocks):
-                if _covers(left, right.column):
-                    place = reference(max(left.row, right.row), right.column)
+                if left.covers(right.left):
+                    place = reference(max(left.top, right.top), right.left)
                     raise WorkbookError(f"Two blocks of page {self.page.name!r} overlap at {place}. Move one of them.")
             for row in self._loose_rows(band.first, band.stop):
                 for column, _ in self.rows[row]:
-                    if any(_covers(block, column) for block in band.blocks):
+                    if any(block.covers(column) for block in band.blocks):
                         place = reference(row, column)
                         raise WorkbookError(
                             f"Page {self.page.name!r} has both a cell and a block at {place}. Move one of them."
@@ -140,7 +177,7 @@ class Sheet:
                 yield self._row(styles, number, strips)
             done = band.stop
 
-    def _row(self, styles: Mapping[str, int], number: int, strips: list[tuple[int, Cell | _Strip]]) -> _Row:
+    def _row(self, styles: Mapping[str, int], number: int, strips: list[tuple[int, Cell | Strip]]) -> _Row:
         """One row: its cells and the strips of blocks, from left to right."""
         cells = self.rows.get(number, [])
         row = _Row(number, [], others=len(cells), cells=len(cells))
@@ -167,67 +204,26 @@ class _Row:
     cells: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Strip:
-    """One row of a block: its numbers with commas between them, and where in it formulas stand, with their XML."""
-
-    columns: int
-    numbers: bytes
-    formulas: list[tuple[int, bytes]]
-    style: str
-
-
-def _bands(blocks: list[Block]) -> Iterator[Band]:
-    waiting = sorted(blocks, key=lambda block: -block.row)
-    cuts = sorted({edge for block in blocks for edge in (block.row, _stop(block))})
-    standing: list[Block] = []
+def _bands(blocks: list[Placed]) -> Iterator[Band]:
+    waiting = sorted(blocks, key=lambda block: -block.top)
+    cuts = sorted({edge for block in blocks for edge in (block.top, block.bottom)})
+    standing: list[Placed] = []
     for first, stop in pairwise(cuts):
-        standing = [block for block in standing if _stop(block) > first]
-        while waiting and waiting[-1].row == first:
+        standing = [block for block in standing if block.bottom > first]
+        while waiting and waiting[-1].top == first:
             standing.append(waiting.pop())
         if standing:
-            standing.sort(key=lambda block: block.column)
+            standing.sort(key=lambda block: block.left)
             yield Band(first, stop, list(standing))
 
 
-def _stop(block: Block) -> int:
-    return block.row + block.values.shape[0]
-
-
-def _covers(block: Block, column: int) -> bool:
-    return block.column <= column < block.column + block.values.shape[1]
-
-
-def _strips(band: Band) -> Iterator[tuple[int, list[tuple[int, Cell | _Strip]]]]:
+def _strips(band: Band) -> Iterator[tuple[int, list[tuple[int, Cell | Strip]]]]:
     """Every row of a band with the strips that stand there, each with its left column."""
     if not band.blocks:
         return
-    formulas = [_formulas_by_row(block, band) for block in band.blocks]
-    at_once = max(1, NUMBERS_AT_ONCE // sum(block.values.shape[1] for block in band.blocks))
+    lefts = [block.left for block in band.blocks]
+    at_once = max(1, NUMBERS_AT_ONCE // sum(block.right - block.left for block in band.blocks))
     for first in range(band.first, band.stop, at_once):
         stop = min(first + at_once, band.stop)
-        texts = [_rows_of_text(block.values[first - block.row : stop - block.row]) for block in band.blocks]
-        for number, row_texts in enumerate(zip(*texts, strict=True), first):
-            yield (
-                number,
-                [
-                    (block.column, _Strip(block.values.shape[1], text, by_row.get(number, []), block.style))
-                    for block, text, by_row in zip(band.blocks, row_texts, formulas, strict=True)
-                ],
-            )
-
-
-def _formulas_by_row(block: Block, band: Band) -> dict[int, list[tuple[int, bytes]]]:
-    by_row: dict[int, list[tuple[int, bytes]]] = {}
-    for (row_inside, place), (formula, rows, columns) in sorted(block.formulas.items()):
-        row = block.row + row_inside
-        if band.first <= row < band.stop:
-            xml = formula_xml(row, block.column + place, formula, (rows, columns)).encode()
-            by_row.setdefault(row, []).append((place, xml))
-    return by_row
-
-
-def _rows_of_text(values: np.ndarray) -> list[bytes]:
-    """Each row's numbers as the shortest decimals that give the same numbers again, with commas between them."""
-    native = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
-    return [orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1] for row in native]
+        for row, strips in enumerate(zip(*(block.strips(first, stop) for block in band.blocks), strict=True), first):
+            yield row, list(zip(lefts, strips, strict=True))
