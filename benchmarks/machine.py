@@ -13,7 +13,7 @@ import numpy as np
 PACKAGES = ("workings", "numpy", "torch", "transformers", "transformer-lens", "nnsight")
 
 
-def facts():
+def facts(packages=PACKAGES):
     """{what: value}."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
@@ -23,7 +23,7 @@ def facts():
         "system": platform.platform(),
         "python": platform.python_version(),
         "blas of numpy": f"{blas['name']} {blas['version']}",
-        **{package: _version(package) for package in PACKAGES},
+        **{package: _version(package) for package in packages},
     }
 
 

@@ -31,3 +31,7 @@ class CheckpointError(WorkingsError, ValueError):
 
 class MissingExtra(WorkingsError, ImportError):
     """Something that needs an optional dependency which is not installed."""
+
+
+class WorkbookError(WorkingsError, ValueError):
+    """A workbook that spreadsheets could not open, or that cannot be put where it was asked for."""
