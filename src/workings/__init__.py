@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from workings.checkpoints.tokenizer import Tokenizer as Tokenizer
     from workings.engine.trace import Trace as Trace
     from workings.errors import WorkingsError as WorkingsError
+    from workings.workbook.write import write_workbook as write_workbook
 
 __version__ = "0.1.0"
 
@@ -26,9 +27,10 @@ _HOMES = {
     "Tokenizer": "workings.checkpoints.tokenizer",
     "Trace": "workings.engine.trace",
     "WorkingsError": "workings.errors",
+    "write_workbook": "workings.workbook.write",
 }
 
-__all__ = ["Model", "Tokenizer", "Trace", "WorkingsError", "__version__", "load"]
+__all__ = ["Model", "Tokenizer", "Trace", "WorkingsError", "__version__", "load", "write_workbook"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from workings.errors import InputError
+from workings.language.names import name
 from workings.language.tables import Graph, Table
 
 STREAM = re.compile(r"(?:decoder\.)?blocks\.\d+\.resid_post")
@@ -25,14 +26,14 @@ def draw_logit_lens(graph: Graph) -> list[str]:
     After the last block they are the model's own logits again. Raises `InputError` for a model without residual streams
     or logits.
     """
-    streams = [name for name in graph.named if STREAM.fullmatch(name)]
+    streams = [known for known in graph.named if STREAM.fullmatch(known)]
     if not streams or "logits" not in graph.named:
         raise InputError("a logit lens needs a model with blocks.{i}.resid_post and logits; this one has none")
     last, names = graph.named[streams[-1]], []
     for stream in streams:
         again = {last: graph.named[stream]}
         drawn = _draw_again(graph.named["logits"], again)
-        graph.add_name(lens_name(stream), drawn)
+        name(lens_name(stream), drawn)
         names.append(lens_name(stream))
     return names
 

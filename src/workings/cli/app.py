@@ -228,3 +228,35 @@ def attention(
     from workings.cli.looking import show_attention
 
     show_attention(_open(model), prompt, block, head, json)
+
+
+@verb(
+    "workings export storybook.xlsx",
+    'workings export storybook.xlsx --prompt "Mike is quick. He" --check',
+    "workings export gpt2 gpt2.xlsx --max-tokens 16",
+)
+def export(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="[MODEL] FILE.xlsx", help="The workbook to write; before it the model, if not storybook."),
+    ],
+    prompt: Annotated[
+        str | None, typer.Option("--prompt", "-p", metavar="TEXT", help="What stands in the prompt's cell at first.")
+    ] = None,
+    max_tokens: Annotated[
+        int, typer.Option("--max-tokens", metavar="N", help="How many tokens a prompt may have in the workbook.")
+    ] = 16,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Have LibreOffice work it out, and compare every table with the engine.")
+    ] = False,
+) -> None:
+    """Take the whole model home as a spreadsheet of live formulas."""
+    from pathlib import Path
+
+    if len(names) > 2:
+        raise typer.BadParameter(f"a model and a file, or a file alone; {len(names)} names came: {' '.join(names)}")
+    from workings.cli.exporting import export as write
+
+    model, path = names if len(names) == 2 else (DEFAULT_MODEL, names[0])
+    write(_open(model), Path(path), prompt, max_tokens, force, check)

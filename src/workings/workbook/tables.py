@@ -49,11 +49,10 @@ class TableWriter:
         layout: Layout,
         numbers: Callable[[Table], Array],
         tokens: TokenCells,
-        vocabulary: Callable[[int], tuple[str, str]],
+        vocabulary: Sequence[str],
         adjust: Adjust,
     ) -> None:
-        """`numbers` gives a table's numbers in the layout's size; `vocabulary` a token's readable text, by its id, and
-        the formula for it."""
+        """`numbers` gives a table's numbers in the layout's size; `vocabulary` holds every token's readable text."""
         self.layout, self.numbers, self.tokens = layout, numbers, tokens
         self.vocabulary, self.adjust = vocabulary, adjust
         self.formulas = Formulas(layout.places, tokens.token_id, layout.n_slots)
@@ -124,8 +123,7 @@ class TableWriter:
                 page.write(place.row + position, 1, *self._token_label(position), style="label")
         elif axis.label == "d_vocab":
             for token_id in range(place.rows):
-                text, formula = self.vocabulary(token_id)
-                page.write(place.row + token_id, 1, text, formula, style="label")
+                page.write(place.row + token_id, 1, self.vocabulary[token_id], style="piece")
 
     def _token_label(self, position: int) -> tuple[str, str]:
         text = self.tokens.texts[position] if position < len(self.tokens.texts) else ""

@@ -111,7 +111,7 @@ class _Book:
             (split.ids.page, split.ids.row, split.ids.column),
         )
         numbers = _Numbers(self, read.ids)
-        writer = TableWriter(self.layout, numbers, tokens, self._label_of(readable), self._adjust(surgery))
+        writer = TableWriter(self.layout, numbers, tokens, self.shown, self._adjust(surgery))
         logits = numbers(self.graph.named["logits"])
         first.finish(
             split.message,
@@ -169,9 +169,6 @@ class _Book:
             return _Read([], [])
         ids = self.model.tokenizer.encode(self.prompt)
         return _Read(ids, [self.shown[i] for i in ids])
-
-    def _label_of(self, readable: Area) -> Callable[[int], str]:
-        return lambda token_id: self.shown[token_id]
 
     def _adjust(self, surgery: SurgeryPage) -> Callable[[Table, int, int, str], str]:
         lenses = {table for table, _ in self.lenses.values()}

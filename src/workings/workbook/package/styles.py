@@ -62,6 +62,8 @@ STYLES: dict[str, dict[str, Any]] = {
     "warning": {"font_color": WARNING},
     "piece": {"num_format": "@", "align": "center", "bg_color": TINT},
     "quiet": {"num_format": "0", "align": "right", "font_color": MUTED, "font_size": 9},
+    "small": {"font_size": 9, "font_color": MUTED},
+    "rank": {"num_format": "0", "align": "center", "font_size": 9, "font_color": MUTED},
     "count": {"num_format": "#,##0", "align": "right", "font_color": MUTED},
     "message": {"indent": 1, "text_wrap": True, "font_color": WARNING, "bg_color": WARNING_FILL},
 }
