@@ -13,6 +13,8 @@ def colours(layout: Layout) -> Callable[[Any, Any], None]:
     """What colours a page: the pieces, the one just made, the lowest rank, and token ids that are not used."""
 
     def dress(workbook: Any, worksheet: Any) -> None:
+        # The first slot of a row has nothing before it, so its formula is another; Excel would point that out.
+        worksheet.ignore_errors({"formula_differs": "A1:XFD1048576"})
         piece = workbook.add_format({"bg_color": "#E3EEF9", "left": 1, "right": 1, "border_color": "#7FA7CF"})
         made = workbook.add_format({"bg_color": "#FFD58A", "bold": True})
         lowest = workbook.add_format({"font_color": "#B45F06", "bold": True})
