@@ -68,3 +68,15 @@ def test_every_cell_has_excels_value_too():
     for (row, column), cell in pages.tokens.cells.items():
         value = excel.value("Tokens", row, column)
         assert value == (2 if row == wide and column == 2 else cell.value), (row, column, cell.formula)
+
+
+@pytest.mark.parametrize(("max_tokens", "room"), [(1, 1), (3, 2), (2, 5)])
+def test_the_smallest_pages_work(max_tokens, room):
+    pages = tokens_pages(TRAINED, "'Prompt'!$A$1", "", max_tokens, room)
+    excel, vocabulary = Excel([pages.tokens, pages.merges], "first"), vocabulary_of(TRAINED)
+    for prompt in ("", "a", "ab", "a.", "é", "🙂", "qzq", "qz"):
+        excel.set("Prompt", 0, 0, prompt)
+        working = work_out(prompt, vocabulary, max_tokens, room)
+        ids = [] if working.message else TRAINED.encode(prompt)
+        assert (excel.read(pages.message), excel.read(pages.count)) == ([working.message], [len(ids)])
+        assert excel.read(pages.ids) == [*ids, *[0] * (max_tokens - len(ids))]
