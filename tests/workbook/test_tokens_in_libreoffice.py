@@ -10,7 +10,7 @@ from test_tokens import END, TRAINED, by_hand
 
 import workings
 from workings.checkpoints.tokenizer import Tokenizer
-from workings.workbook.office import CellError, OfficeError
+from workings.workbook.office import CellError
 from workings.workbook.tokens import tokens_pages
 from workings.workbook.tokens.splitting import work_out
 from workings.workbook.tokens.vocabulary import vocabulary_of
@@ -185,8 +185,3 @@ def test_a_tab_beside_a_line_feed_which_libreoffice_mixes_up_is_refused(office, 
 def test_names_stand_for_the_count_and_the_ids(office, storybook, tmp_path):
     Sheet(office, tmp_path / "storybook.xlsx", storybook)
     assert set(office.names()) == {"token_count", "token_ids"}
-
-
-def test_a_file_that_is_no_workbook_is_an_error(office, tmp_path):
-    with pytest.raises(OfficeError, match="LibreOffice"):
-        office.open(tmp_path / "missing.xlsx")

@@ -38,7 +38,7 @@ class Worker:
                 there = resolver.resolve(f"uno:pipe,name={pipe};urp;StarOffice.ComponentContext")
                 break
             except Exception as error:
-                if time.monotonic() > until or self.process.poll() is not None:
+                if time.monotonic() > until or self.process.poll() not in (None, 0):
                     self.process.kill()
                     raise RuntimeError(f"it did not start within {seconds:g} seconds") from error
                 time.sleep(0.1)
@@ -49,6 +49,7 @@ class Worker:
         """Open a workbook and work it out."""
         if self.document is not None:
             self.document.close(True)
+            self.document = None
         import uno
 
         hidden = uno.createUnoStruct("com.sun.star.beans.PropertyValue")

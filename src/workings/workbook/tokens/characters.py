@@ -48,7 +48,7 @@ def write_characters(page: Page, layout: Layout, working: Working, lookups: Look
         LABELS,
         "1. Characters and words",
         "A word is a run of letters, of digits or of other signs, with the space before it; 's 't 'd 'm 're 've 'll are "
-        "words too. Merging never crosses the end of a word.",
+        "words too. Words begin where a character is orange, and merging never crosses from one to the next.",
     )
     page.write(PLACE.number, LABELS, "cell", style="label")
     for slot, place in enumerate(places):

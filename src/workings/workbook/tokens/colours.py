@@ -6,16 +6,21 @@ from collections.abc import Callable
 from typing import Any
 
 from workings.workbook.references import cell
-from workings.workbook.tokens.layout import AT, CHARACTER, FIRST_SLOT, LOWEST, PLACE, STEP_ROWS, Layout
+from workings.workbook.tokens.layout import AT, CHARACTER, FIRST_SLOT, LOWEST, NEXT, PLACE, STEP_ROWS, Layout
 
 
 def colours(layout: Layout) -> Callable[[Any, Any], None]:
-    """What colours a page: the pieces, the one just made, the lowest rank, and token ids that are not used."""
+    """What colours a page: the pieces, the one just made, where words begin, the lowest rank, and token ids that are not used."""
 
     def dress(workbook: Any, worksheet: Any) -> None:
-        piece = workbook.add_format({"bg_color": "#E3EEF9", "left": 1, "right": 1, "border_color": "#7FA7CF"})
+        # The first slot of a row has nothing before it, so its formula is another; Excel would point that out.
+        worksheet.ignore_errors({"formula_differs": "A1:XFD1048576"})
+        blue = {"bg_color": "#E3EEF9", "left": 1, "right": 1, "border_color": "#7FA7CF"}
+        piece = workbook.add_format(blue)
+        # LibreOffice shows the first rule that fits and no other, so this one is blue too.
+        begins = workbook.add_format({**blue, "font_color": "#B45F06", "bold": True})
         made = workbook.add_format({"bg_color": "#FFD58A", "bold": True})
-        lowest = workbook.add_format({"font_color": "#B45F06", "bold": True})
+        orange = workbook.add_format({"font_color": "#B45F06", "bold": True})
         unused = workbook.add_format({"font_color": "#C8C8C8"})
 
         def colour(area: tuple[int, int, int, int], criteria: str, style: Any, stop: bool = False) -> None:
@@ -33,8 +38,10 @@ def colours(layout: Layout) -> Callable[[Any, Any], None]:
         if second < bottom:
             colour((second, FIRST_SLOT, bottom, right), just_made, made, stop=True)
         colour((top, FIRST_SLOT, bottom, right), f'AND({first_row},{here}<>"")', piece)
-        colour((top, FIRST_SLOT, bottom, right), chosen, lowest)
-        colour((CHARACTER.number, FIRST_SLOT, CHARACTER.number, right), f'{CHARACTER[0]}<>""', piece)
+        colour((top, FIRST_SLOT, bottom, right), chosen, orange)
+        characters = (CHARACTER.number, FIRST_SLOT, CHARACTER.number, right)
+        colour(characters, f'AND({CHARACTER[0]}<>"",OR({PLACE[0]}=1,{PLACE[0]}={NEXT[-1]}))', begins)
+        colour(characters, f'{CHARACTER[0]}<>""', piece)
         ids = (layout.first_token, 2, layout.first_token + layout.max_tokens - 1, 2)
         colour(ids, f"{cell(layout.first_token, 0, 'c')}>={layout.count_cell}", unused)
 
