@@ -74,7 +74,7 @@ class SurgeryPage:
 
     def _write(self) -> None:
         page = self.page
-        page.widths[0] = 30
+        page.widths |= {0: 30} | dict.fromkeys(range(1, 18), 13)
         page.write(0, 0, "Surgery", style="title")
         page.write(
             1, 0, "Change what the model thinks, and watch the next token follow. Yellow cells are yours.", style="note"

@@ -60,7 +60,7 @@ class TableWriter:
     def page(self, sheet: Sheet) -> Page:
         """One page with all its tables."""
         page = Page(sheet.name, frozen=(0, LABELS))
-        page.widths |= {0: 7, 1: 15}
+        page.widths |= {0: 7, 1: 15} | dict.fromkeys(range(LABELS, LABELS + 64), 10)
         page.write(0, 0, sheet.name, style="title")
         page.write(1, 0, sheet.about, style="note")
         for table in sheet.tables:
@@ -88,7 +88,7 @@ class TableWriter:
         across = labels[-2] if place.turned else labels[-1]
         for number in range(place.sheets):
             start = place.column + number * place.apart
-            text = f"{labels[0]} {number}: {across}" if place.sheets > 1 else across
+            text = f"{labels[0]} {number}: {across}" if len(labels) > 2 else across
             if across != "1":
                 page.write(top + 2, start, text, style="note")
             self._number_columns(page, table, place, top + 3, start)
@@ -133,24 +133,30 @@ class TableWriter:
 
     def _give_names(self, page: Page, table: Table, place: Place) -> None:
         assert table.name is not None
-        if place.sheets == 1:
+        if len(table.axes) < 3:
             page.name_area(defined_name(table.name), place.row, place.column, place.rows, place.columns)
-        for number in range(place.sheets if place.sheets > 1 else 0):
-            column = place.column + number * place.apart
-            page.name_area(defined_name(table.name, number), place.row, column, place.rows, place.columns)
+            return
+        for head in range(place.sheets):
+            column = place.column + head * place.apart
+            page.name_area(defined_name(table.name, head), place.row, column, place.rows, place.columns)
 
     def _colour(self, page: Page, table: Table, place: Place) -> None:
-        """Blue for negative, white for 0, red for positive; attention and shares from white to blue."""
+        """Blue for negative, white for 0, red for positive; shares from white to blue. Rows without a token are pale."""
         if table.primitive is GIVEN and place.rows * place.columns > 1 << 20:
             return  # colours of millions of numbers would slow every scroll
-        shares = table.name is not None and table.name.rsplit(".", 1)[-1] in ("pattern", "probabilities")
-        scale = SHARES if shares else SCORES if table.name and table.name.endswith("scores") else SIGNED
+        last_word = (table.name or "").rsplit(".", 1)[-1]
 
-        def dress(_: Any, sheet: Any) -> None:
+        def dress(book: Any, sheet: Any) -> None:
+            pale = book.add_format({"font_color": "#D5DCE4"})
             for number in range(place.sheets):
                 column = place.column + number * place.apart
-                last = (place.row + place.rows - 1, column + place.columns - 1)
-                sheet.conditional_format(place.row, column, *last, scale)
+                first, last = (place.row, column), (place.row + place.rows - 1, column + place.columns - 1)
+                if table.primitive is not GIVEN:
+                    here = f"COLUMN()-{column}" if place.turned else f"ROW()-{place.row}"
+                    unused = {"type": "formula", "criteria": f"={here}>token_count", "format": pale, "stop_if_true": True}
+                    sheet.conditional_format(*first, *last, unused)
+                area = span(place.row, column, place.rows, place.columns)
+                sheet.conditional_format(*first, *last, SHARES if last_word in OF_SHARES else _signed(area, last_word))
 
         page.dress.append(dress)
 
@@ -173,35 +179,35 @@ class TableWriter:
         return made
 
 
-SIGNED: Mapping[str, Any] = {
-    "type": "3_color_scale",
-    "min_color": "#6BA3D6",
-    "mid_color": "#FFFFFF",
-    "max_color": "#E58B6B",
-    "mid_type": "num",
-    "mid_value": 0,
-}
+OF_SHARES = ("pattern", "probabilities")
+BLUE, WHITE, RED = "#6BA3D6", "#FFFFFF", "#E58B6B"
+
 SHARES: Mapping[str, Any] = {
     "type": "2_color_scale",
-    "min_color": "#FFFFFF",
-    "max_color": "#1F5FA8",
+    "min_color": WHITE,
+    "max_color": BLUE,
     "min_type": "num",
     "min_value": 0,
     "max_type": "num",
     "max_value": 1,
 }
-SCORES: Mapping[str, Any] = {
-    "type": "3_color_scale",
-    "min_color": "#6BA3D6",
-    "mid_color": "#FFFFFF",
-    "max_color": "#E58B6B",
-    "min_type": "num",
-    "min_value": -8,
-    "mid_type": "num",
-    "mid_value": 0,
-    "max_type": "num",
-    "max_value": 8,
-}
+
+
+def _signed(area: str, last_word: str) -> Mapping[str, Any]:
+    """A colour scale around 0, as wide as the largest number; masked scores do not count."""
+    widest = "8" if last_word == "scores" else f"MAX(MAX({area}),-MIN({area}),0.000000001)"
+    return {
+        "type": "3_color_scale",
+        "min_color": BLUE,
+        "mid_color": WHITE,
+        "max_color": RED,
+        "min_type": "formula",
+        "min_value": f"=-{widest}",
+        "mid_type": "num",
+        "mid_value": 0,
+        "max_type": "formula",
+        "max_value": f"={widest}",
+    }
 
 
 def sources_of(table: Table) -> list[Table]:

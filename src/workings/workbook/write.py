@@ -21,15 +21,17 @@ from workings.workbook.examples import vector_for
 from workings.workbook.layout import Layout, Sheet, lay_out
 from workings.workbook.lens_page import lens_page, lens_switch
 from workings.workbook.package import write_package
-from workings.workbook.page import Area, Page
+from workings.workbook.page import Area, Page, Value
 from workings.workbook.prompt_page import PromptPage
 from workings.workbook.surgery_page import SurgeryPage
 from workings.workbook.tables import TableWriter, TokenCells
 from workings.workbook.tokens import TokenPages, tokens_pages
+from workings.workbook.tokens.vocabulary import vocabulary_of
+from workings.workbook.typed_ids import typed_ids_page
 from workings.workbook.vocabulary_page import vocabulary_page
 
 if TYPE_CHECKING:
-    from workings.checkpoints.model import Model
+    from workings.checkpoints.model import Model, Prompt
 
 Array = np.ndarray
 
@@ -40,7 +42,7 @@ LENS_AT_ONCE = 2_000_000
 def write_workbook(
     model: Model,
     path: str | Path,
-    prompt: str | None = None,
+    prompt: Prompt | None = None,
     max_tokens: int = 16,
     replace: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -55,10 +57,23 @@ def write_workbook(
     """
     if not 1 <= max_tokens <= model.config.n_ctx:
         raise InputError(f"max_tokens is 1 to {model.config.n_ctx} (the model's n_ctx); {max_tokens} came")
-    write_package(path, _Book(model, prompt or DEFAULT_PROMPT, max_tokens).pages(), replace=replace, progress=progress)
+    write_package(path, _Book(model, prompt, max_tokens).pages(), replace=replace, progress=progress)
 
 
 DEFAULT_PROMPT = "If today is Tuesday, tomorrow is"
+
+
+def _prompt_for(model: Model, prompt: Prompt | None, typed: bool) -> str:
+    """What stands in the prompt's cell at first: text, or token ids with spaces between them."""
+    if prompt is None:
+        return "0" if typed else DEFAULT_PROMPT
+    if isinstance(prompt, str) and (model.tokenizer is None or not typed):
+        return prompt
+    ids = [int(i) for i in model.encode(prompt)]
+    if typed:
+        return " ".join(map(str, ids))
+    assert model.tokenizer is not None
+    return model.tokenizer.decode(ids)
 
 
 @dataclass(frozen=True)
@@ -73,11 +88,8 @@ class _Book:
     """Everything that the pages share."""
 
     def __init__(self, model: Model, prompt: str, max_tokens: int) -> None:
-        self.model, self.prompt, self.n_slots = model, prompt, max_tokens
-        if model.tokenizer is None:
-            raise WorkbookError(
-                f"{model.name} has no tokenizer, so nothing could be typed into its workbook. Put tokenizer.json into its folder."
-            )
+        self.model, self.n_slots, self.typed = model, max_tokens, _why_typed(model)
+        self.prompt = _prompt_for(model, prompt, bool(self.typed))
         self.program = model.program_with(draw_logit_lens)
         self.graph = self.program.graph
         self.layout = lay_out(self.graph, max_tokens)
@@ -99,8 +111,7 @@ class _Book:
         model, places = self.model, self.layout.places
         vocabulary, texts, readable = vocabulary_page(self.texts, self.shown)
         first = PromptPage(model.name, self.prompt, places[self.graph.named["logits"]], texts, readable, self.n_slots)
-        assert model.tokenizer is not None
-        split = tokens_pages(model.tokenizer, first.reference(), self.prompt, self.n_slots)
+        split = self._split(first.reference(), readable)
         read = self._read(split)
         surgery = SurgeryPage(places, self.n_slots, vector_for(model))
         tokens = TokenCells(
@@ -115,7 +126,7 @@ class _Book:
         logits = numbers(self.graph.named["logits"])
         first.finish(
             split.message,
-            _text_of(split.tokens, split.message),
+            str(_value_at(split.tokens, split.message)),
             split.ids,
             split.texts,
             read.texts,
@@ -139,7 +150,7 @@ class _Book:
             *((page, sheet.about) for page, sheet in tables if not sheet.weights and "Lens" in sheet.name),
             *((page, sheet.about) for page, sheet in tables if sheet.weights),
             (vocabulary, "Every token that the model knows."),
-            (split.merges, "What the formulas of the page Tokens look up."),
+            *([(split.merges, "What the formulas of the page Tokens look up.")] if split.merges else []),
         ]
         contents = contents_page(
             f"{model.name}: a language model that shows its workings",
@@ -147,7 +158,10 @@ class _Book:
             about,
             self._stages([sheet for _, sheet in tables]),
         )
-        return [contents, *(page for page, _ in about)]
+        pages = [contents, *(page for page, _ in about)]
+        for page in pages:
+            page.dress.append(lambda _, sheet: sheet.set_row(0, 30))  # room for the title
+        return pages
 
     def _stages(self, sheets: Sequence[Sheet]) -> list[tuple[str, str]]:
         """The boxes of the picture: the stages that a prompt goes through."""
@@ -162,13 +176,19 @@ class _Book:
             found.append((sheet.name, text))
         return found
 
+    def _split(self, prompt_cell: str, readable: Area) -> TokenPages:
+        """The page that turns the prompt into token ids: by byte-pair encoding, or as they are typed."""
+        if not self.typed:
+            assert self.model.tokenizer is not None
+            return tokens_pages(self.model.tokenizer, prompt_cell, self.prompt, self.n_slots)
+        return typed_ids_page(prompt_cell, self.prompt, self.shown, readable, self.n_slots, self.typed)
+
     def _read(self, split: TokenPages) -> _Read:
         """The token ids that the page of tokens comes to, which may be none."""
-        assert self.model.tokenizer is not None
-        if _text_of(split.tokens, split.message):
-            return _Read([], [])
-        ids = self.model.tokenizer.encode(self.prompt)
-        return _Read(ids, [self.shown[i] for i in ids])
+        used = int(_value_at(split.tokens, split.count))
+        rows = range(used)
+        ids = [int(_value_at(split.tokens, split.ids, row)) for row in rows]
+        return _Read(ids, [str(_value_at(split.tokens, split.texts, row)) for row in rows])
 
     def _adjust(self, surgery: SurgeryPage) -> Callable[[Table, int, int, str], str]:
         lenses = {table for table, _ in self.lenses.values()}
@@ -202,15 +222,28 @@ class _Numbers:
 
 def _vocabulary(model: Model) -> tuple[list[str], list[str]]:
     """The text of every token, as it is and readable."""
-    assert model.tokenizer is not None
+    if model.tokenizer is None:
+        numbers = list(map(str, range(model.config.d_vocab)))
+        return numbers, numbers
     known = min(model.tokenizer.n_tokens, model.config.d_vocab)
     texts = list(model.tokenizer.token_strings(range(known)))
     texts += [f"(token {number})" for number in range(known, model.config.d_vocab)]
     return texts, list(map(visible, texts))
 
 
-def _text_of(page: Page, area: Area) -> str:
-    return str(page.cells[area.row, area.column].value)
+def _why_typed(model: Model) -> str:
+    """Why token ids must be typed, as a sentence; empty where text can be split by formulas."""
+    if model.tokenizer is None:
+        return "This model has no tokenizer."
+    try:
+        vocabulary_of(model.tokenizer)
+    except InputError as reason:
+        return str(reason).partition(". ")[0] + "."
+    return ""
+
+
+def _value_at(page: Page, area: Area, row: int = 0) -> Value:
+    return page.cells[area.row + row, area.column].value
 
 
 def _outcome(page: Page) -> tuple[str, float]:

@@ -54,11 +54,11 @@ def write_characters(page: Page, layout: Layout, working: Working, lookups: Look
     for slot, place in enumerate(places):
         page.write(PLACE.number, FIRST_SLOT + slot, place, style="quiet")
 
-    def row(row: Row, label: str, values: Sequence[Value], formula: Formula, style: str = "number") -> None:
+    def row(row: Row, label: str, values: Sequence[Value], formula: Formula, style: str = "ids") -> None:
         _slots(page, layout, row, label, values, lambda slot: f'IF({CUT_AT[slot]}="","",{formula(slot)})', style)
 
     letters = [visible(letter) if letter in " \t\n" else letter for letter in working.text[: layout.room]]
-    _slots(page, layout, CUT_AT, "where it stands in the text", places[: len(known.codes)], _cut_at(layout), "number")
+    _slots(page, layout, CUT_AT, "where it stands in the text", places[: len(known.codes)], _cut_at(layout), "ids")
     row(CHARACTER, "character", letters, _character(layout), "piece")
     row(CODE, "its number in Unicode", known.codes, _code(layout))
     row(SORT, "what sort it is", known.sorts, _sort(lookups), "small")
@@ -81,7 +81,7 @@ def write_bytes(page: Page, layout: Layout, working: Working, lookups: Lookups) 
     )
 
     def row(row: Row, label: str, values: Sequence[Value], formula: Formula) -> None:
-        _slots(page, layout, row, label, values, formula, "number")
+        _slots(page, layout, row, label, values, formula, "ids")
 
     cells = working.bytes
     row(OWNER, "character number", [cell.character for cell in cells], _owner(layout))

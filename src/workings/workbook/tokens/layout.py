@@ -107,7 +107,7 @@ class Layout:
 def heading(page: Page, row: int, column: int, title: str, sentence: str) -> None:
     """Begin a part of the page: its title, and below it what happens there."""
     page.write(row, column, title, style="heading")
-    page.write(row + 1, column, sentence, style="sentence")
+    page.write(row + 1, column, sentence, style="note")
 
 
 def value_at(values: Sequence[Value], slot: int) -> Value:

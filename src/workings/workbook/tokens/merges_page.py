@@ -40,7 +40,7 @@ def merges_page(vocabulary: Vocabulary) -> tuple[Page, Lookups]:
         0,
         f"The merges in the order in which they were learnt; again as numbers left * {vocabulary.step} + right, sorted, "
         "to be found quickly; every token's text; and what sort of character stands where in Unicode.",
-        style="sentence",
+        style="note",
     )
     by_number = sorted((vocabulary.pair(*pair), rank) for pair, rank in vocabulary.ranks.items())
     merges = [(rank, *merge) for rank, merge in enumerate(vocabulary.merges)]

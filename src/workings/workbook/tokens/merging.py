@@ -68,7 +68,7 @@ def _write_title(page: Page, layout: Layout, number: int, title: str, step: Step
         left, right = (f"INDEX({pieces_before.first(slots + 1)},1,{at}{plus})" for plus in ("", "+1"))
         idle = f'{at}=""'
         formula = f'"merge "&{rank}&": "&{left}&" + "&{right}&" → "&INDEX({pieces.first(slots)},1,{at})'
-    page.write(pieces.number, 0, number if step else "", f'IF({idle},"",{number})', "number")
+    page.write(pieces.number, 0, number if step else "", f'IF({idle},"",{number})', "ids")
 
     def say(row: int, column: int, value: str, formula: str, style: str) -> None:
         page.write(row, column, value if step else "", f'IF({pieces.beside(0)}="","",{formula})', style)
@@ -78,7 +78,7 @@ def _write_title(page: Page, layout: Layout, number: int, title: str, step: Step
     say(tokens.number, LABELS, "tokens", '"tokens"', "label")
     ends = step is not None and step.lowest is None
     over, label = f'{ranks.beside(LOWEST)}=""', "place in the list, with the next"
-    say(ranks.number, TITLES, _END if ends else "", f'IF({over},"{_END}","")', "sentence")
+    say(ranks.number, TITLES, _END if ends else "", f'IF({over},"{_END}","")', "note")
     say(ranks.number, LABELS, "" if ends else label, f'IF({over},"","{label}")', "label")
 
 
@@ -97,7 +97,7 @@ def _write_pieces(
         else:
             place, stays, moves = PLACE.fixed(slot), tokens_before[slot], tokens_before[slot + 1]
             formula = f'IF({at}="","",IF({place}<{at},{stays},IF({place}={at},{joined},{moves})))'
-        page.write(tokens.number, FIRST_SLOT + slot, value_at(held, slot), formula, "number")
+        page.write(tokens.number, FIRST_SLOT + slot, value_at(held, slot), formula, "ids")
         text = f'IF({tokens[slot]}="","",INDEX({lookups.texts},{tokens[slot]}+1))'
         page.write(pieces.number, FIRST_SLOT + slot, value_at(texts, slot), text, "piece")
 
@@ -109,7 +109,7 @@ def _write_ranks(
     _, tokens, ranks = layout.step(number)
     pairs = layout.room - number - 1
     if not pairs:
-        page.write(ranks.number, LOWEST, "", '""', "number")
+        page.write(ranks.number, LOWEST, "", '""', "ids")
         return
     found = shown(step.ranks) if step else []
     for slot in range(pairs):
@@ -120,6 +120,6 @@ def _write_ranks(
         page.write(ranks.number, FIRST_SLOT + slot, value_at(found, slot), formula, "rank")
     row, lowest = ranks.first(pairs), ranks.beside(LOWEST)
     chosen = shown((step.lowest, step.at, step.joined)) if step else ["", "", ""]
-    page.write(ranks.number, LOWEST, chosen[0], f'IF(COUNT({row})=0,"",MIN({row}))', "number")
-    page.write(ranks.number, AT, chosen[1], f'IF({lowest}="","",MATCH({lowest},{row},0))', "number")
-    page.write(ranks.number, JOINED, chosen[2], f'IF({lowest}="","",INDEX({lookups.joined},{lowest}+1))', "number")
+    page.write(ranks.number, LOWEST, chosen[0], f'IF(COUNT({row})=0,"",MIN({row}))', "ids")
+    page.write(ranks.number, AT, chosen[1], f'IF({lowest}="","",MATCH({lowest},{row},0))', "ids")
+    page.write(ranks.number, JOINED, chosen[2], f'IF({lowest}="","",INDEX({lookups.joined},{lowest}+1))', "ids")

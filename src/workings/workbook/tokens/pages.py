@@ -53,7 +53,7 @@ class TokenPages:
     """
 
     tokens: Page
-    merges: Page
+    merges: Page | None  # None where token ids are typed
     ids: Area  # a column of `max_tokens` token ids; those that are not used are 0
     count: Area  # how many are used
     texts: Area  # a column with those tokens as a person reads them; empty text where not used
@@ -120,30 +120,30 @@ def _write_top(page: Page, layout: Layout, working: Working, prompt_cell: str) -
         "The model reads numbers, not letters. Here the prompt is cut into words, written as bytes, and joined pair by pair "
         "into tokens. Every cell is a formula: change the prompt and watch."
     )
-    page.write(1, 0, sentence, style="sentence")
+    page.write(1, 0, sentence, style="note")
     page.write(TEXT[0], 0, "Prompt", style="label")
     page.write(*TEXT, working.text, f'IFERROR({prompt_cell}&"","")', "text")
 
     trouble, found = layout.count("trouble"), layout.count("found")
     many = splitting.too_many(f'"&{found}&"', layout.max_tokens)
     message = f'IF({trouble}<>"",{trouble},IF({found}>{layout.max_tokens},"{many}",""))'
-    page.write(*MESSAGE, working.message, message, "message")
+    page.write(*MESSAGE, working.message, message, "warning")
 
     numbers = (len(working.text), len(working.steps) - 1, len(working.found))
     said = "Characters: {}. Merges: {}. Tokens: {}."
     counted = said.format(*(f'"&{layout.count(name)}&"' for name in ("characters", "merges", "found")))
     summary = "" if working.message else said.format(*numbers)
-    page.write(*SUMMARY, summary, f'IF({layout.message}="","{counted}","")', "sentence")
+    page.write(*SUMMARY, summary, f'IF({layout.message}="","{counted}","")', "note")
 
 
 def _write_tokens(page: Page, layout: Layout, working: Working, vocabulary: Vocabulary, lookups: Lookups) -> None:
     """Write the pieces that are left, without the empty cells between words."""
     page.write(PANEL, 0, "The tokens", style="heading")
-    page.write(PANEL + 1, 0, "What the model reads. Unused places hold 0.", style="sentence")
+    page.write(PANEL + 1, 0, "What the model reads. Unused places hold 0.", style="note")
     for column, label in enumerate(("position", "token", "id", "cell")):
         page.write(PANEL + 2, column, label, style="label")
     count = 0 if working.message else len(working.found)
-    page.write(PANEL, 2, count, f'IF({layout.message}="",{layout.count("found")},0)', "number")
+    page.write(PANEL, 2, count, f'IF({layout.message}="",{layout.count("found")},0)', "ids")
     pieces = working.steps[-1].pieces if count else []
     places = [place for place, piece in enumerate(pieces, 1) if piece is not None]
     for position in range(layout.max_tokens):
@@ -154,7 +154,7 @@ def _write_tokens(page: Page, layout: Layout, working: Working, vocabulary: Voca
         text: Value = vocabulary.texts[value] if there else ""
         page.write(row, 0, position, style="quiet")
         page.write(row, TITLES, text, f'IF({used},INDEX({lookups.texts},{token}+1),"")', "piece")
-        page.write(row, 2, value, f"IF({used},{layout.last_tokens(at)},0)", "number")
+        page.write(row, 2, value, f"IF({used},{layout.last_tokens(at)},0)", "ids")
         page.write(row, 3, places[position] if there else "", f'IF({used},{step},"")', "quiet")
     page.name_area("token_count", PANEL, 2)
     page.name_area("token_ids", layout.first_token, 2, layout.max_tokens)
@@ -173,7 +173,7 @@ def _write_counts(page: Page, layout: Layout, working: Working, trouble: str) ->
 
     def write(name: str, label: str, value: Value, formula: str) -> None:
         page.write(layout.count_row(name), TITLES, label, style="label")
-        page.write(layout.count_row(name), 2, value, formula, "number")
+        page.write(layout.count_row(name), 2, value, formula, "ids")
 
     write("length", "length of the text", len(working.text), f"LEN({layout.text})")
     write("wide", "length of an emoji (in Excel 2)", 1, "LEN(_xlfn.UNICHAR(128512))")
