@@ -109,7 +109,7 @@ def mapped_weights() -> np.ndarray:
             for start in range(0, count, 1 << 22):
                 numbers = rng.standard_normal(min(1 << 22, count - start), dtype=np.float32)
                 file.write((numbers * np.float32(0.02)).tobytes())
-    return np.memmap(path, np.float32, "r")
+    return np.asarray(np.memmap(path, np.float32, "r"))
 
 
 def n_weights() -> int:
@@ -132,7 +132,7 @@ def whole_model(weights: np.ndarray) -> Iterator:
     logits = {
         (row, 0): (f"MMULT('Embedding'!{span(row + 1, 1, 1, D_MODEL)},final)", 1, TOKENS) for row in range(D_VOCAB)
     }
-    values = np.resize(weights[:D_MODEL], (D_VOCAB, TOKENS))
+    values = weights[: D_VOCAB * TOKENS].reshape(D_VOCAB, TOKENS)
     embedding.blocks = [Block(1, 1, take(D_VOCAB, D_MODEL)), Block(1, D_MODEL + 2, values, logits)]
     for token in range(D_VOCAB):
         embedding.write(token + 1, 0, f" token{token}", style="label")
@@ -143,7 +143,7 @@ def whole_model(weights: np.ndarray) -> Iterator:
         for name, columns in TABLES.items():
             page.write(row, 0, name, style="heading")
             formulas = {(r, 0): (f"MMULT({span(row, 1, 1, D_MODEL)},W_{name})", 1, columns) for r in range(TOKENS)}
-            page.blocks.append(Block(row + 1, 1, np.resize(weights, (TOKENS, columns)), formulas))
+            page.blocks.append(Block(row + 1, 1, weights[: TOKENS * columns].reshape(TOKENS, columns), formulas))
             row += TOKENS + 2
         for name, shape in WEIGHTS.items():
             page.write(row, 0, name, style="heading")

@@ -111,6 +111,15 @@ def test_blocks_may_be_any_ordinary_numbers_laid_out_anyhow(values: np.ndarray, 
         assert sheet.cell(row + 3, column + 2).value == value
 
 
+def test_a_block_may_be_a_view_of_a_file(tmp_path: Path) -> None:
+    values = np.arange(12, dtype=np.float32).reshape(3, 4)
+    (tmp_path / "weights").write_bytes(values.tobytes())
+    mapped = np.memmap(tmp_path / "weights", np.float32, "r").reshape(3, 4)
+    write_package(tmp_path / "a.xlsx", [Page("Numbers", blocks=[Block(0, 0, mapped)])])
+    rows = openpyxl.load_workbook(tmp_path / "a.xlsx")["Numbers"].iter_rows(values_only=True)
+    assert np.array_equal(list(rows), values)
+
+
 def test_array_formulas_keep_their_size_and_the_values_that_they_cover(tmp_path: Path) -> None:
     values = np.arange(20, dtype=np.float32).reshape(4, 5)
     page = Page("A", blocks=[Block(1, 2, values, {(1, 1): ("MMULT(A1:B2,C1:D2)", 2, 3), (0, 0): ("1<2", 1, 1)})])

@@ -72,7 +72,9 @@ class TableWriter:
         numbers = self.numbers(table)
         self._write_head(page, table, place)
         self._label_rows(page, table, place)
-        page.blocks.append(Block(place.row, place.column, _as_it_lies(numbers, place), self._formulas_of(table, place)))
+        style = "score" if table.columns_are_positions else "number"
+        lying = _as_it_lies(numbers, place)
+        page.blocks.append(Block(place.row, place.column, lying, self._formulas_of(table, place), style))
         self._give_names(page, table, place)
         self._colour(page, table, place)
 
@@ -156,7 +158,11 @@ class TableWriter:
                     unused = {"type": "formula", "criteria": f"={here}>token_count", "format": pale, "stop_if_true": True}
                     sheet.conditional_format(*first, *last, unused)
                 area = span(place.row, column, place.rows, place.columns)
-                sheet.conditional_format(*first, *last, SHARES if last_word in OF_SHARES else _signed(area, last_word))
+                scale = dict(SHARES if last_word in OF_SHARES else _signed(area, last_word))
+                if table.columns_are_positions:  # what is masked gets no colour
+                    rows = range(min(place.rows, place.columns))
+                    scale["multi_range"] = " ".join(span(place.row + r, column, 1, r + 1, "") for r in rows)
+                sheet.conditional_format(*first, *last, scale)
 
         page.dress.append(dress)
 

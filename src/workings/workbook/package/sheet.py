@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from operator import itemgetter
+from typing import NamedTuple
 
 import numpy as np
 import orjson
@@ -33,8 +34,7 @@ MOST_BYTES_OF_A_NUMBER, MOST_BYTES_OF_A_CELL, MOST_BYTES_OF_A_ROW = 64, 160, 128
 """Upper bounds of their XML, without text and formulas."""
 
 
-@dataclass(frozen=True, slots=True)
-class Strip:
+class Strip(NamedTuple):
     """One row of a block: its numbers with commas between them, and where in it formulas stand, with their XML."""
 
     columns: int
@@ -63,11 +63,13 @@ class Placed:
         native = np.ascontiguousarray(values[first - self.top : stop - self.top], values.dtype.newbyteorder("="))
         for row, numbers in enumerate(native, first):
             text = orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
-            formulas = [
-                (place, formula_xml(row, self.left + place, formula, array).encode())
-                for place, formula, array in self.formulas.get(row, ())
-            ]
-            yield Strip(columns, text, formulas, style)
+            yield Strip(columns, text, self._formulas_of(row) if row in self.formulas else [], style)
+
+    def _formulas_of(self, row: int) -> list[tuple[int, bytes]]:
+        return [
+            (place, formula_xml(row, self.left + place, formula, array).encode())
+            for place, formula, array in self.formulas[row]
+        ]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "plain": {},
     "text": {"num_format": "@", "align": "left"},
     "number": {"num_format": "0.0000", "align": "right"},
+    "score": {"num_format": '[<-1000000]"·";0.0000', "align": "right"},
     "precise": {"num_format": "0.00000000", "align": "right"},
     "share": {"num_format": "0.0%", "align": "right"},
     "ids": {"num_format": "0", "align": "right", "font_color": MUTED},
