@@ -238,7 +238,9 @@ def attention(
 def export(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="[MODEL] FILE.xlsx", help="The workbook to write; before it the model, if not storybook."),
+        typer.Argument(
+            metavar="[MODEL] FILE.xlsx", help="The workbook to write; before it the model, if not storybook."
+        ),
     ],
     prompt: Annotated[
         str | None, typer.Option("--prompt", "-p", metavar="TEXT", help="What stands in the prompt's cell at first.")

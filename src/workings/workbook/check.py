@@ -45,20 +45,25 @@ class Difference:
 
     @property
     def fine(self) -> bool:
+        """Whether the two agree."""
         return self.share <= TOLERANCE
 
 
 class Worked:
     """A workbook as LibreOffice works it out, read by its defined names."""
 
-    def __init__(self, office: Office, path: str | Path) -> None:
+    def __init__(self, office: Office, path: str | Path | None) -> None:
+        """Open a workbook; without a path, read the one that is open."""
         self.office = office
-        office.open(path)
+        self.changed: list[str] = []
+        if path is not None:
+            office.open(path)
         self.places = {name: _place(text) for name, text in office.names().items() if _PLACE.fullmatch(text)}
 
     def type_prompt(self, text: str) -> None:
         """Put a text into the prompt's cell."""
         page, row, column, _, _ = self.places["prompt"]
+        self.changed.append("prompt")
         self.office.set(page, row, column, text)
 
     def cell(self, name: str) -> float | str:
@@ -78,6 +83,7 @@ class Worked:
     def set_numbers(self, name: str, numbers: Array) -> None:
         """Write numbers over a name's cells."""
         page, row, column, rows, columns = self.places[name]
+        self.changed.append(name)
         for place, number in np.ndenumerate(np.broadcast_to(numbers, (rows, columns))):
             self.office.set(page, row + place[0], column + place[1], float(number))
 

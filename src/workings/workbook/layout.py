@@ -20,6 +20,8 @@ LABELS = 2
 """Columns in front of the numbers: a row's number, and what it stands for."""
 HEAD_ROWS = 4
 """Rows above a table's numbers: its name, its sentence, the heads, the column numbers."""
+HEAD_COLUMNS = 16
+"""Columns that a table's head takes, however narrow the table is: its name and links to what it follows from."""
 PAGE_HEAD = 3
 """Rows above the first table of a page: its title, a sentence, an empty row."""
 
@@ -76,7 +78,7 @@ def _place(sheet: Sheet, n_slots: int, places: dict[Table, Place]) -> None:
         if turned:
             rows, columns = columns, rows
         alike = before is not None and turned and before.turned and before.rows == rows and not sheet.weights
-        beside = before.column + before.sheets * before.columns + 1 if alike and before else LABELS
+        beside = before.column + max(before.sheets * before.columns, HEAD_COLUMNS) + 1 if alike and before else LABELS
         top = before.row if alike and before else row + HEAD_ROWS
         place = Place(sheet.name, top, beside, rows, columns, turned, columns, sheets)
         _check(table, place)

@@ -155,7 +155,12 @@ class TableWriter:
                 first, last = (place.row, column), (place.row + place.rows - 1, column + place.columns - 1)
                 if table.primitive is not GIVEN:
                     here = f"COLUMN()-{column}" if place.turned else f"ROW()-{place.row}"
-                    unused = {"type": "formula", "criteria": f"={here}>token_count", "format": pale, "stop_if_true": True}
+                    unused = {
+                        "type": "formula",
+                        "criteria": f"={here}>token_count",
+                        "format": pale,
+                        "stop_if_true": True,
+                    }
                     sheet.conditional_format(*first, *last, unused)
                 area = span(place.row, column, place.rows, place.columns)
                 scale = dict(SHARES if last_word in OF_SHARES else _signed(area, last_word))

@@ -23,7 +23,9 @@ def typed_ids_page(
     page = Page(PAGE, frozen=(0, 2))
     page.widths |= {0: 9, 1: 34, 2: 9, 3: 12, 4: 40}
     page.write(0, 0, "From token ids to tokens", style="title")
-    page.write(1, 0, f"{why} So the prompt's cell takes token ids, with spaces between them, such as 3 1 2.", style="note")
+    page.write(
+        1, 0, f"{why} So the prompt's cell takes token ids, with spaces between them, such as 3 1 2.", style="note"
+    )
     page.write(_MESSAGE[0], 0, "message", style="label")
     words = prompt.split()
     trouble = _message(words, max_tokens, len(vocabulary))
