@@ -25,6 +25,9 @@ MOST_THREADS = 4
 LEVEL = 1
 """igzip's levels 2 and 3 make numbers no smaller; 3 takes twice the time."""
 
+MEMORY = 9
+"""The most, which is a few hundred kilobytes a thread."""
+
 FULL_WINDOW, NARROW_WINDOW = -15, -9
 """How far back repetitions are looked for: 32 KiB or 512 bytes, as powers of two; below zero for no header."""
 
@@ -47,7 +50,7 @@ def pack(piece: Piece) -> bytes:
     from isal import isal_zlib
 
     packer = isal_zlib.compressobj(
-        LEVEL, isal_zlib.DEFLATED, NARROW_WINDOW if piece.only_numbers else FULL_WINDOW, isal_zlib.DEF_MEM_LEVEL
+        LEVEL, isal_zlib.DEFLATED, NARROW_WINDOW if piece.only_numbers else FULL_WINDOW, MEMORY
     )
     return packer.compress(piece.content) + packer.flush(isal_zlib.Z_SYNC_FLUSH)
 
