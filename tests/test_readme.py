@@ -28,7 +28,8 @@ def typed(command: str) -> str:
 @pytest.mark.parametrize(
     "command", [command for command in COMMANDS if "gpt2" not in command and command != "workings"]
 )
-def test_every_command_in_the_readme_works(command):
+def test_every_command_in_the_readme_works(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert typed(command).strip()
 
 

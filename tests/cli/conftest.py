@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from little import make_model, make_tokenizer
+from sheets import start_office
 from typer.testing import CliRunner, Result
 
 import workings
 from workings.cli.app import app
+from workings.workbook.office import Office
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +32,13 @@ def wordless(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("wordless") / "model"
     make_model(None).save(path)
     return str(path)
+
+
+@pytest.fixture(scope="session")
+def office() -> Iterator[Office]:
+    """Give LibreOffice, or skip."""
+    with start_office() as office:
+        yield office
 
 
 @pytest.fixture(scope="session")

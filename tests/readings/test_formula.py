@@ -127,7 +127,9 @@ def test_libreoffice_works_every_primitive_and_operation_out_as_the_reference_do
 ):
     places = lay_down(graph, turned)
     if turned:  # masks and cuts of turned tables are not needed anywhere, and say so
-        places = {table: p for table, p in places.items() if not table.columns_are_positions and table.name != "columns"}
+        places = {
+            table: p for table, p in places.items() if not table.columns_are_positions and table.name != "columns"
+        }
     page = Page("All")
     page.blocks.append(Block(0, 1, np.array([IDS], np.float64)))
     formulas = Formulas(places, lambda position: span(0, 1 + position, 1, 1), N)

@@ -22,6 +22,7 @@ SUGGESTIONS = (
     ),
     ("Watch a word being put together from its letters.", command("tokens", "Mike is quick.")),
     ("Let it write on.", command("generate", "Humpty Dumpty sat on a")),
+    ("Take the whole model home as a spreadsheet.", command("export", "storybook.xlsx")),
 )
 
 

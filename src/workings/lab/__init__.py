@@ -1,0 +1,1 @@
+"""The lab: every number of the model in the browser."""
