@@ -11,9 +11,8 @@ from workings.workbook.surgery_page import Vector
 if TYPE_CHECKING:
     from workings.checkpoints.model import Model
 
-PEOPLE = {name: "his" for name in ("Mike", "Tom", "Ben", "Jack", "Paul")} | {
-    name: "her" for name in ("Emma", "Lucy", "Alice", "Clara", "Nina")
-}
+MEN, WOMEN = ("Mike", "Tom", "Ben", "Jack", "Paul"), ("Emma", "Lucy", "Alice", "Clara", "Nina")
+PEOPLE = dict.fromkeys(MEN, "his") | dict.fromkeys(WOMEN, "her")
 BLOCK = 2
 
 

@@ -95,8 +95,7 @@ class Book:
         off = set() if self.lens_on else set(self.lenses.values())
         numbers = Numbers(self.program, model.weights, self.layout, tokens.ids, off)
         prompt.finish(tokens, numbers.used_rows(logits)[-1] if tokens.ids else None)
-        surgery = SurgeryPage(places, self.n_slots, vector_for(model))
-        surgery.show_next_token(*prompt.outcome)
+        surgery = SurgeryPage(places, self.n_slots, vector_for(model), prompt.outcome)
         writer = TableWriter(self.layout, numbers, tokens, self.vocabulary.shown, self._adjust(surgery))
         tables = {sheet.name: writer.page(sheet) for sheet in self.layout.sheets}
         pages = self._in_order(prompt.page, tokens, self._lens_page(numbers, tokens), surgery.page, tables)
