@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workings.anatomy.gradients import trace_gradient as trace_gradient
     from workings.checkpoints.load import load as load
     from workings.checkpoints.model import Model as Model
     from workings.checkpoints.tokenizer import Tokenizer as Tokenizer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "trace_gradient": "workings.anatomy.gradients",
     "load": "workings.checkpoints.load",
     "Model": "workings.checkpoints.model",
     "Tokenizer": "workings.checkpoints.tokenizer",
@@ -30,7 +32,7 @@ _HOMES = {
     "write_workbook": "workings.workbook.write",
 }
 
-__all__ = ["Model", "Tokenizer", "Trace", "WorkingsError", "__version__", "load", "write_workbook"]
+__all__ = ["Model", "Tokenizer", "Trace", "WorkingsError", "__version__", "load", "trace_gradient", "write_workbook"]
 
 
 def __getattr__(name: str) -> Any:

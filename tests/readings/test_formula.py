@@ -57,6 +57,9 @@ def everything(ids, w):
     name("sqrt", p.sqrt(x * x))
     name("signs", 2 - (x + 1) * (x - -3) / 4)
     name("maximum", p.maximum(x, -0.25))
+    name("largest", p.largest(p.rows_of(w.E, ids)))
+    name("greater", p.greater(x, -0.25))
+    name("split", p.split(x, sheets=3))
     name("columns", p.columns(x, start=1, stop=4))
     name("again", p.columns(x))
     name("transpose", p.matmul(x, p.transpose(w.E)))
@@ -128,7 +131,9 @@ def test_libreoffice_works_every_primitive_and_operation_out_as_the_reference_do
     places = lay_down(graph, turned)
     if turned:  # masks and cuts of turned tables are not needed anywhere, and say so
         places = {
-            table: p for table, p in places.items() if not table.columns_are_positions and table.name != "columns"
+            table: p
+            for table, p in places.items()
+            if not table.columns_are_positions and table.name not in ("columns", "split")
         }
     page = Page("All")
     page.blocks.append(Block(0, 1, np.array([IDS], np.float64)))

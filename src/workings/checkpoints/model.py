@@ -46,12 +46,15 @@ class Model:
         """The model as the language has it: every table and how it follows from others."""
         return self._program.graph
 
-    def program_with(self, *more: Callable[[Graph], object]) -> Program:
-        """A program of the model with more tables, which each of `more` draws; this model stays as it is."""
+    def program_with(self, *more: Callable[[Graph], object], weights: Mapping[str, Array] | None = None) -> Program:
+        """A program of the model with more tables, which each of `more` draws; this model stays as it is.
+
+        `weights` are the numbers of given tables that are drawn besides the model's own.
+        """
         graph = draw(gpt2, weight_axes(self.config), self.config)
         for drawing in more:
             drawing(graph)
-        return Program(graph, self.weights)
+        return Program(graph, {**self.weights, **(weights or {})})
 
     @property
     def n_parameters(self) -> int:

@@ -205,7 +205,10 @@ class Evaluation:
             values[slot.number] = self.weight(name)
         for step in recipe.steps:
             arguments = [_value(argument, values) for argument in step.arguments]
-            if step.first_row is None:
+            if step.cut is not None:
+                first, last = step.cut.span(start, stop, self.n_pos)
+                values[step.out] = arguments[0][..., first:last]
+            elif step.first_row is None:
                 values[step.out] = step.run(*arguments, **step.options)
             else:
                 first = step.first_row.span(start, stop, self.n_pos)[0]

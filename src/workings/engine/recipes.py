@@ -52,6 +52,8 @@ class Step:
     options: dict[str, Any]
     out: int
     first_row: Part | None = None
+    cut: Part | None = None
+    """Instead of running anything: which columns are cut out of the one argument."""
     done: tuple[int, ...] = ()
     """Slots that nothing reads after this step."""
 
@@ -155,10 +157,11 @@ class RecipeBook:
     def _worth_keeping(self) -> frozenset[Table]:
         """Tables that several tables read, or that later rows look back at; the others are worked out in passing.
 
-        Counted backwards from the last table, so that tables inside kernels, which nobody works out, do not count.
+        Counted backwards from the tables that nothing follows from, so that tables inside kernels, which nobody works out, do not count.
         """
         tables = list(self.graph.named.values())
-        readers: dict[Table, int] = {tables[-1]: 0} if tables else {}
+        inner = {before for table in self.graph.tables for before in table.inputs}
+        readers: dict[Table, int] = {table: 0 for table in tables if table not in inner}
         kept = set()
         for table in reversed(tables):
             if table in readers:
@@ -208,11 +211,17 @@ class RecipeBook:
         if not table.columns_are_positions or kind == "transpose":
             return None
         fills = [self.fill(t) for t in table.inputs]
+        if kind == "largest" and fills[0] is not None and fills[0] <= MASK / 2:
+            return 0.0
         if kind == "exp" and fills[0] is not None and fills[0] <= MASK / 2:
+            return 0.0
+        if kind in ("add", "subtract") and fills == [0.0, 0.0]:
+            return 0.0
+        if kind == "multiply" and 0.0 in fills:
             return 0.0
         if kind in ("add", "subtract") and fills[0] == MASK and not table.inputs[1].columns_are_positions:
             return -float("inf")  # about the mask: far below every score, but not one exact number
-        if kind in ("multiply", "divide", "columns"):
+        if kind in ("divide", "columns"):
             return fills[0] if fills[0] == 0.0 or kind == "columns" else None
         return None
 
@@ -268,8 +277,21 @@ class _Writer:
             return self.recipe.sources[source]
         key = (table, rows, columns)
         if key not in self.slots:
-            self.slots[key] = self._make(table, rows, columns)
+            cut = self._is_cut(table, columns)
+            self.slots[key] = self._cut(table, rows, columns) if cut else self._make(table, rows, columns)
         return self.slots[key]
+
+    def _is_cut(self, table: Table, columns: Part) -> bool:
+        """Whether columns can only be had from whole rows: a row's own (the mask counts from the first), or those of
+        `largest`, where the largest number may lie outside them."""
+        if columns is Part.WHOLE or not table.columns_are_positions:
+            return False
+        return columns is Part.SAME or (table.primitive.name == "largest" and self._fill(table) is None)
+
+    def _cut(self, table: Table, rows: Part, columns: Part) -> Slot:
+        whole, out = self._want(table, rows, Part.WHOLE), self._new()
+        self.recipe.steps.append(Step(table.primitive.compute, [whole], {}, out.number, cut=columns))
+        return out
 
     def _weight(self, name: str) -> Slot:
         if name not in self.recipe.weights:

@@ -30,6 +30,10 @@ class Speaker(Protocol):
         """What a person reads for every token."""
         ...
 
+    def token_id(self, string: str) -> int | None:
+        """The id of a token by its text; None where no token has it."""
+        ...
+
 
 class Trace:
     """Every table of one prompt: `trace["blocks.0.attn.pattern"]` gives it as a NumPy array.
@@ -128,6 +132,20 @@ class Trace:
     def spell(self, token_id: int) -> str:
         """What a person reads for one token id."""
         return self._speaker.token_strings([token_id])[0] if self._speaker else str(token_id)
+
+    def token_id(self, text: str) -> int:
+        """The id of the one token whose text this is: `trace.token_id(" Wednesday")`.
+
+        Raises `InputError` where no token of the vocabulary has exactly this text.
+        """
+        if self._speaker is None:
+            raise InputError(f"there is no tokenizer, so a token is given as its id; {text!r} came")
+        found = self._speaker.token_id(text)
+        if found is not None:
+            return found
+        near = next((other for other in (f" {text}", text.strip()) if self._speaker.token_id(other) is not None), None)
+        hint = f"; {near!r} is one" if near is not None and near != text else ""
+        raise InputError(f"{text!r} is not one token of the vocabulary{hint}")
 
     def explain(self, name: str, *index: int) -> Explanation:
         """How one number came about: `trace.explain("blocks.0.attn.pattern", 2, 4, 0)`.

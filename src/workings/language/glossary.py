@@ -58,6 +58,17 @@ TABLES = {
 }
 
 
+CHOICES = {
+    "choice.position": "The position that is asked about: 1 there, 0 elsewhere.",
+    "choice.token": "The token that is asked about: 1 there, 0 elsewhere; -1 for a token it is compared with.",
+    "choice.logits": "What is asked about: 1 in its cell of the logits, 0 elsewhere.",
+}
+
+
 def sentence(name: str) -> str:
     """What a table is, by the last word of its name; empty for a name that is not listed."""
+    if name in CHOICES:
+        return CHOICES[name]
+    if name.startswith("gradient."):
+        return f"How far what was asked about moves for each unit that {name.removeprefix('gradient.')} is moved."
     return TABLES.get(name.rsplit(".", 1)[-1], "")

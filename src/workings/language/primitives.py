@@ -122,6 +122,14 @@ def maximum(a: Any, b: Any) -> Any:
 
 
 @primitive(_side_by_side)
+def greater(a: Any, b: Any) -> Any:
+    """1 where the first is greater than the second, else 0, number by number."""
+    a, b = np.asarray(a), np.asarray(b)
+    kinds = [x.dtype for x in (a, b) if x.ndim and x.dtype.kind == "f"] or [np.dtype(np.float64)]
+    return (a > b).astype(np.result_type(*kinds))
+
+
+@primitive(_side_by_side)
 def exp(x: Any) -> Any:
     """Raise e = 2.71828... to the power of each number."""
     return np.exp(x)
@@ -164,6 +172,13 @@ def row_sum(x: Any) -> Any:
 def row_max(x: Any) -> Any:
     """The largest number of each row."""
     return x.max(axis=-1, keepdims=True)
+
+
+@primitive(lambda x: x)
+def largest(x: Any) -> Any:
+    """1 for the largest number of each row and 0 for all others; where several are equally large, each has its share of the 1."""
+    hit = (x == x.max(axis=-1, keepdims=True)).astype(x.dtype)
+    return hit / hit.sum(axis=-1, keepdims=True)
 
 
 @primitive(_one_column)
@@ -232,6 +247,19 @@ def join(*parts: Any) -> Any:
     return np.concatenate(parts if len(parts) > 1 else list(parts[0]), axis=-1)
 
 
+def _split_axes(x: Axes, sheets: int) -> Axes:
+    rows, wide = x
+    label, _, inner = wide.label.rpartition("*")
+    return (Axis(label or "sheet", sheets), rows, Axis(inner, (wide.size or 0) // sheets))
+
+
+@primitive(_split_axes)
+def split(x: Any, sheets: int) -> Any:
+    """Cut a table into a stack of equally wide sheets, from left to right: `join` of one stack, undone."""
+    parts = x.reshape(*x.shape[:-1], sheets, -1)
+    return np.moveaxis(parts, -2, 0)
+
+
 @primitive(lambda scores: scores)
 def keep_past(scores: Any, first_row: int = 0) -> Any:
     """Keep what stands at or before the row's own position; everything later becomes -1000000000 (the causal mask)."""
@@ -253,8 +281,10 @@ __all__ = [
     "erf",
     "exp",
     "given",
+    "greater",
     "join",
     "keep_past",
+    "largest",
     "matmul",
     "maximum",
     "multiply",
@@ -264,6 +294,7 @@ __all__ = [
     "row_mean",
     "row_sum",
     "rows_of",
+    "split",
     "sqrt",
     "subtract",
     "tanh",

@@ -134,6 +134,16 @@ class _Writer:
         a, b = (self.read(t, row, turned) for t in table.inputs)
         return f"IF({a}>{_signed(b)},{a},{b})"
 
+    def _greater(self, table: Table, row: int | None, turned: bool) -> str:
+        a, b = (self.read(t, row, turned) for t in table.inputs)
+        return f"IF({a}>{_signed(b)},1,0)"
+
+    def _largest(self, table: Table, row: int | None, turned: bool) -> str:
+        if row is WHOLE:
+            raise NoFormula(table)
+        x = self.read(table.inputs[0], row, turned)
+        return f"(IF({x}=MAX({x}),1,0)/SUM(IF({x}=MAX({x}),1,0)))"
+
     def _matmul(self, table: Table, row: int | None, turned: bool) -> str:
         a, b = table.inputs
         if turned:  # the product of turned tables, in turned order, is the turned product
@@ -171,6 +181,15 @@ class _Writer:
             raise NoFormula(table.inputs[0])
         place = place.side_by_side()
         return self._laid(place if row is WHOLE else place.part(row, 0, 1, place.columns), turned)
+
+    def _split(self, table: Table, row: int | None, turned: bool) -> str:
+        place = self.formulas.places.get(table.inputs[0])
+        if place is None:
+            raise NoFormula(table.inputs[0])
+        width = table.axes[-1].size or 0
+        high = place.columns if place.turned else place.rows
+        part = place.part(row or 0, self.sheet * width, high if row is WHOLE else 1, width)
+        return self._laid(part, turned)
 
     def _rows_of(self, table: Table, row: int | None, turned: bool) -> str:
         rows, which = table.inputs

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from workings.errors import OutsideTable
-from workings.language.glossary import sentence
+from workings.language.glossary import CHOICES, sentence
 from workings.language.primitives import GIVEN
 from workings.language.tables import Table, axis_labels
 from workings.readings.explain.explanation import Breakdown, Explanation, Term
@@ -93,7 +93,9 @@ def _given(trace: Explainable, table: Table, address: Address, value: float, axe
         made = "Read from the prompt."
     else:
         said, made = sentence(name), "A weight: learnt in training, it follows from nothing else here."
-    text = "read from the prompt" if table.row_axis is not None else "learnt"
+        if name in CHOICES:
+            made = "Chosen by whoever asked: it follows from nothing else here."
+    text = "read from the prompt" if table.row_axis is not None else "chosen" if name in CHOICES else "learnt"
     term = Term(value, text, number(value))
     changes = tuple(
         f"{e.kind}"

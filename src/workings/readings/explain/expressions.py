@@ -124,6 +124,10 @@ class Reader:
             return self.cell(inputs[0], (*index[:-1], index[-1] + start if start else index[-1]))
         if kind == "join":
             return self._joined(inputs, index)
+        if kind == "split":
+            return self._cut(table, index)
+        if kind == "largest":
+            return self._share_of_largest(table, index)
         if kind == "keep_past":
             return self._kept(inputs[0], index)
         parts = tuple(self.cell(t, index) for t in inputs)
@@ -142,18 +146,32 @@ class Reader:
         return Apply("look_up", (found, number), found.value)
 
     def _joined(self, inputs: tuple[Table, ...], index: Index) -> Expression:
-        row, column = index
+        *sheet, row, column = index
         if len(inputs) == 1:
             width = inputs[0].axes[-1].size or 1
             if isinstance(column, str):
                 return self.cell(inputs[0], (":", row, ":"))
             return self.cell(inputs[0], (column // width, row, column % width))
+        if isinstance(column, str):
+            return Fixed(float("nan"), f"tables side by side[{column}]")
         for part in inputs:
             width = part.axes[-1].size or 0
             if column < width:
-                return self.cell(part, (row, column))
+                return self.cell(part, (*sheet, row, column))
             column -= width
         raise AssertionError("a column beyond the joined tables")
+
+    def _cut(self, table: Table, index: Index) -> Expression:
+        sheet, row, column = index
+        if isinstance(sheet, str) or isinstance(column, str):
+            return self.cell(table.inputs[0], (row, ":"))
+        return self.cell(table.inputs[0], (row, sheet * (table.axes[-1].size or 1) + column))
+
+    def _share_of_largest(self, table: Table, index: Index) -> Expression:
+        *sheet, row, column = index
+        shares = table.primitive.compute(self._row(table.inputs[0], sheet[0] if sheet else 0, row))
+        value = float(shares[column]) if isinstance(column, int) and isinstance(row, int) else float("nan")
+        return Apply("largest", (self.cell(table.inputs[0], index),), value)
 
     def _fold_row(self, kind: str, table: Table, index: Index) -> Expression:
         *sheet, row, _ = index
@@ -169,7 +187,7 @@ class Reader:
         letter = next(self._letters, "j")
         number = sheet[0] if sheet else 0
         left = self._row(a, number, row)
-        values = left * self._sheet(b, number)[:, column]
+        values = left * (self._sheet(b, number)[:, column] if isinstance(column, int) else np.nan)
 
         def item(j: Any) -> Expression:
             parts = (self.cell(a, (*sheet, row, j)), self.cell(b, (*sheet, j, column)))
@@ -199,7 +217,7 @@ class Reader:
         if table.name is not None:
             return self._named_row(table, sheet, row)
         kind, inputs = table.primitive.name, table.inputs
-        if kind in ("row_sum", "row_mean", "row_max", "matmul", "rows_of", "join", "transpose", "columns"):
+        if kind in ("row_sum", "row_mean", "row_max", "matmul", "rows_of", "join", "split", "transpose", "columns"):
             return self._sheet(table, sheet)[row]
         rows = [self._row(t, sheet, row) for t in inputs]
         if kind == "keep_past":
@@ -228,8 +246,11 @@ class Reader:
             array = np.asarray(self.numbers.rows(table.name))
             return array[sheet if array.shape[0] > 1 else 0] if array.ndim == 3 else array
         if table.primitive.name == "join" and len(table.inputs) == 1:
-            stack = np.asarray(self.numbers.rows(table.inputs[0].name or ""))
-            return np.concatenate(list(stack), axis=-1)
+            heads = range(table.inputs[0].axes[0].size or 1)
+            return np.concatenate([self._sheet(table.inputs[0], head) for head in heads], axis=-1)
+        if table.primitive.name == "split":
+            width = table.axes[-1].size or 1
+            return self._sheet(table.inputs[0], 0)[:, sheet * width : (sheet + 1) * width]
         return np.asarray(table.primitive.compute(*(self._sheet(t, sheet) for t in table.inputs), **table.options))
 
 

@@ -73,10 +73,14 @@ class Writer:
         )
 
     def _applied(self, expression: Apply, parts: list[str], outer: int) -> str:
+        if expression.kind == "largest":
+            return f"(1 if {parts[0]} is the largest of its row, else 0)"
         if len(parts) == 1:
             return f"{'√' if expression.kind == 'sqrt' else expression.kind}({parts[0]})"
         if expression.kind == "maximum":
             return f"larger of {parts[0]} and {parts[1]}"
+        if expression.kind == "greater":
+            return f"(1 if {parts[0]} > {parts[1]}, else 0)"
         text = _SIGNS[expression.kind].join(parts)
         return f"({text})" if outer > _STRENGTH[expression.kind] else text
 

@@ -1,0 +1,47 @@
+"""What is asked about: the logit of a token at a position, or the difference of the logits of two tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+
+from workings.engine.trace import Trace
+from workings.errors import InputError, OutsideTable
+
+Token = str | int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A token's id at a position (counted from the front), perhaps against another token's."""
+
+    position: int
+    token: int
+    against: int | None = None
+
+
+def choose(trace: Trace, token: Token | None, against: Token | None, position: int) -> Choice:
+    """The choice that a person made, checked; without a token, the likeliest at the position.
+
+    Raises `InputError` for a token that is not exactly one of the vocabulary, `OutsideTable` for a position outside.
+    """
+    n_pos = len(trace)
+    if not isinstance(position, Integral) or not -n_pos <= position < n_pos:
+        raise OutsideTable(f"position {position!r} is outside the prompt, which has the positions 0 to {n_pos - 1}")
+    position = int(position) % n_pos
+    if token is None:
+        token = int(trace.rows("logits", position, position + 1)[0].argmax())
+    return Choice(position, token_id(trace, token), None if against is None else token_id(trace, against))
+
+
+def token_id(trace: Trace, token: Token) -> int:
+    """The id of a token given as its text, or as its id.
+
+    Raises `InputError` where the text is not one token, or the id not one of the vocabulary.
+    """
+    d_vocab = trace.shape("logits")[-1]
+    if isinstance(token, str):
+        return trace.token_id(token)
+    if not isinstance(token, Integral) or not 0 <= token < d_vocab:
+        raise InputError(f"token {token!r} is not in the vocabulary, which has the ids 0 to {d_vocab - 1}")
+    return int(token)

@@ -1,0 +1,57 @@
+"""How a token's score would move: the gradient of a logit, or of the difference of two, beside all other tables of a prompt."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workings.anatomy.choice import Choice, Token, choose
+from workings.checkpoints.model import Model, Prompt
+from workings.engine.evaluation import Evaluation
+from workings.engine.trace import Trace
+from workings.language.names import name
+from workings.language.primitives import given, positions, rows_of
+from workings.language.tables import ONE, Axis, Graph
+from workings.readings.gradient import draw_gradient
+
+CHOSEN_POSITION, CHOSEN_TOKEN = "choice.position", "choice.token"
+
+
+def trace_gradient(
+    model: Model,
+    prompt: Prompt,
+    token: Token | None = None,
+    against: Token | None = None,
+    position: int = -1,
+    dtype: str = "float32",
+) -> Trace:
+    """A trace that also has `gradient.{name}` for every table on which a token's logit depends.
+
+    `token` (text or id, the likeliest unless given) is asked about at `position`; with `against` it is the difference of the two
+    logits. What is chosen are two weights, `choice.position` [n_ctx, 1] and `choice.token` [1, d_vocab]: edit them, and the
+    gradients follow. A gradient is a slope at this very prompt: it says what a small change does, not what a large one would.
+
+    Raises `InputError` for a token that the vocabulary does not have, `OutsideTable` for a position outside the prompt.
+    """
+    plain = model.trace(prompt, dtype)
+    choice = choose(plain, token, against, position)
+    program = model.program_with(_draw, weights=_weights(model, choice))
+    return Trace(Evaluation(program, plain.ids, plain.dtype), model.config.n_ctx, model.tokenizer)
+
+
+def _draw(graph: Graph) -> None:
+    logits = graph.named["logits"]
+    n_ctx = Axis("n_ctx", graph.weights["W_pos"].axes[0].size)
+    where = given(graph, CHOSEN_POSITION, (n_ctx, ONE))
+    what = given(graph, CHOSEN_TOKEN, (ONE, logits.axes[-1]))
+    seed = rows_of(where, positions(graph.weights["ids"])) * what  # [pos, d_vocab]
+    draw_gradient(graph, "logits", name("choice.logits", seed))
+
+
+def _weights(model: Model, choice: Choice) -> dict[str, np.ndarray]:
+    where = np.zeros((model.config.n_ctx, 1), np.float32)
+    where[choice.position] = 1
+    what = np.zeros((1, model.config.d_vocab), np.float32)
+    what[0, choice.token] = 1
+    if choice.against is not None:
+        what[0, choice.against] -= 1
+    return {CHOSEN_POSITION: where, CHOSEN_TOKEN: what}
