@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workings.anatomy.attribution import attribution as attribution
     from workings.anatomy.gradients import trace_gradient as trace_gradient
     from workings.checkpoints.load import load as load
     from workings.checkpoints.model import Model as Model
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "attribution": "workings.anatomy.attribution",
     "trace_gradient": "workings.anatomy.gradients",
     "load": "workings.checkpoints.load",
     "Model": "workings.checkpoints.model",
@@ -32,7 +34,17 @@ _HOMES = {
     "write_workbook": "workings.workbook.write",
 }
 
-__all__ = ["Model", "Tokenizer", "Trace", "WorkingsError", "__version__", "load", "trace_gradient", "write_workbook"]
+__all__ = [
+    "Model",
+    "Tokenizer",
+    "Trace",
+    "WorkingsError",
+    "__version__",
+    "attribution",
+    "load",
+    "trace_gradient",
+    "write_workbook",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -105,7 +105,7 @@ class Reader:
         if len(index) == 1:
             return float(self._all(table)[index[0]])
         *sheet, row, column = index
-        return float(self._row(table, sheet[0] if sheet else 0, row)[column])
+        return float(self.row(table, sheet[0] if sheet else 0, row)[column])
 
     def _made(self, table: Table, index: Index) -> Expression:
         kind, inputs = table.primitive.name, table.inputs
@@ -169,14 +169,14 @@ class Reader:
 
     def _share_of_largest(self, table: Table, index: Index) -> Expression:
         *sheet, row, column = index
-        shares = table.primitive.compute(self._row(table.inputs[0], sheet[0] if sheet else 0, row))
+        shares = table.primitive.compute(self.row(table.inputs[0], sheet[0] if sheet else 0, row))
         value = float(shares[column]) if isinstance(column, int) and isinstance(row, int) else float("nan")
         return Apply("largest", (self.cell(table.inputs[0], index),), value)
 
     def _fold_row(self, kind: str, table: Table, index: Index) -> Expression:
         *sheet, row, _ = index
         letter = next(self._letters, "j")
-        values = self._row(table, sheet[0] if sheet else 0, row)
+        values = self.row(table, sheet[0] if sheet else 0, row)
         folded = getattr(values, kind)()
         return Fold(
             kind, values, lambda j: self.cell(table, (*index[:-1], j)), float(folded), _label(table, -1), letter
@@ -186,7 +186,7 @@ class Reader:
         *sheet, row, column = index
         letter = next(self._letters, "j")
         number = sheet[0] if sheet else 0
-        left = self._row(a, number, row)
+        left = self.row(a, number, row)
         values = left * (self._sheet(b, number)[:, column] if isinstance(column, int) else np.nan)
 
         def item(j: Any) -> Expression:
@@ -201,7 +201,7 @@ class Reader:
         assert table.name is not None
         return np.asarray(self.numbers.rows(table.name), np.float64)
 
-    def _row(self, table: Table, sheet: int, row: Any) -> Array:
+    def row(self, table: Table, sheet: int, row: Any) -> Array:
         """Row `row` of sheet `sheet`, float64."""
         if not isinstance(row, int):
             return np.full(1, np.nan)
@@ -219,10 +219,17 @@ class Reader:
         kind, inputs = table.primitive.name, table.inputs
         if kind in ("row_sum", "row_mean", "row_max", "matmul", "rows_of", "join", "split", "transpose", "columns"):
             return self._sheet(table, sheet)[row]
-        rows = [self._row(t, sheet, row) for t in inputs]
+        rows = [self.row(t, sheet, row) for t in inputs]
         if kind == "keep_past":
             return np.where(np.arange(len(rows[0])) > row, MASK, rows[0])
         return np.asarray(table.primitive.compute(*rows), np.float64)
+
+    def worked_out(self, table: Table, row: int) -> Array:
+        """Row `row` of a table as its formula gives it from the tables before it, whatever was set in it by hand."""
+        rows = [self.row(before, 0, row) for before in table.inputs]
+        if table.primitive.name == "matmul":
+            return rows[0] @ self._sheet(table.inputs[1], 0)
+        return np.asarray(table.primitive.compute(*rows, **table.options), np.float64)
 
     def _named_row(self, table: Table, sheet: int, row: int) -> Array:
         assert table.name is not None
