@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workings.anatomy.attribution import attribution as attribution
     from workings.anatomy.gradients import trace_gradient as trace_gradient
+    from workings.anatomy.logit_lens import logit_lens as logit_lens
     from workings.checkpoints.load import load as load
     from workings.checkpoints.model import Model as Model
     from workings.checkpoints.tokenizer import Tokenizer as Tokenizer
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "attribution": "workings.anatomy.attribution",
+    "logit_lens": "workings.anatomy.logit_lens",
     "trace_gradient": "workings.anatomy.gradients",
     "load": "workings.checkpoints.load",
     "Model": "workings.checkpoints.model",
@@ -42,6 +44,7 @@ __all__ = [
     "__version__",
     "attribution",
     "load",
+    "logit_lens",
     "trace_gradient",
     "write_workbook",
 ]

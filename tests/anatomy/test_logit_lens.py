@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.tiny import model_of, pair, tinies
+from tests.tiny import Tiny, model_of, pair, tinies
 
-from workings.anatomy.logit_lens import draw_logit_lens, lens_name
+from workings.anatomy.logit_lens import draw_logit_lens, lens_name, logit_lens
 from workings.engine.evaluation import Evaluation
-from workings.errors import InputError
+from workings.errors import InputError, UnknownTable
 from workings.language.primitives import POS
 from workings.language.primitives import given as given_table
 from workings.language.tables import Graph
@@ -56,3 +56,47 @@ def test_a_model_without_residual_streams_has_no_lens():
     given_table(graph, "ids", (POS,))
     with pytest.raises(InputError, match="resid_post"):
         draw_logit_lens(graph)
+
+
+@settings(max_examples=8, deadline=None)
+@given(tiny=tinies(), data=st.data())
+def test_likeliest_tokens_shares_and_ranks_are_those_of_the_logits(tiny, data):
+    ids = data.draw(st.lists(st.integers(0, tiny.d_vocab - 1), min_size=1, max_size=tiny.n_ctx))
+    token = data.draw(st.integers(0, tiny.d_vocab - 1))
+    model = model_of(tiny)
+    lens = logit_lens(model, ids, after_attention=True, dtype="float64")
+    kinds = ("resid_mid", "resid_post")
+    assert lens.streams == tuple(f"blocks.{block}.{kind}" for block in range(tiny.layers) for kind in kinds)
+    top_ids, top_shares = lens.top(3)
+    shares, ranks = lens.token(token)
+    for place, stream in enumerate(lens.streams):
+        logits = lens.logits(stream)
+        assert np.array_equal(top_ids[place][:, 0], logits.argmax(-1))
+        wanted = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+        assert lens.probabilities(stream) == pytest.approx(wanted, abs=1e-12)
+        assert top_shares[place] == pytest.approx(-np.sort(-wanted)[:, :3], abs=1e-12)
+        assert shares[place] == pytest.approx(wanted[:, token], abs=1e-12)
+        assert np.array_equal(ranks[place], [1 + sum(row > row[token]) for row in logits])
+    assert lens.probabilities(lens.streams[-1]) == pytest.approx(lens.trace["probabilities"], abs=1e-12)
+
+
+def test_the_lens_after_attention_is_the_last_steps_on_resid_mid_and_can_be_explained():
+    model = model_of(Tiny())
+    lens = logit_lens(model, [1, 2, 3], after_attention=True, dtype="float64")
+    swapped = model.trace([1, 2, 3], dtype="float64").edit(
+        "blocks.1.resid_post", value=np.array(lens.trace["blocks.0.resid_mid"])
+    )
+    assert lens.logits("blocks.0.resid_mid") == pytest.approx(swapped["logits"], abs=1e-10)
+    explanation = lens.trace.explain(lens_name("blocks.0.resid_mid"), 2, 5)
+    assert sum(term.value for term in explanation.terms) == pytest.approx(explanation.value, abs=1e-10)
+
+
+def test_a_lens_refuses_what_is_not_there():
+    lens = logit_lens(model_of(Tiny()), [1, 2, 3])
+    assert lens.streams == ("blocks.0.resid_post", "blocks.1.resid_post")
+    with pytest.raises(InputError, match="1 to 23"):
+        lens.top(24)
+    with pytest.raises(InputError, match="vocabulary"):
+        lens.token(23)
+    with pytest.raises(UnknownTable):
+        lens.logits("blocks.0.resid_mid")

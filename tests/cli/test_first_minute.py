@@ -13,7 +13,7 @@ import workings
 from workings.cli.app import app
 from workings.cli.screen import one_line
 
-VERBS = ["run", "generate", "tokens", "explain", "attention", "export"]
+VERBS = ["run", "generate", "tokens", "explain", "attention", "lens", "export"]
 
 
 def suggested(text: str) -> list[str]:

@@ -204,3 +204,65 @@ def test_maps_keep_to_the_width_and_say_what_they_leave_out(call, folder, option
     assert max(len(line) for line in text.splitlines() if not line.strip().startswith("workings")) <= columns
     if columns == 40 and options[2:]:
         assert "a wider window shows more" in " ".join(text.split())
+
+
+# lens
+
+
+def test_lens_as_json_is_the_lens(ask, folder, model):
+    lens = workings.logit_lens(model, PROMPT, after_attention=True)
+    document = ask("lens", PROMPT, "--token", "is", "--attention", "--model", folder)
+    assert document["streams"] == list(lens.streams)
+    ids, shares = lens.top(1)
+    assert document["likeliest"]["ids"] == ids[..., 0].tolist()
+    assert document["likeliest"]["shares"] == [[json.loads(str(x)) for x in row] for row in shares[..., 0]]
+    token_shares, ranks = lens.token(" is")
+    assert document["token"]["token"] == " is"
+    assert document["token"]["ranks"] == ranks.tolist()
+    assert document["token"]["shares"] == [[json.loads(str(x)) for x in row] for row in token_shares]
+    assert "token" not in ask("lens", PROMPT, "--model", folder)
+
+
+def test_lens_shows_the_likeliest_token_and_its_share_in_every_cell(call, folder, model):
+    _, shares = workings.logit_lens(model, "Mike").top(1)
+    text = call("lens", "Mike", "--model", folder, columns=140).stdout
+    for block in range(2):
+        line = next(line for line in text.splitlines() if line.startswith(f"  block {block} "))
+        assert line.split()[3::2] == [f"{share * 100:.0f}" for share in shares[block, :, 0]]
+
+
+def test_lens_shows_share_and_rank_of_a_chosen_token(call, folder, model):
+    _, ranks = workings.logit_lens(model, PROMPT).token(" is")
+    text = call("lens", PROMPT, "--token", "is", "--model", folder, columns=300).stdout
+    line = next(line for line in text.splitlines() if line.startswith("  block 1 "))
+    assert [int(word[1:]) for word in line.split() if word.startswith("#")] == ranks[1].tolist()
+
+
+@pytest.mark.parametrize("options", [[], ["--token", "is"], ["--attention"]])
+@pytest.mark.parametrize("columns", [40, 80, 140])
+def test_the_lens_keeps_to_the_width_and_is_coloured_on_a_terminal_only(call, folder, options, columns):
+    words = ["lens", TEXT[:40], *options, "--model", folder]
+    text = call(*words, columns=columns).stdout
+    assert max(len(line) for line in text.splitlines() if not line.strip().startswith("workings")) <= columns
+    assert "\x1b[" not in text
+    assert "48;2;" in call(*words, columns=columns, FORCE_COLOR="1", COLORTERM="truecolor").stdout
+
+
+def test_lens_takes_ids_where_the_model_has_no_tokenizer(call, ask, wordless):
+    assert ask("lens", "3 1", "--token", "7", "--model", wordless)["token"]["id"] == 7
+    assert call("lens", "3 1", "--model", wordless).exit_code == 0
+
+
+@pytest.mark.parametrize(("token", "said"), [("nonsense", "is not one token"), ("5000", "0 to ")])
+def test_a_token_that_is_not_there_is_refused(call, folder, token, said):
+    result = call("lens", "Mike", "--token", token, "--model", folder)
+    assert result.exit_code == 1
+    assert said in result.stderr
+
+
+@needs_storybook
+def test_the_lens_shows_when_the_jedi_gets_her_lightsaber(ask):
+    prompt = "Mike is a chef. Anna is a Jedi. She picked up her"
+    ranks = [row[-1] for row in ask("lens", prompt, "--token", "lightsaber")["token"]["ranks"]]
+    assert ranks[-1] == 1
+    assert ranks[0] > 1

@@ -7,12 +7,82 @@ stream. Source: nostalgebraist 2020, "interpreting GPT: the logit lens".
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
+
+from workings.anatomy.choice import Token, token_id
+from workings.checkpoints.model import Model, Prompt
+from workings.engine.evaluation import Evaluation
+from workings.engine.trace import Trace
 from workings.errors import InputError
 from workings.language.names import name
 from workings.language.tables import Graph, Table
 
-STREAM = re.compile(r"(?:decoder\.)?blocks\.\d+\.resid_post")
+Array = np.ndarray
+
+STREAM = re.compile(r"(?:decoder\.)?blocks\.\d+\.(resid_mid|resid_post)")
+
+
+@dataclass(frozen=True)
+class LogitLens:
+    """What the model would say after every block of a prompt. Made by `logit_lens`.
+
+    `streams` are the residual streams that were read, in order of working: `blocks.0.resid_post`, ...; with
+    `after_attention` each block has its `resid_mid` before it. `trace` is the prompt's trace with the lens's logits among
+    its tables, `blocks.0.resid_post.lens.logits`, so that each can be explained.
+    """
+
+    trace: Trace
+    streams: tuple[str, ...]
+
+    def logits(self, stream: str) -> Array:
+        """The score of every token after a stream [pos, d_vocab]. Raises `UnknownTable`."""
+        return self.trace[lens_name(stream)]
+
+    def probabilities(self, stream: str) -> Array:
+        """The share of every token after a stream [pos, d_vocab]."""
+        logits = self.logits(stream)
+        raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return raised / raised.sum(axis=-1, keepdims=True)
+
+    def top(self, k: int = 1) -> tuple[Array, Array]:
+        """The ids of the `k` likeliest tokens, likeliest first, and their shares, both [stream, pos, k]."""
+        d_vocab = self.trace.shape("logits")[-1]
+        if not 1 <= k <= d_vocab:
+            raise InputError(f"top takes a number of tokens from 1 to {d_vocab}; {k!r} came")
+        ids, shares = [], []
+        for stream in self.streams:
+            all_shares = self.probabilities(stream)
+            ids.append(np.argsort(-all_shares, axis=-1, kind="stable")[:, :k])
+            shares.append(np.take_along_axis(all_shares, ids[-1], axis=-1))
+        return np.stack(ids), np.stack(shares)
+
+    def token(self, token: Token) -> tuple[Array, Array]:
+        """The share of one token (text or id), and its rank, 1 for the likeliest, both [stream, pos].
+
+        Raises `InputError` for a token that the vocabulary does not have.
+        """
+        chosen = token_id(self.trace, token)
+        shares = np.stack([self.probabilities(stream)[:, chosen] for stream in self.streams])
+        ranks = [1 + (self.logits(s) > self.logits(s)[:, chosen : chosen + 1]).sum(axis=-1) for s in self.streams]
+        return shares, np.stack(ranks)
+
+
+def logit_lens(model: Model, prompt: Prompt, after_attention: bool = False, dtype: str = "float32") -> LogitLens:
+    """Read off every residual stream of a prompt what the model would say if it stopped there.
+
+    `after_attention` reads the streams between attention and MLP too. What it means: the final norm and the unembedding,
+    which were made for the last stream, applied to an earlier one. What it does not mean: that this is what the model
+    "thinks" there. Early blocks may write in directions that later ones turn, and the lens does not see through that.
+    Source: nostalgebraist 2020. Raises `InputError` as `model.trace` does.
+    """
+    plain = model.trace(prompt, dtype)
+    program = model.program_with(partial(draw_logit_lens, after_attention=after_attention))
+    trace = Trace(Evaluation(program, plain.ids, plain.dtype), model.config.n_ctx, model.tokenizer)
+    streams = tuple(known for known in program.graph.named if lens_name(known) in program.graph.named)
+    return LogitLens(trace, streams)
 
 
 def lens_name(stream: str) -> str:
@@ -20,13 +90,14 @@ def lens_name(stream: str) -> str:
     return f"{stream}.lens.logits"
 
 
-def draw_logit_lens(graph: Graph) -> list[str]:
-    """Add the logits after every block to a graph, and give their names.
+def draw_logit_lens(graph: Graph, after_attention: bool = False) -> list[str]:
+    """Add the logits after every block (and, if asked, after every attention) to a graph, and give their names.
 
     After the last block they are the model's own logits again. Raises `InputError` for a model without residual streams
     or logits.
     """
-    streams = [known for known in graph.named if STREAM.fullmatch(known)]
+    found = {known: match[1] for known in graph.named if (match := STREAM.fullmatch(known))}
+    streams = [known for known, kind in found.items() if after_attention or kind == "resid_post"]
     if not streams or "logits" not in graph.named:
         raise InputError("a logit lens needs a model with blocks.{i}.resid_post and logits; this one has none")
     last, names = graph.named[streams[-1]], []

@@ -231,6 +231,29 @@ def attention(
 
 
 @verb(
+    "workings lens",
+    'workings lens "Mike is a chef. Anna is a Jedi. She picked up her" --token lightsaber',
+    'workings lens "Mike is quick. He" --attention',
+)
+def lens(
+    prompt: Prompt = DEFAULT_PROMPT,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", "-t", metavar="TOKEN", help="Show the share and the rank of this token instead."),
+    ] = None,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Read after attention too, and not only after whole blocks.")
+    ] = False,
+    model: ModelName = DEFAULT_MODEL,
+    json: Json = False,
+) -> None:
+    """Show what the model would say, block by block."""
+    from workings.cli.lens import show_lens
+
+    show_lens(_open(model), prompt, token, attention, json)
+
+
+@verb(
     "workings export storybook.xlsx",
     'workings export mike.xlsx --prompt "Mike is quick. He"',
     "workings export storybook.xlsx --force --check",

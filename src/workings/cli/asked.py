@@ -50,6 +50,11 @@ def attention_again(model: str, prompt: str, *options: str) -> list[str]:
     return words + ([] if model == DEFAULT_MODEL else ["--model", model])
 
 
+def lens_again(model: str, prompt: str, *options: str) -> list[str]:
+    """The words of another `lens` for the same prompt in the same model."""
+    return ["lens", *attention_again(model, prompt, *options)[1:]]
+
+
 def _prompt_again(prompt: str) -> str:
     # One that would fill the screen is only mentioned.
     return prompt if len(prompt) <= LONGEST_PROMPT_AGAIN else "... the same prompt ..."
@@ -89,6 +94,28 @@ def find_cell(trace: Trace, model: Model, name: str, parts: Sequence[str]) -> tu
     return table.name, tuple(_index(part, label, model) for part, label in zip(parts, labels, strict=True))
 
 
+def find_token(model: Model, text: str) -> int:
+    """The id of a token that was asked for by its text, or by its number.
+
+    Raises `InputError` where the vocabulary has no such token.
+    """
+    if model.tokenizer and not _WHOLE.fullmatch(text):
+        return _word(text, model)
+    if _WHOLE.fullmatch(text) and 0 <= int(text.replace("−", "-")) < model.config.d_vocab:
+        return int(text)
+    raise InputError(f"a token is given as its id, 0 to {model.config.d_vocab - 1}, or its text; {text!r} came")
+
+
+def _word(part: str, model: Model) -> int:
+    assert model.tokenizer is not None
+    word = part.strip("\"'")
+    # Inside a text most words begin with their space; quotes ask for exactly what is in them.
+    for spelling in (word,) if word != part else (" " + word, word):
+        if (token_id := model.tokenizer.token_id(spelling)) is not None:
+            return token_id
+    raise InputError(f"{word!r} is not one token of {model.name}; `workings tokens {word!r}` shows how it is cut")
+
+
 def _count(axes: int) -> str:
     return "its place" if axes == 1 else f"{axes} places"
 
@@ -96,11 +123,6 @@ def _count(axes: int) -> str:
 def _index(part: str, label: str, model: Model) -> int:
     if _WHOLE.fullmatch(part):
         return int(part.replace("−", "-"))
-    word = part.strip("\"'")
     if label == "d_vocab" and model.tokenizer:
-        # Inside a text most words begin with their space; quotes ask for exactly what is in them.
-        for spelling in (word,) if word != part else (" " + word, word):
-            if (token_id := model.tokenizer.token_id(spelling)) is not None:
-                return token_id
-        raise InputError(f"{word!r} is not one token of {model.name}; `workings tokens {word!r}` shows how it is cut")
+        return _word(part, model)
     raise InputError(f"a place is a whole number, and negative ones count from the end; {part!r} came for {label!r}")
