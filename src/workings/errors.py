@@ -21,6 +21,10 @@ class UnknownTable(InputError, KeyError):
     """A table name that the model does not have."""
 
 
+class UnknownPart(InputError, KeyError):
+    """A part of an attribution that there is none of."""
+
+
 class OutsideTable(InputError, IndexError):
     """An index that lies outside its table."""
 

@@ -13,7 +13,7 @@ import workings
 from workings.cli.app import app
 from workings.cli.screen import one_line
 
-VERBS = ["run", "generate", "tokens", "explain", "attention", "lens", "export"]
+VERBS = ["run", "generate", "tokens", "explain", "attention", "lens", "attribution", "export"]
 
 
 def suggested(text: str) -> list[str]:

@@ -266,3 +266,46 @@ def test_the_lens_shows_when_the_jedi_gets_her_lightsaber(ask):
     ranks = [row[-1] for row in ask("lens", prompt, "--token", "lightsaber")["token"]["ranks"]]
     assert ranks[-1] == 1
     assert ranks[0] > 1
+
+
+# attribution
+
+
+def test_attribution_as_json_is_the_librarys(ask, folder, model):
+    words = ["attribution", PROMPT, "--model", folder, "--token", "is", "--against", "i", "--position", "1"]
+    spaced, plain = model.tokenizer.token_id(" is"), model.tokenizer.token_id("i")
+    expected = workings.attribution(model.trace(PROMPT), spaced, plain, 1)
+    document = ask(*words)
+    assert document["total"] == pytest.approx(expected.total)
+    assert [part["name"] for part in document["parts"]] == [part.name for part in expected.parts]
+    assert sum(part["value"] for part in document["parts"]) == pytest.approx(document["total"], rel=1e-5)
+
+
+@pytest.mark.parametrize("part", [None, "L1H2", "0_mlp_out", "embed"])
+@pytest.mark.parametrize("columns", [50, 80, 140])
+def test_attribution_shows_its_parts_and_their_sum(call, folder, model, part, columns):
+    options = [] if part is None else ["--part", part]
+    text = call("attribution", PROMPT, "--model", folder, *options, columns=columns).stdout
+    assert max(len(line) for line in text.splitlines() if not line.strip().startswith("workings")) <= columns
+    found = workings.attribution(model.trace(PROMPT))
+    together = next(line.split() for line in text.splitlines() if line.startswith("  together"))
+    assert float(together[1].replace("−", "-")) == pytest.approx(
+        found.total if part is None else found[part].value, rel=1e-2, abs=6e-3
+    )
+
+
+def test_a_part_that_is_not_there_is_refused_with_those_that_are(call, folder):
+    result = call("attribution", PROMPT, "--model", folder, "--part", "L9H9")
+    assert result.exit_code == 1
+    assert "no part is named L9H9" in result.stderr and "L1H2" in result.stderr
+
+
+@needs_storybook
+def test_the_commands_that_attribution_suggests_work(call):
+    import shlex
+
+    text = call("attribution", "Mike is a chef. Anna is a Jedi. She picked up her", "--against", "phone").stdout
+    commands = [line.strip() for line in text.splitlines() if line.strip().startswith("workings")]
+    assert commands
+    for line in commands:
+        assert call(*shlex.split(line)[1:]).exit_code == 0

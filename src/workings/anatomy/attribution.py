@@ -16,6 +16,7 @@ import numpy as np
 
 from workings.anatomy.choice import Choice, Token, choose
 from workings.engine.trace import Trace
+from workings.errors import UnknownPart
 from workings.language.primitives import GIVEN, NUMBER
 from workings.language.tables import Table
 from workings.readings.explain.expressions import Address, Reader
@@ -51,13 +52,13 @@ class Attribution:
         return tuple(sorted(self.parts, key=lambda part: -part.value))
 
     def __getitem__(self, name: str) -> Part:
-        """The part of this name, wherever it is nested. Raises `KeyError`."""
+        """The part of this name, wherever it is nested. Raises `UnknownPart`, a `KeyError`."""
         todo = list(self.parts)
         for part in todo:
             if part.name == name:
                 return part
             todo.extend(part.parts)
-        raise KeyError(f"no part named {name}; the outermost are {', '.join(part.name for part in self.parts)}")
+        raise UnknownPart(f"no part is named {name}; the outermost are {', '.join(part.name for part in self.parts)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""

@@ -239,7 +239,7 @@ def lens(
     prompt: Prompt = DEFAULT_PROMPT,
     token: Annotated[
         str | None,
-        typer.Option("--token", "-t", metavar="TOKEN", help="Show the share and the rank of this token instead."),
+        typer.Option("--token", metavar="TOKEN", help="Show the share and the rank of this token instead."),
     ] = None,
     attention: Annotated[
         bool, typer.Option("--attention", help="Read after attention too, and not only after whole blocks.")
@@ -251,6 +251,39 @@ def lens(
     from workings.cli.lens import show_lens
 
     show_lens(_open(model), prompt, token, attention, json)
+
+
+@verb(
+    "workings attribution",
+    'workings attribution "Mike is a chef. Anna is a Jedi. She picked up her" --against phone',
+    'workings attribution "Mike is quick. He" --part L1H3',
+)
+def attribution(
+    prompt: Prompt = DEFAULT_PROMPT,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", metavar="TOKEN", help="Whose score: the likeliest token's unless given."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="TOKEN", help="Take the difference to this token's score."),
+    ] = None,
+    position: Annotated[
+        int, typer.Option("--position", metavar="N", help="After which position; -1 is the last.")
+    ] = -1,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            "--part", metavar="NAME", help="Take one part apart: L1H3 by source position, 1_mlp_out by neuron."
+        ),
+    ] = None,
+    model: ModelName = DEFAULT_MODEL,
+    json: Json = False,
+) -> None:
+    """Show which parts of the model a score comes from."""
+    from workings.cli.attributing import show_attribution
+
+    show_attribution(_open(model), prompt, token, against, position, part, json)
 
 
 @verb(

@@ -55,6 +55,11 @@ def lens_again(model: str, prompt: str, *options: str) -> list[str]:
     return ["lens", *attention_again(model, prompt, *options)[1:]]
 
 
+def attribution_again(model: str, prompt: str, *options: str) -> list[str]:
+    """The words of another `attribution` for the same prompt in the same model."""
+    return ["attribution", *attention_again(model, prompt, *options)[1:]]
+
+
 def _prompt_again(prompt: str) -> str:
     # One that would fill the screen is only mentioned.
     return prompt if len(prompt) <= LONGEST_PROMPT_AGAIN else "... the same prompt ..."

@@ -133,7 +133,7 @@ def _print_title(console: Console, lens: LogitLens, model: Model, chosen: int | 
         legend.append(" Each with its share in percent.")
     print_indented(console, legend)
     if has_colour(console):
-        scale = Text("Share: ", style="dim")
+        scale = Text().append("Share: ", "dim")
         for share in (0.0, 0.1, 0.25, 0.5, 0.75, 1.0):
             scale.append(f" {share:.0%} ", heat(share))
         print_indented(console, scale)
@@ -175,9 +175,9 @@ def _band(
     """The lines of one table: the prompt's tokens, then a line for every stream."""
     coloured, tokens = has_colour(console), lens.trace.tokens
     yield Text(" " * label_width + "".join(f"{position:<{width}}" for position in shown).rstrip(), style="dim")
-    head = Text(f"  {'reads':<{label_width - 2}}", style="dim")
+    head = Text().append(f"  {'reads':<{label_width - 2}}", "dim")
     for position in shown:
-        head.append(fitted(spelled(tokens[position]), width - 1), chip_style(position) if coloured else "bold not dim")
+        head.append(fitted(spelled(tokens[position]), width - 1), chip_style(position) if coloured else "bold")
         head.append(" ")
     yield head
     for label, row in zip(labels, cells, strict=True):

@@ -1,0 +1,135 @@
+"""`workings attribution`: which parts of the model a token's score comes from, as bars that add up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from workings.anatomy.attribution import Attribution, Part, attribution
+from workings.cli.asked import attribution_again, explain_again, find_token, open_trace
+from workings.cli.screen import (
+    bar,
+    command,
+    fitted,
+    make_console,
+    print_indented,
+    print_line,
+    print_next,
+    print_title,
+    quoted,
+    sign_style,
+    spelled,
+)
+from workings.cli.streams import write_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from workings.checkpoints.model import Model
+    from workings.engine.trace import Trace
+
+_MOST = 24  # bars; what is left over is one more
+_MEANING = (
+    "What each part wrote towards the token, seen through the final norm as it stands; it all adds up to the score. "
+    "This is not what would happen without the part: later parts would then do something else."
+)
+
+
+def show_attribution(
+    model: Model, prompt: str, token: str | None, against: str | None, position: int, part: str | None, as_json: bool
+) -> None:
+    """Show an attribution, for people or as JSON."""
+    trace = open_trace(model, prompt)
+    chosen, other = (None if text is None else find_token(model, text) for text in (token, against))
+    found = attribution(trace, chosen, other, position)
+    opened = None if part is None else found[part]
+    if as_json:
+        document = {"model": model.name, "prompt": prompt, "ids": trace.ids, "tokens": trace.tokens, **found.to_dict()}
+        write_json(document)
+        return
+    console = make_console()
+    console.print()
+    total, parts = (found.total, found.parts) if opened is None else (opened.value, opened.parts or (opened,))
+    _print_title(console, model, trace, found, opened)
+    console.print()
+    _print_bars(console, trace, parts, total)
+    console.print()
+    _print_next(console, model, prompt, trace, found, opened)
+    console.print()
+
+
+def _print_title(console: Console, model: Model, trace: Trace, found: Attribution, opened: Part | None) -> None:
+    choice = found.choice
+    what = f"the score of {quoted(trace.spell(choice.token))}"
+    if choice.against is not None:
+        what += f" less that of {quoted(trace.spell(choice.against))}"
+    after = f"after {quoted(trace.tokens[choice.position])} (position {choice.position})"
+    where = "" if opened is None else f"{opened.name}'s share in "
+    print_title(console, (model.name, "bold cyan"), f"  Where {where}{what} {after} comes from")
+    print_indented(console, Text(_MEANING, style="dim"))
+
+
+def _print_bars(console: Console, trace: Trace, parts: Sequence[Part], total: float) -> None:
+    """The largest parts, what adds most on top; then all others together, and the sum."""
+    largest = sorted(parts, key=lambda part: -abs(part.value))[:_MOST]
+    lines = [(_label(trace, part), part.value) for part in sorted(largest, key=lambda part: -part.value)]
+    if len(parts) > len(largest):
+        rest = sum(part.value for part in parts) - sum(part.value for part in largest)
+        lines.append((f"{len(parts) - len(largest)} others", rest))
+    most = max(abs(value) for _, value in lines) or 1.0
+    digits = min(max(2 - math.floor(math.log10(most)), 2), 7)  # three that count in the largest
+    label_width = min(max(8, *(cell_len(label) for label, _ in lines)), 28)
+    room = max(min(console.width - label_width - 16, 50), 4)
+    for label, value in lines:
+        drawn = bar(abs(value) / most, room)
+        line = Text(f"  {fitted(label, label_width)} {_number(value, digits):>9}  ")
+        line.append(drawn, sign_style(value))
+        print_line(console, line)
+    print_line(console, Text(f"  {fitted('together', label_width)} {_number(total, digits):>9}", style="bold"))
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def _label(trace: Trace, part: Part) -> str:
+    """The part's name; of a source position its token too."""
+    if " <- " in part.name:
+        source = int(part.address.index[-1])
+        return f"{part.name} {spelled(trace.tokens[source])}"
+    return part.name
+
+
+def _print_next(
+    console: Console, model: Model, prompt: str, trace: Trace, found: Attribution, opened: Part | None
+) -> None:
+    options = _options(model, trace, found)
+    suggestions = []
+    if opened is None:
+        most = max((part for part in found.parts if part.parts), key=lambda part: abs(part.value), default=None)
+        if most is not None:
+            by = "neuron by neuron" if most.parts[0].name[0] == "L" and "N" in most.parts[0].name else "token by token"
+            words = attribution_again(model.name, prompt, *options, "--part", most.name)
+            suggestions.append((f"The part that matters most, {by}", command(*words)))
+    else:
+        suggestions.append(("All parts again", command(*attribution_again(model.name, prompt, *options))))
+        cell = max(opened.parts, key=lambda part: abs(part.value), default=None)
+        if cell is not None:
+            words = explain_again(str(cell.address), model.name, prompt)
+            suggestions.append((f"How the number behind {cell.name} came about", command(*words)))
+    print_next(console, suggestions)
+
+
+def _options(model: Model, trace: Trace, found: Attribution) -> list[str]:
+    """The options that ask for the same choice again."""
+    choice, options = found.choice, []
+    for option, token in (("--token", choice.token), ("--against", choice.against)):
+        if token is not None:
+            spelling = trace.spell(token).strip() if model.tokenizer else ""
+            again = find_token(model, spelling) == token if spelling and spelling.isalpha() else False
+            options += [option, spelling if again else str(token)]
+    return options + ([] if choice.position == len(trace) - 1 else ["--position", str(choice.position)])
