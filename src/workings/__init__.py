@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workings.anatomy.attribution import attribution as attribution
     from workings.anatomy.gradients import trace_gradient as trace_gradient
+    from workings.anatomy.heads import head_scores as head_scores
     from workings.anatomy.logit_lens import logit_lens as logit_lens
     from workings.checkpoints.load import load as load
     from workings.checkpoints.model import Model as Model
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "attribution": "workings.anatomy.attribution",
+    "head_scores": "workings.anatomy.heads",
     "logit_lens": "workings.anatomy.logit_lens",
     "trace_gradient": "workings.anatomy.gradients",
     "load": "workings.checkpoints.load",
@@ -43,6 +45,7 @@ __all__ = [
     "WorkingsError",
     "__version__",
     "attribution",
+    "head_scores",
     "load",
     "logit_lens",
     "trace_gradient",
