@@ -80,6 +80,7 @@ def everything(ids, w):
     name("mlp_out", o.mlp(x, w.m, "relu"))
     name("logits", o.unembed(x, p.transpose(w.E)))
     pattern = name("own pattern", o.attention_pattern(scores))
+    name("given away", p.transpose(pattern) @ y)
     return name("weighed", o.weigh_values(pattern, y))
 
 

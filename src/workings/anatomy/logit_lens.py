@@ -55,7 +55,9 @@ class LogitLens:
         ids, shares = [], []
         for stream in self.streams:
             all_shares = self.probabilities(stream)
-            ids.append(np.argsort(-all_shares, axis=-1, kind="stable")[:, :k])
+            best = np.sort(np.argpartition(-all_shares, k - 1, axis=-1)[:, :k], axis=-1)  # [pos, k]
+            order = np.argsort(-np.take_along_axis(all_shares, best, axis=-1), axis=-1, kind="stable")
+            ids.append(np.take_along_axis(best, order, axis=-1))
             shares.append(np.take_along_axis(all_shares, ids[-1], axis=-1))
         return np.stack(ids), np.stack(shares)
 

@@ -159,7 +159,11 @@ class _Writer:
     def _transpose(self, table: Table, row: int | None, turned: bool) -> str:
         if row is WHOLE:
             return self.read(table.inputs[0], WHOLE, not turned)
-        raise NoFormula(table)
+        place = self.formulas.places.get(table.inputs[0])
+        if place is None:
+            raise NoFormula(table.inputs[0])
+        place = place.sheet(self.sheet if len(table.axes) > 2 else 0)
+        return self._laid(place.part(0, row, place.columns if place.turned else place.rows, 1), not turned)
 
     def _columns(self, table: Table, row: int | None, turned: bool) -> str:
         (x,) = table.inputs
