@@ -84,5 +84,6 @@ export const api = {
   lensCell: (view: string, block: string, position: number) =>
     json<{ next: Guess[] }>("lens/cell", { view, block, position }),
   merges: (text: string) => json<unknown>("merges", { text }),
+  file: async (path: string, query: Record<string, string | number>) => (await ask(url(path, query))).blob(),
   find: (text: string) => json<{ found: { name: string; sentence: string }[] }>("find", { text }),
 };

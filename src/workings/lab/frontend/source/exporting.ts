@@ -1,5 +1,5 @@
 // Taking things along: the workbook, a report, the edits as a file, the current map as a picture.
-import { url } from "./api";
+import { api } from "./api";
 import { download, h } from "./dom";
 import type { Grid } from "./grid";
 import { image } from "./heatmap";
@@ -18,14 +18,23 @@ export function exportMenu(page: Page, session: Session, grid: Grid, attentionMa
     if (chosen) void session.load(chosen);
     file.value = "";
   });
-  const item = (name: string, note: string, run: () => void): HTMLElement =>
+  const item = (name: string, note: string, run: () => unknown): HTMLElement =>
     h("button", { role: "menuitem", tabindex: -1, onclick: () => { close(); run(); } }, h("span", {}, name), h("span", { class: "soft" }, note));
-  const fromServer = (path: string, query: Record<string, string | number> = {}) => (): void =>
-    download(url(path, { view: view(), ...query }), path);
+  const fromServer = (path: string, query: () => Record<string, number> = () => ({})) => async (): Promise<void> => {
+    button.classList.add("working");
+    try {
+      const made = await api.file(path, { view: view(), ...query() });
+      give(made, path);
+    } catch (error) {
+      page.set({ trouble: sentence(error) });
+    } finally {
+      button.classList.remove("working");
+    }
+  };
   const menu = h(
     "div",
     { class: "menu", role: "menu", "aria-label": "Export" },
-    item("Excel workbook", "live formulas", fromServer("export.xlsx", { max_tokens: Math.max(16, page.get().opened?.n_pos ?? 0) })),
+    item("Excel workbook", "live formulas", fromServer("export.xlsx", () => ({ max_tokens: Math.max(16, page.get().opened?.n_pos ?? 0) }))),
     item("Report", "one HTML file for anyone", fromServer("report.html")),
     item("Picture of this map", "PNG", () => void picture()),
     item("Save edits", "also for Python", fromServer("edits.json")),
@@ -63,9 +72,7 @@ export function exportMenu(page: Page, session: Session, grid: Grid, attentionMa
       if (!canvas) return;
       canvas.toBlob((blob) => {
         if (!blob) return;
-        const address = URL.createObjectURL(blob);
-        download(address, `${page.get().screen === "attention" ? "attention" : page.get().place.table}.png`);
-        setTimeout(() => URL.revokeObjectURL(address), 10_000);
+        give(blob, `${page.get().screen === "attention" ? "attention" : page.get().place.table}.png`);
       });
     } catch (error) {
       page.set({ trouble: sentence(error) });
@@ -95,4 +102,10 @@ export function exportMenu(page: Page, session: Session, grid: Grid, attentionMa
 
   const holder = h("div", { class: "export" }, button, menu, file);
   return holder;
+}
+
+function give(made: Blob, name: string): void {
+  const address = URL.createObjectURL(made);
+  download(address, name);
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

@@ -17,9 +17,12 @@ const ROW = 1.75; // rem
 
 type Current = NonNullable<ReturnType<typeof sheetOf>>;
 
-/** What regular-table keeps of its columns' widths; setting it at once makes scrolling exact in columns never yet seen. */
-interface WithSizes {
-  _column_sizes: { indices: number[] };
+/**
+ * What regular-table keeps of its columns' widths, found by its look, since the name is shortened in its bundle. Filled in
+ * beforehand it makes scrolling exact in columns that were never drawn; without it the table would guess, and still work.
+ */
+function widthsOf(table: object): { indices: number[] } | undefined {
+  return Object.values(table).find((part) => part && typeof part === "object" && "indices" in part && "override" in part) as { indices: number[] } | undefined;
 }
 
 export class Grid {
@@ -58,10 +61,8 @@ export class Grid {
     const rem = this.rem;
     const width = Math.round(WIDTHS[state.digits] * rem);
     this.element.style.setProperty("--column", `${width}px`);
-    (this.element as unknown as WithSizes)._column_sizes.indices = [
-      ...HEADERS.map((header) => Math.round(header * rem)),
-      ...new Array<number>(next.columns).fill(width),
-    ];
+    const widths = widthsOf(this.element);
+    if (widths) widths.indices = [...HEADERS.map((header) => Math.round(header * rem)), ...new Array<number>(next.columns).fill(width)];
     this.element.setAttribute("aria-rowcount", String(next.rows + 1));
     this.element.setAttribute("aria-colcount", String(next.columns + 2));
     this.element.setAttribute("aria-label", `Numbers of ${next.table}`);

@@ -5,9 +5,9 @@ import type { Travel } from "./travel";
 
 export function architectureMap(page: Page, travel: Travel): HTMLElement {
   const { model } = page.get();
-  const picture = new DOMParser().parseFromString(model.diagram, "image/svg+xml").documentElement;
   // The picture brings its colours as a style element, which the page's security policy forbids; the page's own style sheet has them.
-  for (const style of picture.querySelectorAll("style")) style.remove();
+  const drawn = model.diagram.replace(/<style>[^]*?<\/style>/, "");
+  const picture = new DOMParser().parseFromString(drawn, "image/svg+xml").documentElement;
   picture.removeAttribute("width");
   picture.removeAttribute("height");
   const boxes = new Map<string, SVGGElement>();

@@ -112,7 +112,7 @@ export class Session {
     stream.onmessage = (event: MessageEvent<string>) => {
       const written = JSON.parse(event.data) as Written;
       const state = this.page.get();
-      const token = { id: written.id, text: written.text, readable: written.text };
+      const token = { id: written.id, text: written.text, readable: written.readable };
       this.page.set({
         prompt: state.prompt + written.text,
         ids: written.ids,
@@ -120,7 +120,7 @@ export class Session {
       });
     };
     stream.addEventListener("done", () => this.stop());
-    stream.addEventListener("problem", (event) => {
+    stream.addEventListener("failed", (event) => {
       this.stop();
       this.page.set({ trouble: (JSON.parse((event as MessageEvent<string>).data) as { error: string }).error });
     });

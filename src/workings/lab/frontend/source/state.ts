@@ -4,7 +4,7 @@ import type { Digits } from "./format";
 import { makeStore, type Store } from "./store";
 import type { Asked, Edit, Model, Opened } from "./types";
 
-export const FIRST_PROMPT = "Mike is a chef. Anna is a Jedi. She picked up her";
+const FIRST_PROMPT = "Mike is a chef. Anna is a Jedi. She picked up her";
 
 export const SCREENS = ["lens", "attention", "numbers"] as const;
 export type Screen = (typeof SCREENS)[number];
@@ -31,15 +31,15 @@ export interface State extends Asked {
 export type Page = Store<State>;
 
 export function firstState(model: Model): State {
-  const last = model.tables.at(-1);
+  const first = model.tables.find((table) => table.name === "probabilities") ?? model.tables.at(-1);
   return {
     model,
-    prompt: model.has_tokenizer ? FIRST_PROMPT : "",
+    prompt: model.has_tokenizer ? model.prompt || FIRST_PROMPT : "",
     ids: model.has_tokenizer ? null : [0],
     edits: [],
     opened: null,
     screen: "lens",
-    place: { table: last?.name ?? "", sheet: 0, row: -1, column: -1 },
+    place: { table: first?.name ?? "", sheet: 0, row: -1, column: -1 },
     block: "",
     head: null,
     token: null,

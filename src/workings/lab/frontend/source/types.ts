@@ -53,6 +53,8 @@ export interface Model {
   n_parameters: number;
   config: Record<string, unknown>;
   has_tokenizer: boolean;
+  /** The sentence to begin with. */
+  prompt: string;
   diagram: string;
   tables: Table[];
   weights: Table[];
@@ -74,20 +76,30 @@ export interface Breakdown {
   title: string;
   value: number;
   terms: Term[];
+  rest: Rest | null;
+}
+
+/** What the smaller terms come to together. */
+export interface Rest {
+  count: number;
+  value: number;
 }
 
 export interface Explanation {
   address: Address;
   value: number;
   sentence: string;
-  operation?: string;
+  /** What is done, as a sentence. */
+  operation: string;
   formula: string;
   formula_with_numbers: string;
   terms: Term[];
-  rest: { count: number; value: number } | null;
+  rest: Rest | null;
   breakdowns: Breakdown[];
   sources: Address[];
   feeds: string[];
+  /** What was done to it by hand, as sentences. */
+  edits: string[];
 }
 
 export interface Range {
@@ -103,6 +115,8 @@ export interface Lens {
 
 export interface Written {
   id: number;
+  /** What the token adds to the text: empty where it ends within a character. */
   text: string;
+  readable: string;
   ids: number[];
 }

@@ -86,14 +86,15 @@ export function workings(page: Page, travel: Travel, toGrid: () => void): HTMLEl
     const { address } = told;
     const state = page.get();
     const main = told.terms.length > 1 ? termBars("What it adds up from", told.terms, told.rest) : null;
-    const parts = told.breakdowns.map((part) => termBars(`${capital(part.title)}: ${inText(part.value)}`, part.terms, null));
+    const parts = told.breakdowns.map((part) => termBars(`${capital(part.title)}: ${inText(part.value)}`, part.terms, part.rest));
     fill(
       body,
       h("h3", { class: "mono address" }, written(address.table, address.index)),
       h("p", { class: "meaning" }, meaning(address)),
       h("p", { class: "value", title: "Every digit of this number" }, exact(told.value)),
+      ...told.edits.map((edit) => h("p", { class: "note" }, edit)),
       h("p", {}, told.sentence),
-      told.operation && told.operation !== told.sentence ? h("p", { class: "soft" }, told.operation) : null,
+      told.operation !== told.sentence ? h("p", { class: "soft" }, told.operation) : null,
       told.formula ? section("How it was made", h("div", { class: "formula mono" }, told.formula), h("div", { class: "formula numbers mono" }, `= ${told.formula_with_numbers}`)) : null,
       main,
       ...parts,
