@@ -1,6 +1,6 @@
 // What looks at what: all heads of a block as small maps, one of them large, and the words for a token's looking.
 import { api } from "./api";
-import { fill, h, newest } from "./dom";
+import { fill, h, newest, word } from "./dom";
 import { percent } from "./format";
 import { drawMap, image, sharpen, type MapLayout } from "./heatmap";
 import { sentence } from "./session";
@@ -70,7 +70,7 @@ export function attentionView(page: Page, travel: Travel, shadeBy: (shares: Arra
 
   function draw(): void {
     if (!key || page.get().screen !== "attention") return;
-    const words = page.get().opened!.tokens.map((token) => token.readable);
+    const words = page.get().opened!.tokens.map((token) => word(token.readable));
     const tab = (name: string): HTMLElement =>
       h("button", { role: "tab", "aria-selected": String(name === block()), tabindex: name === block() ? 0 : -1, onclick: () => travel.go({ block: name, head: null }) }, blockName(name));
     keepFocus(tabs, () => fill(tabs, ...blocks.map(tab)));
@@ -93,7 +93,7 @@ export function attentionView(page: Page, travel: Travel, shadeBy: (shares: Arra
 
   /** In words: what a token looks at most. */
   function tell(token: number, column: number | null): void {
-    const words = page.get().opened!.tokens.map((one) => one.readable.trim() || one.readable);
+    const words = page.get().opened!.tokens.map((one) => word(one.readable));
     const shares = row(token);
     shadeBy(shares, token);
     if (column !== null && column <= token) {

@@ -55,3 +55,12 @@ export function download(href: string, name: string): void {
 }
 
 export const icon = (symbol: string): HTMLElement => h("span", { class: "icon", "aria-hidden": "true" }, symbol);
+
+/** A token as a word: without the sign for the blank before it. */
+export const word = (readable: string): string => readable.replace(/^␣(?=.)/, "");
+
+/** A token exactly, the sign for the blank before it faint. */
+export function spelt(readable: string): HTMLElement {
+  const plain = word(readable);
+  return h("span", { class: "word", title: readable }, plain === readable ? null : h("span", { class: "blank" }, "␣"), plain);
+}

@@ -5,7 +5,7 @@ import type { RegularTableElement } from "regular-table";
 import { behind } from "./colours";
 import { clamp } from "./dom";
 import { decimalsFor, inCell } from "./format";
-import { Labels, Ranges, sheetOf } from "./sheet";
+import { hasWords, Labels, Ranges, sheetOf } from "./sheet";
 import type { Page } from "./state";
 import { sentence } from "./session";
 import { Tiles } from "./tiles";
@@ -113,7 +113,7 @@ export class Grid {
   /** How many whole rows and columns are in view. */
   visible(): { rows: number; columns: number } {
     return {
-      rows: Math.max(1, Math.floor(this.element.clientHeight / this.rowHeight) - 1),
+      rows: Math.max(1, Math.floor(this.element.clientHeight / this.rowHeight) - this.headings),
       columns: Math.max(1, Math.floor((this.element.clientWidth - this.headers) / this.columnWidth)),
     };
   }
@@ -140,6 +140,12 @@ export class Grid {
     return Math.round(WIDTHS[this.page.get().digits] * this.rem);
   }
 
+  /** Lines of column headings: numbers, and words where the columns have them. */
+  private get headings(): number {
+    const axis = this.current ? axesOf(this.current.info.axes)[1] : "";
+    return hasWords(axis) ? 2 : 1;
+  }
+
   private get headers(): number {
     return HEADERS.reduce((sum, header) => sum + Math.round(header * this.rem), 0);
   }
@@ -149,7 +155,7 @@ export class Grid {
     const { row, column } = this.cursor();
     const { element, rowHeight, columnWidth } = this;
     if (!this.current || element.clientHeight === 0) return;
-    const height = element.clientHeight - rowHeight;
+    const height = element.clientHeight - this.headings * rowHeight;
     const width = element.clientWidth - this.headers;
     const top = clamp(element.scrollTop, (row + 1) * rowHeight - height, row * rowHeight);
     const left = clamp(element.scrollLeft, (column + 1) * columnWidth - width, column * columnWidth);
@@ -159,8 +165,8 @@ export class Grid {
 
   private async answer(x0: number, y0: number, x1: number, y1: number): Promise<DataResponse> {
     const sheet = this.current;
-    const shape = { num_rows: sheet?.rows ?? 0, num_columns: sheet?.columns ?? 0, num_row_headers: 2, num_column_headers: 1 };
-    const base = { ...shape, row_height: this.rowHeight, merge_headers: "column" as const };
+    const shape = { num_rows: sheet?.rows ?? 0, num_columns: sheet?.columns ?? 0, num_row_headers: 2, num_column_headers: this.headings };
+    const base = { ...shape, row_height: this.rowHeight, merge_headers: "column" as const, column_header_merge_depth: 0 };
     if (!sheet || x1 <= x0 || y1 <= y0) return { ...base, data: [], row_headers: [], column_headers: [] };
     const state = this.page.get();
     const [right, bottom] = [Math.min(x1, sheet.columns), Math.min(y1, sheet.rows)];
@@ -182,11 +188,11 @@ export class Grid {
     };
     const rows = span(y0, bottom);
     const columns = span(x0, right);
-    const head = (axis: string, i: number): string => `${i} ${this.labels.at(state, axis, i)}`.trim();
+    const head = (i: number): string[] => (this.headings === 1 ? [String(i)] : [String(i), this.labels.at(state, columnAxis, i)]);
     return {
       ...base,
       row_headers: rows.map((row) => [String(row), this.labels.at(state, rowAxis, row)]),
-      column_headers: columns.map((column) => [head(columnAxis, column)]),
+      column_headers: columns.map(head),
       data: columns.map((column) => rows.map((row) => spell(row, column))),
     };
   }

@@ -80,8 +80,7 @@ function label(
 ): void {
   context.textBaseline = "middle";
   words.forEach((word, i) => {
-    const shown = word.trim() || word;
-    const cut = shown.length > 8 ? `${shown.slice(0, 7)}…` : shown;
+    const cut = word.length > 8 ? `${word.slice(0, 7)}…` : word;
     const middle = margin + (i + 0.5) * cell;
     context.fillStyle = styled(i === here.row ? "--accent" : "--soft");
     context.font = `${i === here.row ? 600 : 400} ${text}px ${styled("--sans")}`;

@@ -1,7 +1,7 @@
 // The logit lens: what the model would say after every block, at every position.
 import { api } from "./api";
 import { shade } from "./colours";
-import { fill, h, newest } from "./dom";
+import { fill, h, newest, spelt, word } from "./dom";
 import { percent } from "./format";
 import { sentence } from "./session";
 import type { Page } from "./state";
@@ -39,12 +39,18 @@ export function lensView(page: Page, travel: Travel): { element: HTMLElement; dr
     if (!lens || !opened || screen !== "lens") return;
     const last = opened.n_pos - 1;
     if (!chosen || chosen.position > last) chosen = { block: lens.blocks.length - 1, position: last };
-    const head = h("tr", {}, h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "After")), ...opened.tokens.map((token, i) => h("th", { scope: "col", class: i === chosen?.position ? "here" : "" }, token.readable)));
+    const head = h("tr", {}, h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "After")), ...opened.tokens.map((token, i) => h("th", { scope: "col", class: i === chosen?.position ? "here" : "" }, word(token.readable))));
     const rows = lens.blocks.map((name, block) => h("tr", {}, h("th", { scope: "row", title: name }, blockTitle(name)), ...lens!.cells[block]!.map((guess, position) => cell(guess, block, position))));
     const focused = table.contains(document.activeElement);
     fill(table, h("caption", { class: "visually-hidden" }, "The likeliest next token after every block, at every position"), h("thead", {}, head), h("tbody", {}, ...rows));
     if (focused) table.querySelector<HTMLElement>("[aria-pressed=true]")?.focus();
+    keepInView();
     void distribution();
+  }
+
+  /** Scroll sideways, no further than it takes, to what is chosen; the last word is the one that matters at first. */
+  function keepInView(): void {
+    table.querySelector("[aria-pressed=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   function cell(guess: Guess, block: number, position: number): HTMLElement {
@@ -52,7 +58,7 @@ export function lensView(page: Page, travel: Travel): { element: HTMLElement; dr
     const button = h(
       "button",
       { "aria-pressed": String(here), tabindex: here ? 0 : -1, title: `${guess.readable} ${percent(guess.share)}`, "aria-label": `${guess.readable}, ${percent(guess.share)}`, onclick: () => choose(block, position) },
-      guess.readable.trim() || guess.readable,
+      word(guess.readable),
     );
     button.style.backgroundColor = shade(guess.share, 0.55);
     return h("td", {}, button);
@@ -88,16 +94,16 @@ export function lensView(page: Page, travel: Travel): { element: HTMLElement; dr
 
   function tell(next: Guess[], name: string, position: number): void {
     const { opened } = page.get();
-    const word = opened?.tokens[position]?.readable.trim() ?? "";
+    const last = word(opened?.tokens[position]?.readable ?? "");
     const bars = next.map((guess) => {
       const ink = h("span", { class: "ink" });
       ink.style.width = `${guess.share * 100}%`;
-      return h("li", {}, h("span", { class: "word" }, guess.readable), h("span", { class: "track" }, ink), h("span", { class: "number" }, percent(guess.share)));
+      return h("li", {}, spelt(guess.readable), h("span", { class: "track" }, ink), h("span", { class: "number" }, percent(guess.share)));
     });
     const numbers = name.includes("resid") ? name : `${name}.resid_post`;
     fill(
       detail,
-      h("h3", {}, `${blockTitle(name)}, the model would go on from “${word}” with`),
+      h("h3", {}, `${blockTitle(name)}, the model would go on from “${last}” with`),
       h("ol", { class: "plain-bars" }, ...bars),
       h("button", { class: "link", onclick: () => travel.go({ screen: "numbers", place: { table: numbers, sheet: 0, row: position, column: 0 } }) }, "See the numbers that this is read from"),
     );

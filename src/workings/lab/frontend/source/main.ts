@@ -22,8 +22,8 @@ import { workings } from "./workings";
 
 const TITLES: Record<Screen, string> = { lens: "What it thinks", attention: "What it looks at", numbers: "Every number" };
 const HINTS: Record<Screen, string> = {
-  lens: "Each row is the model after one more block, and each cell the word it would say next: click one, or click a bar above to see how its number was made.",
-  attention: "Each square shows how much the word of its row takes in from the word of its column: point at one, and click it for its number.",
+  lens: "The logit lens: each row is the model after one more block, and each cell the word it would say next: click one, or click a bar above to see how its number was made.",
+  attention: "Attention: each square shows how much the word of its row takes in from the word of its column: point at one, and click it for its number.",
   numbers: "Click a number to see how it was made; double-click it, type another and press Enter, and watch the next token change.",
 };
 
@@ -48,7 +48,7 @@ function build(root: HTMLElement, page: Page): void {
   const attention = attentionView(page, travel, (shares, token) => prompt.shadeBy(page.get().screen === "attention" ? shares : null, token));
   const search = searchBox(page, travel);
   const gridHolder = h("div", { class: "grid-holder" }, grid.element);
-  const panel = workings(page, travel, () => grid.element.focus());
+  const panel = workings(page, travel, grid.labels, () => grid.element.focus());
   listenToGrid(grid, page, session, gridHolder, () => (panel.querySelector<HTMLElement>("button.link") ?? panel.querySelector<HTMLElement>(".workings-body"))?.focus());
 
   prompt.onChip = (token, chosen) => {

@@ -1,5 +1,5 @@
 // What the model would say next, as bars; with edits on, before and after.
-import { fill, h } from "./dom";
+import { fill, h, spelt, word } from "./dom";
 import { percent } from "./format";
 import type { Session } from "./session";
 import type { Page } from "./state";
@@ -32,7 +32,7 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
       h(
         "button",
         { class: "bar", title: "See how this share was made", "aria-label": `${guess.readable}, ${percent(guess.share)}${was}: see how this share was made`, onclick: show },
-        h("span", { class: "word" }, guess.readable),
+        spelt(guess.readable),
         h("span", { class: "track" }, ghost, ink),
         h("span", { class: "number" }, percent(guess.share)),
       ),
@@ -50,8 +50,8 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
       legend,
       first && now
         ? first.id === now.id
-          ? `Without your edits: ${first.readable.trim()} ${percent(first.share)}`
-          : `Without your edits it would say ${first.readable.trim()} (${percent(first.share)})`
+          ? `Without your edits: ${word(first.readable)} ${percent(first.share)}`
+          : `Without your edits it would say ${word(first.readable)} (${percent(first.share)})`
         : "",
     );
     legend.hidden = !first;

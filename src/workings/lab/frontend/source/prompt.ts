@@ -1,6 +1,6 @@
 // The sentence, its tokens as chips, and writing on.
 import { api } from "./api";
-import { fill, h, later } from "./dom";
+import { fill, h, later, spelt } from "./dom";
 import { shade } from "./colours";
 import type { Session } from "./session";
 import type { Page } from "./state";
@@ -67,7 +67,7 @@ export function promptBar(page: Page, session: Session): PromptBar {
     return h(
       "button",
       { class: "chip", "aria-describedby": "token-tip", onmouseenter: show, onfocus: show, onmouseleave: hide, onblur: hide, onclick: () => bar.onChip(i, true) },
-      token.readable,
+      spelt(token.readable),
     );
   }
 

@@ -1,16 +1,17 @@
 // The workings: how the selected number was made, out of what, and what is made of it.
 import { find, indexOf, isWeight, placeOf, sizes, written, type Place } from "./address";
 import { api, LabError } from "./api";
-import { clamp, fill, h, icon } from "./dom";
+import { clamp, fill, h, icon, word } from "./dom";
 import { exact, inText } from "./format";
 import { sentence } from "./session";
+import type { Labels } from "./sheet";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
-import type { Address, Explanation, Term } from "./types";
+import type { Address, Explanation, Rest, Term } from "./types";
 
 const FIRST_SOURCES = 8;
 
-export function workings(page: Page, travel: Travel, toGrid: () => void): HTMLElement {
+export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () => void): HTMLElement {
   const body = h("div", { class: "workings-body", tabindex: -1 });
   const back = h("button", { class: "quiet", title: "Back (Alt+Left)", "aria-label": "Back", onclick: () => history.back() }, icon("←"));
   const forward = h("button", { class: "quiet", title: "Forward (Alt+Right)", "aria-label": "Forward", onclick: () => history.forward() }, icon("→"));
@@ -67,30 +68,56 @@ export function workings(page: Page, travel: Travel, toGrid: () => void): HTMLEl
     return h("button", { class: "link mono", title: `Go to ${written(address.table, address.index)}`, onclick: () => go(placeOf(address)) }, text);
   }
 
-  /** Words for the places of an address, so that a reader need not count: "her → Jedi". */
-  function meaning(address: Address): string {
+  /** Words for the places of an address, so that a reader need not count: "“her” looking, at “Jedi”". */
+  function meanings(address: Address): string[] {
     const { model, opened } = page.get();
     const axes = find(model, address.table)?.axes ?? [];
-    const word = (i: number): string => `“${opened?.tokens[i]?.readable ?? i}”`;
-    const said = axes.flatMap((axis, i) => {
+    const token = (i: number): string => `“${word(opened?.tokens[i]?.readable ?? String(i))}”`;
+    return axes.flatMap((axis, i) => {
       const at = address.index[i] ?? 0;
       if (axis === "head") return [`head ${at}`];
-      if (axis === "query pos") return [`${word(at)} looking`];
-      if (axis === "key pos") return [`at ${word(at)}`];
-      return axis === "pos" ? [`at ${word(at)}`] : axis === "1" ? [] : [`${axis === "d_vocab" ? "token" : axis} ${at}`];
+      if (axis === "query pos") return [`${token(at)} looking`];
+      if (axis === "key pos") return [`at ${token(at)}`];
+      if (axis === "d_vocab") return [`“${word(labels.at(page.get(), axis, at))}”, token ${at}`];
+      return axis === "pos" ? [`at ${token(at)}`] : axis === "1" ? [] : [`${axis} ${at}`];
     });
-    return said.join(", ");
   }
+
+  /** The same, without what goes without saying beside another address. */
+  const meaning = (address: Address, beside?: Address): string => {
+    const known = beside ? meanings(beside) : [];
+    return meanings(address)
+      .filter((part) => !known.includes(part) || part.includes("token"))
+      .join(", ");
+  };
+
+  /** The vocabulary's words for addresses that name tokens, once they have come. */
+  async function nameTokens(): Promise<void> {
+    const { model } = page.get();
+    const waiting = [...body.querySelectorAll<HTMLElement>("[data-address]")].map((element) => {
+      const [address, beside] = JSON.parse(element.dataset.address!) as [Address, Address?];
+      const axis = find(model, address.table)?.axes.indexOf("d_vocab") ?? -1;
+      const token = address.index[axis];
+      return { element, address, beside, token };
+    });
+    const tokens = waiting.flatMap(({ token }) => (token === undefined ? [] : [token]));
+    if (tokens.length === 0) return;
+    await Promise.all(tokens.map((token) => labels.have(page.get(), "d_vocab", token, token + 1)));
+    for (const { element, address, beside } of waiting) fill(element, meaning(address, beside));
+  }
+
+  const meant = (address: Address, beside?: Address): HTMLElement =>
+    h("p", { class: "meaning", "data-address": JSON.stringify([address, beside]) }, meaning(address, beside));
 
   function draw(told: Explanation): void {
     const { address } = told;
     const state = page.get();
-    const main = told.terms.length > 1 ? termBars("What it adds up from", told.terms, told.rest) : null;
-    const parts = told.breakdowns.map((part) => termBars(`${capital(part.title)}: ${inText(part.value)}`, part.terms, part.rest));
+    const main = told.terms.length > 1 ? termBars("What it adds up from", told.terms, told.rest, address) : null;
+    const parts = told.breakdowns.map((part) => termBars(`${capital(part.title)}: ${inText(part.value)}`, part.terms, part.rest, address));
     fill(
       body,
       h("h3", { class: "mono address" }, written(address.table, address.index)),
-      h("p", { class: "meaning" }, meaning(address)),
+      meant(address),
       h("p", { class: "value", title: "Every digit of this number" }, exact(told.value)),
       ...told.edits.map((edit) => h("p", { class: "note" }, edit)),
       h("p", {}, told.sentence),
@@ -105,9 +132,10 @@ export function workings(page: Page, travel: Travel, toGrid: () => void): HTMLEl
         : null,
     );
     body.scrollTop = 0;
+    nameTokens().catch(() => undefined);
   }
 
-  function termBars(title: string, terms: Term[], rest: Explanation["rest"]): HTMLElement {
+  function termBars(title: string, terms: Term[], rest: Rest | null, beside: Address): HTMLElement {
     const largest = Math.max(...terms.map((term) => Math.abs(term.value)), Math.abs(rest?.value ?? 0), 1e-30);
     const bar = (value: number): HTMLElement => {
       const ink = h("span", { class: value < 0 ? "ink negative" : "ink positive" });
@@ -117,7 +145,7 @@ export function workings(page: Page, travel: Travel, toGrid: () => void): HTMLEl
     const row = (term: Term): HTMLElement => {
       const source = term.addresses[0];
       const label = source ? link(source, term.text) : h("span", { class: "mono" }, term.text);
-      return h("li", {}, h("span", { class: "term" }, label), bar(term.value), h("span", { class: "number" }, inText(term.value)));
+      return h("li", {}, h("span", { class: "term" }, label, source ? meant(source, beside) : null), bar(term.value), h("span", { class: "number" }, inText(term.value)));
     };
     const remainder = rest && rest.count > 0;
     return section(
