@@ -262,3 +262,23 @@ def export(
 
     model, path = names if len(names) == 2 else (DEFAULT_MODEL, names[0])
     write(_open(model), Path(path), prompt, max_tokens, force, check)
+
+
+@verb("workings lab", 'workings lab --prompt "Mike is quick. He"', "workings lab gpt2 --no-browser")
+def lab(
+    model: Annotated[
+        str, typer.Argument(metavar="[MODEL]", help="A bundled model, a folder in Hugging Face layout, or a hub name.")
+    ] = DEFAULT_MODEL,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", metavar="N", min=0, max=65535, help="The port to listen on; else a free one."),
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+    prompt: Annotated[
+        str, typer.Option("--prompt", "-p", metavar="TEXT", help="The text to begin with.")
+    ] = DEFAULT_PROMPT,
+) -> None:
+    """Open the lab in the browser: every number of the model, to look at and to change."""
+    from workings.lab.start import start
+
+    start(_open(model), prompt, port, not no_browser)
