@@ -35,12 +35,15 @@ def report(answers: Answers, view: View) -> str:
         patterns = _patterns(trace)
         refusals = iter(session.refusals)
         outcomes = [next(refusals) if edit.on else None for edit in view.given.edits]
-    opened = answers.open(view.given.to_dict())
+    opened, before = answers.open(view.given.to_dict()), None
+    if opened["before"]:
+        with answers.views.working(view, edited=False) as (trace, _):
+            before = trace.rows("probabilities", -1)[0]
     tokens = [token["readable"] for token in opened["tokens"]]
     parts = [
         _opening(answers, opened, tokens),
         _tokens(opened),
-        _prediction(opened),
+        _prediction(opened, before),
         _edits(view, outcomes),
         _lens(answers, view, tokens),
         _attention(patterns, tokens),
@@ -77,19 +80,18 @@ def _tokens(opened: dict[str, Any]) -> str:
     )
 
 
-def _prediction(opened: dict[str, Any]) -> str:
-    before = {entry["id"]: entry["share"] for entry in opened["before"] or []}
+def _prediction(opened: dict[str, Any], before: Array | None) -> str:
     rows = []
     for entry in opened["next"]:
-        was = f"<td class=num>{_percent(before[entry['id']]) if entry['id'] in before else '·'}</td>" if before else ""
+        was = f"<td class=num>{_percent(float(before[entry['id']]))}</td>" if before is not None else ""
         rows.append(
             f'<tr><th scope="row">{escape(entry["readable"])}</th><td class=num>{_percent(entry["share"])}</td>{was}'
             f"<td class=wide>{_bar(entry['share'])}</td></tr>"
         )
-    heads = "<th>share</th>" + ("<th>before</th>" if before else "") + "<td></td>"
+    heads = "<th>share</th>" + ("" if before is None else "<th>before</th>") + "<td></td>"
     said = (
         "The model gives every token of its vocabulary a share; all shares add up to 100%. These are the ten largest."
-        + (" Beside them stands what they were before the changes listed below." if before else "")
+        + ("" if before is None else " Beside them stands what they were before the changes listed below.")
     )
     return _section("What comes next", said, f"<table class=next><tr><th>token</th>{heads}</tr>{''.join(rows)}</table>")
 
@@ -112,12 +114,12 @@ def _edits(view: View, outcomes: Iterable[str | None]) -> str:
 
 def _said(edit: SavedEdit) -> str:
     place = f"<code>{escape(edit.table)}[{escape(', '.join(map(str, edit.index)))}]</code>"
-    amount = f"{edit.amount:.4g}" if isinstance(edit.amount, float) else "a list of numbers"
-    return {
-        "value": f"{place} was set to {amount}",
-        "add": f"{amount} was added to {place}",
-        "scale": f"{place} was multiplied by {amount}" if amount != "0" else f"{place} was silenced (multiplied by 0)",
-    }[edit.kind].replace("-", "−" if "list" not in amount else "-")
+    amount = f"{edit.amount:.4g}".replace("-", "−") if isinstance(edit.amount, float) else "a list of numbers"
+    if edit.kind == "value":
+        return f"{place} was set to {amount}"
+    if edit.kind == "add":
+        return f"{amount} was added to {place}"
+    return f"{place} was silenced (multiplied by 0)" if edit.amount == 0 else f"{place} was multiplied by {amount}"
 
 
 def _lens(answers: Answers, view: View, tokens: Sequence[str]) -> str:
@@ -125,7 +127,7 @@ def _lens(answers: Answers, view: View, tokens: Sequence[str]) -> str:
         names, found = answers.lens_of(view)
     except WorkingsError:
         return ""  # a model that has no lens
-    head = "".join(f'<th scope="col">{place + 1}</th>' for place in range(len(names)))
+    head = "".join(f'<th scope="col">{place}</th>' for place in range(len(names)))
     rows = []
     for place, token in enumerate(tokens):
         cells = "".join(
@@ -136,7 +138,7 @@ def _lens(answers: Answers, view: View, tokens: Sequence[str]) -> str:
     return _section(
         "How it makes up its mind",
         f"The text passes through {_count(len(names), 'block')}, one after another. This is what the model would say comes next if it stopped "
-        "after each of them (a reading called the logit lens). Each row is a token of the text; the darker a cell, "
+        "after each of them, counted from 0 (a reading called the logit lens). Each row is a token of the text; the stronger a cell’s colour, "
         "the surer the model already is. The last column is what it does say.",
         f"<div class=scroll><table class=lens><tr><th>after</th>{head}</tr>{''.join(rows)}</table></div>",
     )
@@ -155,7 +157,7 @@ def _attention(patterns: Sequence[Array], tokens: Sequence[str]) -> str:
          for block, heads in enumerate(patterns) for number, head in enumerate(heads)), reverse=True
     )[:N_HEADS_TOLD]  # fmt: skip
     rows = "".join(
-        f'<tr><td>block {block + 1}, head {number + 1}</td><th scope="row">{escape(tokens[place])}</th>'
+        f'<tr><td>block {block}, head {number}</td><th scope="row">{escape(tokens[place])}</th>'
         f"<td class=num>{_percent(share)}</td><td class=wide>{_bar(share)}</td></tr>"
         for share, block, number, place in strongest
     )
@@ -176,13 +178,13 @@ def _maps(patterns: Sequence[Array], tokens: Sequence[str]) -> str:
     drawn = []
     for block, heads in enumerate(patterns):
         figures = "".join(
-            f"<figure>{_map(head, tokens)}<figcaption>head {number + 1}</figcaption></figure>"
+            f"<figure>{_map(head, tokens)}<figcaption>head {number}</figcaption></figure>"
             for number, head in enumerate(heads)
         )
-        drawn.append(f"<h4>Block {block + 1}</h4><div class=maps>{figures}</div>")
+        drawn.append(f"<h4>Block {block}</h4><div class=maps>{figures}</div>")
     said = (
         "<h3>All heads</h3><p>Each square is one head. A row is a token that looks, a column one that is looked at, both "
-        "in the order of the text; the darker, the more it takes from there. Above the diagonal there is nothing, since no token can look ahead.</p>"
+        "in the order of the text; the stronger the colour, the more it takes from there. Above the diagonal there is nothing, since no token can look ahead.</p>"
     )
     return said + "".join(drawn)
 
