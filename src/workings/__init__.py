@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from workings.checkpoints.tokenizer import Tokenizer as Tokenizer
     from workings.engine.trace import Trace as Trace
     from workings.errors import WorkingsError as WorkingsError
+    from workings.surgery.edit_list import EditList as EditList
+    from workings.surgery.edit_list import load_edits as load_edits
     from workings.workbook.write import write_workbook as write_workbook
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "EditList": "workings.surgery.edit_list",
     "load": "workings.checkpoints.load",
+    "load_edits": "workings.surgery.edit_list",
     "Model": "workings.checkpoints.model",
     "Tokenizer": "workings.checkpoints.tokenizer",
     "Trace": "workings.engine.trace",
@@ -30,7 +34,17 @@ _HOMES = {
     "write_workbook": "workings.workbook.write",
 }
 
-__all__ = ["Model", "Tokenizer", "Trace", "WorkingsError", "__version__", "load", "write_workbook"]
+__all__ = [
+    "EditList",
+    "Model",
+    "Tokenizer",
+    "Trace",
+    "WorkingsError",
+    "__version__",
+    "load",
+    "load_edits",
+    "write_workbook",
+]
 
 
 def __getattr__(name: str) -> Any:

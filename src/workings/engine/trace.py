@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -183,6 +183,20 @@ class Trace:
         ids = check_ids(numbers, self._d_vocab, self.n_ctx)
         stale = old.stale_after({self.table("ids"): edit.rows(-1, len(self))}, old.causal)
         return self._with(old.fork(old.edits, ids, stale, old.weights))
+
+    def fork(self) -> Trace:
+        """A trace of the same numbers that shares all that is worked out; what it works out itself is gone with it."""
+        old = self._evaluation
+        return self._with(old.fork(old.edits, old.ids, {}, old.weights))
+
+    def arrays(self) -> Iterator[Array]:
+        """The memory behind all numbers that are kept for this trace; traces that share numbers give the same arrays."""
+        stores = self._evaluation.stores.values()
+        kept = [buffer.array for store in stores for buffer, _ in store.parts]
+        for array in (*kept, *self._evaluation.weights.values()):
+            while isinstance(array.base, np.ndarray):
+                array = array.base
+            yield array
 
     @property
     def _d_vocab(self) -> int:
