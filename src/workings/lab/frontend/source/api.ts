@@ -36,12 +36,10 @@ async function ask(path: string, init?: RequestInit, again = true): Promise<Resp
     await reopen();
     return ask(path, init, false);
   }
-  if (answer.status === 401)
-    throw new LabError("forbidden", "This page belongs to an earlier run of the lab. Open the address that `workings lab` printed.");
   throw new LabError(told.kind ?? "other", told.error ?? `The lab could not answer (status ${answer.status}).`);
 }
 
-export function url(path: string, query: Record<string, string | number>): string {
+function url(path: string, query: Record<string, string | number>): string {
   const words = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
   return `/api/${path}${words.length ? "?" : ""}${words.join("&")}`;
 }
@@ -52,6 +50,29 @@ async function json<T>(path: string, query: Record<string, string | number> = {}
 
 async function floats(path: string, query: Record<string, string | number>): Promise<Float32Array> {
   return new Float32Array(await (await ask(url(path, query))).arrayBuffer());
+}
+
+export interface Told {
+  kind: string;
+  data: unknown;
+}
+
+/** What the server tells bit by bit, until it ends or `signal` stops it. */
+async function* listen(path: string, query: Record<string, string | number>, signal: AbortSignal): AsyncGenerator<Told> {
+  const answer = await ask(url(path, query), { signal });
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let waiting = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const events = (waiting + value).split("\n\n");
+    waiting = events.pop() ?? "";
+    for (const event of events) {
+      const lines = event.split("\n").map((line) => [line.slice(0, line.indexOf(": ")), line.slice(line.indexOf(": ") + 2)]);
+      const of = (name: string): string | undefined => lines.find(([key]) => key === name)?.[1];
+      yield { kind: of("event") ?? "message", data: JSON.parse(of("data") ?? "null") as unknown };
+    }
+  }
 }
 
 export interface Rectangle {
@@ -84,6 +105,7 @@ export const api = {
   lensCell: (view: string, block: string, position: number) =>
     json<{ next: Guess[] }>("lens/cell", { view, block, position }),
   merges: (text: string) => json<unknown>("merges", { text }),
+  write: (query: { view: string; temperature: number; most: number }, signal: AbortSignal) => listen("write", query, signal),
   file: async (path: string, query: Record<string, string | number>) => (await ask(url(path, query))).blob(),
   find: (text: string) => json<{ found: { name: string; sentence: string }[] }>("find", { text }),
 };

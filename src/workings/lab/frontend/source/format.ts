@@ -22,7 +22,7 @@ export function decimalsFor(largest: number): number {
   return Math.max(0, Math.min(6, 3 - Math.floor(Math.log10(largest) + 1e-9)));
 }
 
-const minus = (text: string): string => text.replace("-", "−");
+export const minus = (text: string): string => text.replace("-", "−");
 
 /** A number in a cell of the grid. */
 export function inCell(value: number, digits: Digits, decimals: number): string {
@@ -30,8 +30,9 @@ export function inCell(value: number, digits: Digits, decimals: number): string 
   if (isMasked(value) && digits !== "all") return "masked";
   if (digits === "all") return minus(exact(value));
   if (digits === "long") return minus(value === 0 ? "0" : value.toPrecision(7));
+  if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size !== 0 && size < 0.5 * 10 ** -decimals) return minus(value.toExponential(0));
+  if (size < 0.5 * 10 ** -decimals) return minus(value.toExponential(0));
   if (size >= 1e6) return minus(value.toExponential(2));
   return minus(value.toFixed(decimals));
 }

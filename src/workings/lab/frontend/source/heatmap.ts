@@ -47,7 +47,8 @@ export function drawMap(
   const longest = Math.min(8, Math.max(2, ...words.map((word) => word.length)));
   const labelled = n <= 80;
   const margin = labelled ? Math.round(longest * text * 0.62 + 14) : 8;
-  const cell = Math.max(1, Math.min(3 * text, (Math.min(room.width, room.height) - margin) / n));
+  const least = n <= 40 ? 1.35 * text : 1;
+  const cell = Math.max(least, Math.min(3 * text, (Math.min(room.width, room.height) - margin) / n));
   const size = margin + cell * n;
   const context = sharpen(canvas, size, size);
   context.drawImage(image(numbers, n, n, 1), margin, margin, cell * n, cell * n);

@@ -66,7 +66,7 @@ export function promptBar(page: Page, session: Session): PromptBar {
     };
     return h(
       "button",
-      { class: "chip", "aria-describedby": "token-tip", onmouseenter: show, onfocus: show, onmouseleave: hide, onblur: hide, onclick: () => bar.onChip(i, true) },
+      { class: "chip", tabindex: i === page.get().token ? 0 : -1, "aria-describedby": "token-tip", onmouseenter: show, onfocus: show, onmouseleave: hide, onblur: hide, onclick: () => bar.onChip(i, true) },
       spelt(token.readable),
     );
   }
@@ -110,11 +110,27 @@ export function promptBar(page: Page, session: Session): PromptBar {
     });
   }
 
+  /** One stop for the Tab key; arrows go from chip to chip. */
+  function oneStop(): void {
+    const all = [...chips.querySelectorAll<HTMLElement>("button")];
+    if (all.length > 0 && !all.some((one) => one.tabIndex === 0)) all.at(-1)!.tabIndex = 0;
+  }
+  chips.addEventListener("keydown", (event) => {
+    const all = [...chips.querySelectorAll<HTMLElement>("button")];
+    const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    const next = all[all.indexOf(document.activeElement as HTMLElement) + by];
+    if (!by || !next) return;
+    for (const one of all) one.tabIndex = one === next ? 0 : -1;
+    next.focus();
+    event.preventDefault();
+  });
+
   page.on(["opened", "writing"], ({ opened, writing }) => {
     fill(write, writing ? "Stop" : "Write on");
     write.classList.toggle("stop", writing);
     const focused = [...chips.children].indexOf(document.activeElement as HTMLElement);
     fill(chips, ...(opened?.tokens ?? []).map(chip), writing ? h("span", { class: "caret", "aria-hidden": "true" }) : null);
+    oneStop();
     if (focused >= 0) (chips.children[focused] as HTMLElement | undefined)?.focus();
   });
   page.on(["prompt"], ({ prompt }) => {

@@ -51,6 +51,7 @@ export function searchBox(page: Page, travel: Travel): { button: HTMLElement; di
             role: "option",
             id: `found-${i}`,
             "data-name": name,
+            onmousemove: () => i !== chosen && choose(i),
             onclick: () => (typeof address === "string" ? go(name) : toAddress()),
           },
           h("span", { class: "mono" }, name),

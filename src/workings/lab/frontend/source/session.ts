@@ -1,5 +1,5 @@
 // What is being looked at: opening a sentence with its edits, undo and redo, writing on, and a lost connection.
-import { api, LabError, url, whenTroubled } from "./api";
+import { api, LabError, whenTroubled } from "./api";
 import { newest } from "./dom";
 import type { Page } from "./state";
 import { edits as readEdits } from "./state";
@@ -10,7 +10,7 @@ const RETRY_EVERY = 1500;
 export class Session {
   private undone: Edit[][] = [];
   private done: Edit[][] = [];
-  private stream: EventSource | null = null;
+  private stream: AbortController | null = null;
   private readonly take = newest();
   private retry = 0;
 
@@ -36,7 +36,7 @@ export class Session {
   }
 
   setPrompt(prompt: string, ids: number[] | null = null): void {
-    this.stop();
+    void this.stop();
     this.page.set({ prompt, ids });
     void this.open();
   }
@@ -81,7 +81,7 @@ export class Session {
   }
 
   private show(edits: Edit[]): void {
-    this.stop();
+    void this.stop();
     this.page.set({ edits });
     void this.open();
   }
@@ -104,39 +104,47 @@ export class Session {
   write(temperature: number, most: number): void {
     const { opened } = this.page.get();
     if (!opened) return;
-    this.stop();
-    const seed = Math.floor(Math.random() * 2 ** 31);
-    const stream = new EventSource(url("write", { view: opened.id, temperature, seed, most }));
+    void this.stop();
+    const stream = new AbortController();
     this.stream = stream;
     this.page.set({ writing: true, trouble: null });
-    stream.onmessage = (event: MessageEvent<string>) => {
-      const written = JSON.parse(event.data) as Written;
-      const state = this.page.get();
-      const token = { id: written.id, text: written.text, readable: written.readable };
-      this.page.set({
-        prompt: state.prompt + written.text,
-        ids: written.ids,
-        opened: state.opened && { ...state.opened, tokens: [...state.opened.tokens, token] },
-      });
-    };
-    stream.addEventListener("done", () => this.stop());
-    stream.addEventListener("failed", (event) => {
-      this.stop();
-      this.page.set({ trouble: (JSON.parse((event as MessageEvent<string>).data) as { error: string }).error });
+    void this.listen(stream, opened.id, temperature, most);
+  }
+
+  private async listen(stream: AbortController, view: string, temperature: number, most: number): Promise<void> {
+    let trouble: string | null = null;
+    try {
+      for await (const { kind, data } of api.write({ view, temperature, most }, stream.signal)) {
+        if (kind === "message") this.takeUp(data as Written);
+        else trouble = kind === "failed" ? (data as { error: string }).error : null;
+      }
+    } catch (error) {
+      if (stream.signal.aborted) return;
+      trouble = sentence(error);
+    }
+    if (this.stream !== stream) return;
+    await this.stop();
+    if (trouble) this.page.set({ trouble });
+  }
+
+  /** One more token: shown at once, while the numbers behind it wait until the writing ends. */
+  private takeUp(written: Written): void {
+    const { prompt, opened } = this.page.get();
+    const token = { id: written.id, text: written.text, readable: written.readable };
+    this.page.set({
+      prompt: prompt + written.text,
+      ids: [...written.ids],
+      opened: opened && { ...opened, tokens: [...opened.tokens, token] },
     });
-    stream.onerror = () => {
-      this.stop();
-      void api.model().catch(() => undefined);
-    };
   }
 
   /** Stop writing, if the model writes, and look at all that it wrote. */
-  stop(): void {
-    if (!this.stream) return;
-    this.stream.close();
+  stop(): Promise<void> {
+    if (!this.stream) return Promise.resolve();
+    this.stream.abort();
     this.stream = null;
     this.page.set({ writing: false });
-    void this.open();
+    return this.open();
   }
 
   private lose(): void {

@@ -13,6 +13,7 @@ interface Step {
 export class Travel {
   private step = 0;
   private furthest = 0;
+  private written = "";
   private readonly listeners: (() => void)[] = [];
 
   constructor(
@@ -28,7 +29,10 @@ export class Travel {
   }
 
   private note(): void {
+    // An address that somebody typed meanwhile is not written over: the browser is about to tell of it.
+    if (location.hash !== this.written && this.written) return;
     history.replaceState({ step: this.step }, "", toHash(this.page.get()));
+    this.written = location.hash;
   }
 
   /** Go somewhere new: what Back returns from. */
@@ -37,6 +41,7 @@ export class Travel {
     this.step += 1;
     this.furthest = this.step;
     history.pushState({ step: this.step }, "", toHash({ ...this.page.get(), ...to }));
+    this.written = location.hash;
     this.page.set(to);
     this.tell();
   }
@@ -54,6 +59,7 @@ export class Travel {
   }
 
   private moved(to: Step | null): void {
+    this.written = location.hash;
     const found = fromHash(location.hash);
     if (to === null) {
       // An address that was typed or pasted: all of it counts.

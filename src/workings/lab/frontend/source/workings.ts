@@ -2,7 +2,7 @@
 import { find, indexOf, isWeight, placeOf, sizes, written, type Place } from "./address";
 import { api, LabError } from "./api";
 import { clamp, fill, h, icon, word } from "./dom";
-import { exact, inText } from "./format";
+import { exact, inText, minus } from "./format";
 import { sentence } from "./session";
 import type { Labels } from "./sheet";
 import type { Page } from "./state";
@@ -118,7 +118,7 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
       body,
       h("h3", { class: "mono address" }, written(address.table, address.index)),
       meant(address),
-      h("p", { class: "value", title: "Every digit of this number" }, exact(told.value)),
+      h("p", { class: "value", title: "Every digit of this number" }, minus(exact(told.value))),
       ...told.edits.map((edit) => h("p", { class: "note" }, edit)),
       h("p", {}, told.sentence),
       told.operation !== told.sentence ? h("p", { class: "soft" }, told.operation) : null,

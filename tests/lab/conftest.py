@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from browsing import Lab, Visit, a_browser, a_lab
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    with a_browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    with a_lab() as running:
+        yield running
+
+
+@pytest.fixture
+def visit(browser: Any, lab: Lab) -> Iterator[Visit]:
+    """A visit to the lab, on which nothing may go wrong unseen."""
+    visit = Visit(browser, lab).open()
+    yield visit
+    complaints, _ = visit.complaints, visit.close()
+    assert not complaints
