@@ -109,7 +109,11 @@ def a_lab(model: Any = "storybook") -> Iterator[Lab]:
 @contextmanager
 def a_browser() -> Iterator[Any]:
     path = chromium()
-    api = pytest.importorskip("playwright.sync_api") if not os.environ.get("CI") else __import__("playwright.sync_api", fromlist=["x"])
+    api = (
+        pytest.importorskip("playwright.sync_api")
+        if not os.environ.get("CI")
+        else __import__("playwright.sync_api", fromlist=["x"])
+    )
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser

@@ -30,7 +30,8 @@ def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool
     page.add_script_tag(path=str(AXE))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(told => told.violations)")
     serious = [
-        f"{one['id']}: {one['help']}\n  " + "\n  ".join(node["html"][:160] + " " + node.get("failureSummary", "")[:200] for node in one["nodes"][:4])
+        f"{one['id']}: {one['help']}\n  "
+        + "\n  ".join(node["html"][:160] + " " + node.get("failureSummary", "")[:200] for node in one["nodes"][:4])
         for one in found
         if one["impact"] in ("serious", "critical")
     ]

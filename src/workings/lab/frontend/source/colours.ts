@@ -37,7 +37,8 @@ export function behind(value: number, largest: number): string {
 /** The background for a share of 0 to 1. */
 export const shade = (share: number, most = 0.5): string => {
   const [r, g, b] = palette().positive;
-  return `rgb(${r} ${g} ${b} / ${(Math.max(0, share) * most).toFixed(3)})`;
+  // On dark paper strong shades would come too close to the light text.
+  return `rgb(${r} ${g} ${b} / ${(Math.max(0, share) * most * (dark.matches ? 0.75 : 1)).toFixed(3)})`;
 };
 
 /** Paint numbers, one pixel each. */

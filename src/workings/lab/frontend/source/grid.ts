@@ -81,6 +81,13 @@ export class Grid {
     if (this.current && this.element.isConnected && this.element.clientHeight > 0) await this.element.draw();
   }
 
+  /** Have the cursor drawn and in view. */
+  async settle(): Promise<void> {
+    this.reveal();
+    await this.draw();
+    await this.element.flush();
+  }
+
   cursor(): { row: number; column: number } {
     const { place } = this.page.get();
     const sheet = this.current;

@@ -9,7 +9,7 @@ import type { Travel } from "./travel";
 
 export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
   const name = h("input", { class: "name-box mono", type: "text", spellcheck: "false", "aria-label": "Name box: type an address and press Enter" });
-  const formula = h("output", { class: "formula-bar mono", "aria-label": "Formula of the selected number" });
+  const formula = h("output", { class: "formula-bar mono", tabindex: 0, "aria-label": "Formula of the selected number" });
   const said = h("p", { class: "sentence" });
   const tabs = h("div", { class: "heads", role: "tablist", "aria-label": "Heads" });
   const size = h("span", { class: "size" });

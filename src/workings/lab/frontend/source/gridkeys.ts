@@ -124,7 +124,12 @@ async function copy(grid: Grid, page: Page): Promise<void> {
 function openEditor(grid: Grid, page: Page, session: Session, around: HTMLElement, start?: string): void {
   const cell = grid.cursorCell();
   const sheet = grid.sheet;
-  if (!cell || !sheet) return;
+  if (!sheet) return;
+  if (!cell) {
+    // The grid is being drawn, or scrolled to the cursor: as soon as that is done.
+    void grid.settle().then(() => grid.cursorCell() && openEditor(grid, page, session, around, start));
+    return;
+  }
   const { row, column } = grid.cursor();
   const before = grid.tiles.at(sheet, "tile", row, column);
   const input = h("input", { class: "editor", type: "text", inputmode: "decimal", spellcheck: "false", "aria-label": "New number" });

@@ -20,7 +20,7 @@ export function architectureMap(page: Page, travel: Travel): HTMLElement {
   }
 
   const large = h("dialog", { class: "picture", "aria-label": "The architecture" });
-  const holder = h("div", { class: "map-picture" });
+  const holder = h("div", { class: "map-picture", tabindex: 0, role: "group", "aria-label": "The architecture, small" });
   const open = h("button", { class: "quiet", title: "See the whole picture", onclick: () => { large.append(picture); large.showModal(); } }, "Enlarge");
   large.addEventListener("click", () => large.close());
   large.addEventListener("close", () => holder.append(picture));

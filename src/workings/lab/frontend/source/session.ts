@@ -152,6 +152,7 @@ export class Session {
     this.page.set({ lost: true });
     this.retry = window.setInterval(() => {
       void fetch("/api/model").then((answer) => {
+        if (answer.status >= 500) return;
         clearInterval(this.retry);
         this.retry = 0;
         this.page.set({ lost: false });
