@@ -53,7 +53,7 @@ export function drawMap(
   const context = sharpen(canvas, size, size);
   context.drawImage(image(numbers, n, n, 1), margin, margin, cell * n, cell * n);
   // What lies in a token's future cannot be looked at: no square there.
-  context.fillStyle = styled("--surface");
+  context.fillStyle = styled("--paper");
   if (cell >= 3) for (let row = 0; row < n; row++) context.fillRect(margin + (row + 1) * cell, margin + row * cell, (n - row - 1) * cell, cell + 0.5);
   if (cell >= 8) {
     context.strokeStyle = styled("--line");
