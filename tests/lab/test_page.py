@@ -323,3 +323,9 @@ def test_nothing_is_cut_off_at_any_width(browser: Any, lab: Lab, screen: str, wi
     assert (paper == "rgb(14, 19, 26)") is dark
     visit.close()
     assert not visit.complaints
+
+
+def test_an_address_far_away_on_the_same_sheet_is_scrolled_to(visit: Visit) -> None:
+    for address in ("W_E[0, 0]", "W_E[1000, 120]", "W_E[500, 3]", "W_E[1, 127]"):
+        visit.go(address)
+        assert visit.address() == address

@@ -81,6 +81,12 @@ export class Grid {
     if (this.current && this.element.isConnected && this.element.clientHeight > 0) await this.element.draw();
   }
 
+  /** Show where the cursor now is, on the same sheet. */
+  follow(): void {
+    this.style();
+    this.reveal();
+  }
+
   /** Have the cursor drawn and in view. */
   async settle(): Promise<void> {
     this.reveal();
@@ -113,8 +119,7 @@ export class Grid {
     const to = { row: clamp(row, 0, sheet.rows - 1), column: clamp(column, 0, sheet.columns - 1) };
     if (!extend) this.anchor = to;
     this.page.set({ place: { ...this.page.get().place, sheet: sheet.sheet, ...to } });
-    this.style();
-    this.reveal();
+    this.follow();
   }
 
   /** How many whole rows and columns are in view. */

@@ -111,7 +111,7 @@ function build(root: HTMLElement, page: Page): void {
     const moved = state.opened !== shown.opened || state.digits !== shown.digits || state.place.table !== shown.place.table || state.place.sheet !== shown.place.sheet;
     shown = state;
     if (moved) void grid.refresh();
-    else grid.style();
+    else grid.follow();
   };
   page.on(["screen"], showScreen);
   page.on(["opened"], followEnd(page));
