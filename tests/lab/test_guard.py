@@ -74,7 +74,7 @@ def test_without_the_cookie_nothing_is_told(stranger, path):
     assert refused(stranger.get(path))
     assert refused(stranger.get(path, headers={"cookie": f"workings-{PORT}={TOKEN}"}))
     assert refused(stranger.get(path, headers={"cookie": f"workings-{PORT}="}))
-    assert refused(stranger.get(path, headers={"cookie": "=;;; =;ü"}))
+    assert refused(stranger.get(path, headers={"cookie": "=;;; =;a"}))
 
 
 def test_without_the_cookie_nothing_is_taken(stranger):

@@ -6,6 +6,7 @@ import secrets
 import socket
 import sys
 import threading
+import warnings
 import webbrowser
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ def start(model: Model, prompt: str, port: int | None = None, browser: bool = Tr
 
     from workings.lab.server import make_app
 
+    warnings.filterwarnings("ignore", category=RuntimeWarning)  # an edit may well divide by zero: the page shows it
     listening = _listen(port)
     port, token = listening.getsockname()[1], secrets.token_urlsafe(24)
     address = f"http://{HOST}:{port}/?token={token}"

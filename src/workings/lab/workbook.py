@@ -17,5 +17,7 @@ def make_workbook(answers: Answers, query: Query, path: Path) -> None:
     view = answers.views.view(query.text("view"))
     with answers.views.working(view) as (trace, _):
         ids, model = [int(i) for i in trace.ids], with_edited_weights(answers.model, trace)
-    most = query.whole("max_tokens", min(max(USUAL_TOKENS, len(ids)), model.config.n_ctx), least=len(ids), most=model.config.n_ctx)
+    most = query.whole(
+        "max_tokens", min(max(USUAL_TOKENS, len(ids)), model.config.n_ctx), least=len(ids), most=model.config.n_ctx
+    )
     write_workbook(model, path, ids, most)
