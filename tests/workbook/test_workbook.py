@@ -15,7 +15,7 @@ from workings.engine.evaluation import Evaluation
 from workings.errors import InputError, WorkbookError
 from workings.workbook.check import TOLERANCE, Worked, differences
 from workings.workbook.tables import defined_name
-from workings.workbook.write import _Book
+from workings.workbook.write import Book
 
 SLOTS = 16
 
@@ -281,7 +281,7 @@ def test_storybooks_file_is_under_twelve_megabytes(path):
 
 def test_the_writer_shares_nothing_with_the_models_own_graph(storybook):
     before = len(storybook.graph.tables)
-    _Book(storybook, None, 4).pages()
+    Book(storybook, None, 4).pages()
     assert len(storybook.graph.tables) == before
 
 

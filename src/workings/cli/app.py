@@ -255,7 +255,8 @@ def attention(
 
 @verb(
     "workings export storybook.xlsx",
-    'workings export storybook.xlsx --prompt "Mike is quick. He" --check',
+    'workings export mike.xlsx --prompt "Mike is quick. He"',
+    "workings export storybook.xlsx --force --check",
     "workings export gpt2 gpt2.xlsx --max-tokens 16",
 )
 def export(
