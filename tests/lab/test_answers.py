@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import re
@@ -320,8 +321,25 @@ def test_the_workbook_holds_edited_weights_and_ids_and_refuses_edited_tables(vis
     assert 'filename="tiny.xlsx"' in answer.headers["content-disposition"]
     book = openpyxl.load_workbook(io.BytesIO(answer.content), read_only=True)
     assert "Prompt" in book.sheetnames
+    assert int(answer.headers["content-length"]) == len(answer.content)
     assert visitor.get("export.xlsx", view=view, max_tokens=2).status_code == 400
     assert visitor.get("export.xlsx", view=view, max_tokens=0).status_code == 400
+
+
+def test_workbooks_are_written_one_at_a_time_and_leave_nothing_behind(visitor, tmp_path, monkeypatch):
+    import tempfile
+
+    from workings.lab import workbook
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    view = visitor.open(ids=[5, 6, 7])["id"]
+    with workbook._one_at_a_time:
+        refused = visitor.get("export.xlsx", view=view)
+        assert (refused.status_code, refused.json()["kind"]) == (413, "limit")
+    assert visitor.get("export.xlsx", view=view, max_tokens=4).status_code == 200
+    assert visitor.get("export.xlsx", view=view, max_tokens=999).status_code == 400
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_without_a_tokenizer_takes_ids_and_shows_numbers(wordless):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 import webbrowser
 from pathlib import Path
 
 import httpx2
 import pytest
+from visitors import coming, serving
 
 import workings
 from workings.errors import InputError
@@ -77,12 +80,33 @@ def test_a_port_that_is_taken_is_an_error_and_else_a_free_one_is_found():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(InputError, match="leave --port out"):
-            starting._listen(taken.getsockname()[1])
-    first = starting._listen(None)
-    second = starting._listen(None)
+            starting.listen(taken.getsockname()[1])
+    first = starting.listen(None)
+    second = starting.listen(None)
     assert first.getsockname() != second.getsockname()
     first.close()
     second.close()
+
+
+def test_a_long_text_may_stand_in_an_address_and_an_endless_one_not(model):
+    with serving(model) as address, coming(address) as visitor:
+        text = "Größe " * 3000
+        assert visitor.json("merges", text=text)["ids"] == model.tokenizer.encode(text)
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
+        connection.request("GET", f"/api/merges?text={'a' * 500_000}")
+        assert connection.getresponse().status == 400
+
+
+def test_answers_are_not_held_back(model):
+    """Nagle's algorithm, left on, would hold every answer back for 40 milliseconds."""
+    with serving(model) as address, coming(address) as visitor:
+        view = visitor.open("Mike is")["id"]
+        times = []
+        for _ in range(20):
+            began = time.perf_counter()
+            visitor.array("tile", view=view, table="embed")
+            times.append(time.perf_counter() - began)
+    assert sorted(times)[3] < 0.03
 
 
 def test_the_browser_opens_unless_it_is_not_to(model, monkeypatch, capsys):

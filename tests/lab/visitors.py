@@ -10,12 +10,11 @@ from typing import Any
 
 import httpx2
 import numpy as np
-import uvicorn
 from starlette.testclient import TestClient
 
 import workings
 from workings.lab.server import make_app
-from workings.lab.start import _listen
+from workings.lab.start import listen, server_of
 
 PORT, TOKEN = 8420, "the-token-of-the-start"
 HOME = f"http://127.0.0.1:{PORT}"
@@ -62,13 +61,9 @@ def visiting(model: workings.Model, **more: Any) -> Iterator[Visitor]:
 @contextmanager
 def serving(model: workings.Model, **more: Any) -> Iterator[str]:
     """A server on a port of its own; gives its address."""
-    listening = _listen(0)
+    listening = listen(0)
     port = listening.getsockname()[1]
-    server = uvicorn.Server(
-        uvicorn.Config(
-            make_app(model, port, TOKEN, **more), log_level="warning", timeout_graceful_shutdown=1, ws="none"
-        )
-    )
+    server = server_of(make_app(model, port, TOKEN, **more))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     while not server.started:
