@@ -95,6 +95,14 @@ def test_prompts_of_one_token_and_of_many_have_a_report(visitor, ids):
     assert ("All heads" in page.text) == (1 < len(ids) <= 24)
 
 
+def test_an_edit_that_lets_a_token_look_ahead_is_drawn(visitor):
+    ahead = [{"table": "blocks.0.attn.pattern", "index": [0, 1, 3], "value": 0.5}]
+    text = report(visitor, PROMPT, edits=ahead)
+    assert "no token looks ahead" not in text
+    assert '<rect x="3" y="1"' in text
+    assert "no token looks ahead" in report(visitor, PROMPT)
+
+
 def test_a_text_of_signs_is_only_text(visitor):
     text = report(visitor, '<script>alert("&")</script>\n\u202e')
     assert "<script" not in text
