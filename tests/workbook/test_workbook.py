@@ -259,6 +259,13 @@ def test_more_tokens_than_the_model_reads_are_refused(storybook, tmp_path, max_t
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("prompt", ["", " and" * 5, "bad\x01character"])
+def test_a_first_prompt_that_the_sheet_cannot_read_is_refused_before_anything_is_written(storybook, tmp_path, prompt):
+    with pytest.raises(InputError, match=r"rompt"):
+        workings.write_workbook(storybook, tmp_path / "no.xlsx", prompt=prompt, max_tokens=4)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_prompt_too_long_for_a_sheet_is_refused_by_the_limits_name(tmp_path):
     model = model_of(Tiny(layers=1, heads=4, d_head=2, n_ctx=5000))
     with pytest.raises(WorkbookError, match=r"blocks\.0\.attn\.scores.*20,00.*16,384"):

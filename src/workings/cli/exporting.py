@@ -44,7 +44,7 @@ def export(model: Model, path: Path, prompt: str | None, max_tokens: int, force:
 
 def _bar(console: Console) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _check(console: Console, model: Model, path: Path) -> None:

@@ -92,6 +92,8 @@ class Book:
         logits = self.program.graph.named["logits"]
         prompt = PromptPage(model.name, self.prompt, places[logits], self.vocabulary, self.n_slots)
         tokens = TokensRead(self._split(prompt.reference()))
+        if tokens.message:
+            raise InputError(f"a workbook for {self.n_slots} tokens cannot begin with this prompt. {tokens.message}")
         off = set() if self.lens_on else set(self.lenses.values())
         numbers = Numbers(self.program, model.weights, self.layout, tokens.ids, off)
         prompt.finish(tokens, numbers.used_rows(logits)[-1] if tokens.ids else None)
