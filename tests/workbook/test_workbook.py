@@ -14,7 +14,7 @@ from workings.anatomy.logit_lens import draw_logit_lens
 from workings.engine.evaluation import Evaluation
 from workings.errors import InputError, WorkbookError
 from workings.workbook.check import TOLERANCE, Worked, differences
-from workings.workbook.tables import defined_name
+from workings.workbook.pages.tables import defined_name
 from workings.workbook.write import Book
 
 SLOTS = 16
