@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from visitors import HOME, Visitor, visiting
 
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # edits may divide by zero
+
 GETS = ["model", "tile", "changed", "range", "explain", "formula", "labels", "attention", "lens", "lens/cell", "merges", "write", "find", "report.html", "edits.json", "view", "nothing", ""]  # fmt: skip
 NAMES = ["ids", "embed", "W_E", "W_pos", "logits", "probabilities", "blocks.0.attn.pattern", "blocks.1.attn.scores", "blocks.0.attn.W_O", "blocks.0.ln1.mean", "ln_final.scale", "blocks.0.attn.b_Q", "blocks.1.resid_post.lens.logits", "blocks.1.mlp.post"]  # fmt: skip
 SECONDS = 5

@@ -10,7 +10,7 @@ from openpyxl.utils.cell import range_boundaries
 
 import workings
 from workings.workbook.check import TOLERANCE
-from workings.workbook.tables import defined_name
+from workings.workbook.pages.tables import defined_name
 
 PROMPT = "The student picked up his"
 
