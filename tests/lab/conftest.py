@@ -1,3 +1,5 @@
+"""One tiny model, and one visitor, for all tests of the lab; a browser and a running lab for those of its page."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -5,6 +7,26 @@ from typing import Any
 
 import pytest
 from browsing import Lab, Visit, a_browser, a_lab
+from little import make_model, make_tokenizer
+from visitors import Visitor, visiting
+
+import workings
+
+
+@pytest.fixture(scope="session")
+def model() -> workings.Model:
+    return make_model(make_tokenizer())
+
+
+@pytest.fixture(scope="session")
+def wordless() -> workings.Model:
+    return make_model(None)
+
+
+@pytest.fixture(scope="session")
+def visitor(model: workings.Model) -> Iterator[Visitor]:
+    with visiting(model) as visitor:
+        yield visitor
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ from workings.anatomy.logit_lens import draw_logit_lens
 from workings.engine.evaluation import Evaluation
 from workings.errors import InputError, WorkbookError
 from workings.workbook.check import TOLERANCE, Worked, differences
-from workings.workbook.tables import defined_name
-from workings.workbook.write import _Book
+from workings.workbook.pages.tables import defined_name
+from workings.workbook.write import Book
 
 SLOTS = 16
 
@@ -259,6 +259,13 @@ def test_more_tokens_than_the_model_reads_are_refused(storybook, tmp_path, max_t
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("prompt", ["", " and" * 5, "bad\x01character"])
+def test_a_first_prompt_that_the_sheet_cannot_read_is_refused_before_anything_is_written(storybook, tmp_path, prompt):
+    with pytest.raises(InputError, match=r"rompt"):
+        workings.write_workbook(storybook, tmp_path / "no.xlsx", prompt=prompt, max_tokens=4)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_prompt_too_long_for_a_sheet_is_refused_by_the_limits_name(tmp_path):
     model = model_of(Tiny(layers=1, heads=4, d_head=2, n_ctx=5000))
     with pytest.raises(WorkbookError, match=r"blocks\.0\.attn\.scores.*20,00.*16,384"):
@@ -281,7 +288,7 @@ def test_storybooks_file_is_under_twelve_megabytes(path):
 
 def test_the_writer_shares_nothing_with_the_models_own_graph(storybook):
     before = len(storybook.graph.tables)
-    _Book(storybook, None, 4).pages()
+    Book(storybook, None, 4).pages()
     assert len(storybook.graph.tables) == before
 
 

@@ -255,7 +255,8 @@ def attention(
 
 @verb(
     "workings export storybook.xlsx",
-    'workings export storybook.xlsx --prompt "Mike is quick. He" --check',
+    'workings export mike.xlsx --prompt "Mike is quick. He"',
+    "workings export storybook.xlsx --force --check",
     "workings export gpt2 gpt2.xlsx --max-tokens 16",
 )
 def export(
@@ -307,7 +308,7 @@ def lab(
         str, typer.Option("--prompt", "-p", metavar="TEXT", help="The text to begin with.")
     ] = DEFAULT_PROMPT,
 ) -> None:
-    """Open the lab in the browser: every number of the model, to look at and to change."""
+    """Open the lab: every number of the model, in the browser."""
     from workings.lab.start import start
 
     start(_open(model), prompt, port, not no_browser)

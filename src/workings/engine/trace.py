@@ -89,14 +89,20 @@ class Trace:
     def rows(self, name: str, start: int = 0, stop: int | None = None) -> Array:
         """The rows (token positions) `start` up to `stop` of a table, working out only what they need.
 
-        Negative numbers count from the end, as in slices: `rows("logits", -1)` is `[1, d_vocab]`.
+        Negative numbers count from the end, as in slices: `rows("logits", -1)` is `[1, d_vocab]`. Unlike a slice,
+        rows that the prompt does not have are an `OutsideTable` error.
         """
         table = self.table(name)
-        start, stop, _ = slice(start, stop).indices(len(self))
+        if table.primitive is GIVEN and table.row_axis is None:
+            return self.weight(table)
+        asked = f"{start} to {'the end' if stop is None else stop}"
+        first, last, _ = slice(start, stop).indices(len(self))
+        outside = any(not -len(self) <= edge <= len(self) for edge in (start, stop) if edge is not None)
+        if outside or last <= first:
+            raise OutsideTable(f"{name} has rows 0 to {len(self) - 1} for this prompt; rows {asked} were asked for")
+        start, stop = first, last
         if table.primitive is GIVEN:
-            return self.ids[start:stop] if table.row_axis is not None else self.weight(table)
-        if stop <= start:
-            raise OutsideTable(f"{name} has rows 0 to {len(self) - 1}; none lies between {start} and {stop}")
+            return self.ids[start:stop]
         return _read_only(self._evaluation.read(table, start, stop))
 
     def weight(self, table: Table) -> Array:

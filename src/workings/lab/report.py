@@ -175,7 +175,7 @@ def _attention(patterns: Sequence[Array], tokens: Sequence[str]) -> str:
 
 
 def _maps(patterns: Sequence[Array], tokens: Sequence[str]) -> str:
-    drawn = []
+    drawn, ahead = [], any(np.triu(heads, 1).any() for heads in patterns)
     for block, heads in enumerate(patterns):
         figures = "".join(
             f"<figure>{_map(head, tokens)}<figcaption>head {number}</figcaption></figure>"
@@ -184,7 +184,8 @@ def _maps(patterns: Sequence[Array], tokens: Sequence[str]) -> str:
         drawn.append(f"<h4>Block {block}</h4><div class=maps>{figures}</div>")
     said = (
         "<h3>All heads</h3><p>Each square is one head. A row is a token that looks, a column one that is looked at, both "
-        "in the order of the text; the stronger the colour, the more it takes from there. Above the diagonal there is nothing, since no token can look ahead.</p>"
+        "in the order of the text; the stronger the colour, the more it takes from there."
+        f"{'' if ahead else ' Above the diagonal there is nothing: no token looks ahead.'}</p>"
     )
     return said + "".join(drawn)
 
@@ -194,7 +195,7 @@ def _map(head: Array, tokens: Sequence[str]) -> str:
     cells = "".join(
         f'<rect x="{column}" y="{row}" width="1" height="1" fill-opacity="{share:.2f}"><title>{escape(tokens[row])} → {escape(tokens[column])}: {_percent(share)}</title></rect>'
         for row, shares in enumerate(head)
-        for column, share in enumerate(shares[: row + 1])
+        for column, share in enumerate(shares)
         if share >= 0.005
     )
     return f'<svg viewBox="0 0 {size} {size}" role="img" aria-label="attention map">{cells}</svg>'

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from workings.errors import InputError, WorkingsError
@@ -28,7 +25,7 @@ from workings.lab.refusals import TooMuch, status_of
 from workings.lab.replies import Json, file, numbers, problem
 from workings.lab.static import PAGE, page_file
 from workings.lab.views import TABLE_BYTES, Views
-from workings.lab.workbook import make_workbook
+from workings.lab.workbook import Workbook
 from workings.lab.writing import Writing
 
 if TYPE_CHECKING:
@@ -146,22 +143,11 @@ def _attention(array: Any) -> Response:
 
 
 def _workbook(answers: Answers, query: Query) -> Response:
-    folder = Path(tempfile.mkdtemp(prefix="workings-"))
-    path = folder / "model.xlsx"
-
-    def clear() -> None:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
-            os.rmdir(folder)
-
-    try:
-        make_workbook(answers, query, path)
-    except BaseException:
-        clear()
-        raise
+    workbook = Workbook(answers, query)
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     name = "".join(c if c.isascii() and c.isalnum() else "-" for c in Path(answers.model.name).name) or "model"
-    return FileResponse(path, media_type=kind, filename=f"{name}.xlsx", background=BackgroundTask(clear))
+    headers = {"Content-Disposition": f'attachment; filename="{name}.xlsx"', "Content-Length": str(workbook.size)}
+    return StreamingResponse(workbook, media_type=kind, headers=headers)
 
 
 def _report(answers: Answers, query: Query) -> Response:

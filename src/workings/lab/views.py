@@ -20,6 +20,7 @@ import orjson
 from workings.anatomy.logit_lens import draw_logit_lens
 from workings.checkpoints.model import Model
 from workings.engine.evaluation import Evaluation
+from workings.engine.memory import physical_bytes
 from workings.engine.trace import Trace
 from workings.errors import InputError
 from workings.lab.refusals import TooMuch, UnknownView
@@ -31,7 +32,7 @@ MOST_CHARACTERS = 20_000
 MOST_EDITS = 200
 MOST_VIEWS = 2_000
 MOST_VIEW_BYTES = 64 << 20
-TABLE_BYTES = 2 << 30
+TABLE_BYTES = min(2 << 30, physical_bytes() // 4)
 """How much memory the tables of all traces together may take before the least used are dropped."""
 MOST_TRACES = 200
 
@@ -174,7 +175,12 @@ class Views:
         return self._beginning(ids)
 
     def _beginning(self, ids: tuple[int, ...]) -> Session | None:
-        shorter = [s for (other, edits), s in self._sessions.items() if not edits and ids[: len(other)] == other]
+        """The longest beginning of a prompt that has a trace; one shorter than half saves little, and ties up its lock."""
+        shorter = [
+            session
+            for (other, edits), session in self._sessions.items()
+            if not edits and ids[: len(other)] == other and 2 * len(other) >= len(ids)
+        ]
         return max(shorter, key=lambda s: len(s.state[0]), default=None)
 
     def _trace_of(self, session: Session) -> Trace:

@@ -22,12 +22,13 @@ class Writing:
         self.ids, self.most, self.stopped = list(self.view.ids), most, ""
         self._said = self._decoded()
         sampling = Sampling(temperature, seed=seed if seed >= 0 else None)
-        with answers.views.working(self.view) as (trace, _):
+        with answers.views.working(self.view) as (trace, session):
+            self._lock = session.lock  # what is written shares memory with the trace it grows from
             self._new_ids = answers.model.new_ids(trace, most, sampling)
 
     def next(self) -> dict[str, Any] | None:
         """The next token, or None when there is none; then `stopped` says why."""
-        with self.answers.views.working(self.view):
+        with self._lock:
             token_id = next(self._new_ids, None)
         if token_id is None:
             self.stopped = self._why()

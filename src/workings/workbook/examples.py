@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workings.workbook.surgery_page import Vector
+from workings.workbook.pages.surgery import Vector
 
 if TYPE_CHECKING:
     from workings.checkpoints.model import Model
 
-NAMES = ("Mike", "Tom", "Ben", "Jack", "Paul", "Emma", "Lucy", "Alice", "Clara", "Nina")
+MEN, WOMEN = ("Mike", "Tom", "Ben", "Jack", "Paul"), ("Emma", "Lucy", "Alice", "Clara", "Nina")
+PEOPLE = dict.fromkeys(MEN, "his") | dict.fromkeys(WOMEN, "her")
 BLOCK = 2
 
 
@@ -22,19 +23,20 @@ def vector_for(model: Model) -> Vector:
             np.zeros(model.config.d_model, np.float32),
             "Paste a vector of your own here: one number for every dimension of the residual stream. Now it is all zeros.",
         )
-    jedi, student = (_mean(model, role) for role in ("Jedi", "student"))
+    jedi, student = (_sentences(role) for role in ("Jedi", "student"))
     return Vector(
-        jedi - student,
-        f'The mean of blocks.{BLOCK}.resid_post at " his" and " her" over {2 * len(NAMES)} sentences such as "Mike is a Jedi. He picked up his", '
-        "minus the same with students: a difference of means. You can paste a vector of your own over it.",
+        _mean(model, jedi) - _mean(model, student),
+        f"The mean of blocks.{BLOCK}.resid_post at the last token of {len(jedi)} sentences such as "
+        f'"{jedi[0]}", minus the mean over the same with students: a difference of means. '
+        "You can paste a vector of your own over it.",
         BLOCK,
     )
 
 
-def _mean(model: Model, role: str) -> np.ndarray:
-    rows = []
-    for name in NAMES:
-        for told in (f"{name} is a {role}. {name} picked up", f"The {role} picked up"):
-            for his in ("his", "her"):
-                rows.append(model.trace(f"{told} {his}")[f"blocks.{BLOCK}.resid_post"][-1])
-    return np.mean(rows, axis=0)
+def _sentences(role: str) -> list[str]:
+    told = [f"{name} is a {role}. {name} picked up {his}" for name, his in PEOPLE.items()]
+    return [*told, f"The {role} picked up his", f"The {role} picked up her"]
+
+
+def _mean(model: Model, sentences: list[str]) -> np.ndarray:
+    return np.mean([model.trace(text)[f"blocks.{BLOCK}.resid_post"][-1] for text in sentences], axis=0)

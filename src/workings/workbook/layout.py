@@ -18,6 +18,8 @@ from workings.workbook.page import MOST_COLUMNS, MOST_ROWS
 
 LABELS = 2
 """Columns in front of the numbers: a row's number, and what it stands for."""
+LENS = "Lens numbers"
+"""The page of the logit lens's logits."""
 HEAD_ROWS = 4
 """Rows above a table's numbers: its name, its sentence, the heads, the column numbers."""
 HEAD_COLUMNS = 16
@@ -111,7 +113,7 @@ def _stages(graph: Graph) -> dict[Table, str]:
         block = _block(table.name or "")
         block_seen = block_seen or block is not None
         if ".lens." in (table.name or ""):
-            block = "Lens numbers"
+            block = LENS
         stages[table] = block or (
             "Next token" if is_scored_tokens(table) else "Final norm" if block_seen else "Embeddings"
         )
@@ -159,7 +161,7 @@ def _about(stage: str, weights: bool) -> str:
         return "Every token of the prompt becomes a row of numbers: its own row of the embedding table, and its position's."
     if stage == "Final norm":
         return "The last residual stream, brought to a common size before the next token is scored."
-    if stage == "Lens numbers":
+    if stage == LENS:
         return "What the model would say if it stopped after a block: the score of every token, for every block."
     if stage == "Next token":
         return "A score for every token of the vocabulary at every position, and the share that it makes."

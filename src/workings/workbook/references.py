@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from workings.workbook.page import Area
+
 
 @cache
 def letters(column: int) -> str:
@@ -26,3 +28,9 @@ def span(row: int, column: int, rows: int, columns: int, fixed: str = "rc") -> s
 def on_page(page: str, reference: str) -> str:
     """The reference as another page writes it."""
     return "'" + page.replace("'", "''") + "'!" + reference
+
+
+def everywhere(area: Area, row: int | None = None) -> str:
+    """An area, or one row of it, as formulas on any page write it."""
+    first, rows = (area.row, area.rows) if row is None else (area.row + row, 1)
+    return on_page(area.page, span(first, area.column, rows, area.columns))

@@ -29,10 +29,12 @@ STYLES: dict[str, dict[str, Any]] = {
     "number header": {"bold": True, "font_color": MUTED, "bottom": 1, "bottom_color": RULE, "align": "right"},
     "sentence": {"text_wrap": True, "valign": "top"},
     "note": {"italic": True, "font_color": MUTED},
-    "label": {"indent": 1, "bold": True, "bg_color": TINT},
+    "label": {"indent": 1, "bold": True, "bg_color": TINT, "valign": "vcenter"},
     "axis": {"bold": True, "font_color": MUTED, "bg_color": TINT, "align": "right"},
     "link": {"font_color": ACCENT, "underline": 1},
     "input": {
+        "num_format": "@",  # what is typed stays text, also "42" and "1/2"
+        "valign": "vcenter",
         "indent": 1,
         "bg_color": INPUT_FILL,
         "border": 1,
@@ -59,7 +61,7 @@ STYLES: dict[str, dict[str, Any]] = {
         "font_color": ACCENT,
         "locked": False,
     },
-    "answer": {"indent": 1, "bold": True, "font_color": ACCENT, "bg_color": TINT},
+    "answer": {"indent": 1, "bold": True, "font_color": ACCENT, "bg_color": TINT, "valign": "vcenter"},
     "warning": {"font_color": WARNING},
     "piece": {"num_format": "@", "align": "center", "bg_color": TINT},
     "quiet": {"num_format": "0", "align": "right", "font_color": MUTED, "font_size": 9},

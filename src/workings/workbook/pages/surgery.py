@@ -32,11 +32,14 @@ class SurgeryPage:
     """Writes the page and knows its cells.
 
     The vector, times the strength, is added to the residual stream after one block (`blocks.{i}.resid_post`) at the
-    positions asked for; a head's `z` and a block's `mlp_out` are multiplied by their switches.
+    positions asked for; a head's `z` and a block's `mlp_out` are multiplied by their switches. `next_token` is what the
+    prompt leads to at first, with its share.
     """
 
-    def __init__(self, tables: Mapping[Table, Place], n_slots: int, vector: Vector) -> None:
-        self.n_slots, self.vector = n_slots, vector
+    def __init__(
+        self, tables: Mapping[Table, Place], n_slots: int, vector: Vector, next_token: tuple[str, float]
+    ) -> None:
+        self.n_slots, self.vector, self.next_token = n_slots, vector, next_token
         named = {table.name or "": table for table in tables}
         self.blocks = [found[0] for name in named if (found := re.match(r".*\.(?=resid_post$)", name))]
         self.heads = {name: tables[table].sheets for name, table in named.items() if name.endswith("attn.z")}
@@ -104,11 +107,9 @@ class SurgeryPage:
         self._write_switches()
 
     def _write_next_token(self) -> None:
-        self.next_token_row = 9
+        """The outcome, beside the questions."""
+        text, share = self.next_token
         self.page.write(9, 0, "next token", style="label")
-
-    def show_next_token(self, text: str, share: float) -> None:
-        """Show the outcome beside the questions."""
         self.page.write(9, 1, text, "next_token", style="answer")
         self.page.write(9, 2, share, "next_token_share", style="share")
 

@@ -14,26 +14,11 @@ from workings.readings.formula import Formulas, Place
 from workings.workbook.layout import LABELS, Layout, Sheet
 from workings.workbook.page import Block, Page
 from workings.workbook.references import cell, on_page, span
+from workings.workbook.tokens_read import TokensRead
 
 Array = np.ndarray
 Adjust = Callable[[Table, int, int, str], str]
 """What surgery makes of a row's formula: given table, sheet, position and formula."""
-
-
-class TokenCells:
-    """Where the tokens of the prompt are, for labels and for looking rows up."""
-
-    def __init__(self, page: str, row: int, column: int, texts: Sequence[str], ids: tuple[str, int, int]) -> None:
-        self.page, self.row, self.column, self.texts = page, row, column, texts
-        self.ids_page, self.ids_row, self.ids_column = ids
-
-    def text(self, position: int) -> str:
-        """The reference of a token's readable text."""
-        return on_page(self.page, cell(self.row + position, self.column, "rc"))
-
-    def token_id(self, position: int) -> str:
-        """The reference of a token's id."""
-        return on_page(self.ids_page, cell(self.ids_row + position, self.ids_column, "rc"))
 
 
 def defined_name(name: str, sheet: int | None = None) -> str:
@@ -48,7 +33,7 @@ class TableWriter:
         self,
         layout: Layout,
         numbers: Callable[[Table], Array],
-        tokens: TokenCells,
+        tokens: TokensRead,
         vocabulary: Sequence[str],
         adjust: Adjust,
     ) -> None:
@@ -108,7 +93,7 @@ class TableWriter:
         axis = table.axes[-2] if place.turned else table.axes[-1]
         if axis.is_pos:
             for position in range(place.columns):
-                page.write(row, start + position, *self._token_label(position), style="header")
+                page.write(row, start + position, *self.tokens.label(position), style="header")
         elif place.columns > 1:
             counted = np.arange(place.columns, dtype=np.float32)[None]
             page.blocks.append(Block(row, start, counted, style="ids"))
@@ -122,14 +107,10 @@ class TableWriter:
         page.blocks.append(Block(place.row, 0, counted, style="ids"))
         if axis.is_pos:
             for position in range(place.rows):
-                page.write(place.row + position, 1, *self._token_label(position), style="label")
+                page.write(place.row + position, 1, *self.tokens.label(position), style="label")
         elif axis.label == "d_vocab":
             for token_id in range(place.rows):
                 page.write(place.row + token_id, 1, self.vocabulary[token_id], style="piece")
-
-    def _token_label(self, position: int) -> tuple[str, str]:
-        text = self.tokens.texts[position] if position < len(self.tokens.texts) else ""
-        return text, self.tokens.text(position)
 
     # Names, colours, formulas -------------------------------------------------------------------------------------
 

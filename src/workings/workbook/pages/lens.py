@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from workings.language.tables import Table
 from workings.readings.formula import Place
 from workings.workbook.page import Area, Page
-from workings.workbook.references import on_page, span
-from workings.workbook.tables import SHARES, TokenCells
+from workings.workbook.pages.tables import SHARES
+from workings.workbook.pages.vocabulary import VocabularyPage
+from workings.workbook.references import everywhere
+from workings.workbook.tokens_read import TokensRead
 
 Array = np.ndarray
 
@@ -26,15 +27,14 @@ def lens_switch(formula: str) -> str:
 
 
 def lens_page(
-    lenses: dict[str, tuple[Table, Place]],
-    numbers: dict[str, Array] | None,
-    readable: Area,
-    shown: Sequence[str],
-    tokens: TokenCells,
+    lenses: Mapping[str, Place],
+    numbers: Mapping[str, Array] | None,
+    vocabulary: VocabularyPage,
+    tokens: TokensRead,
     n_slots: int,
 ) -> Page:
-    """The page. `lenses` maps each block's name to its logits and where they lie; `numbers` are those logits
-    [used pos, d_vocab], or None where the lens is off; `shown` and `readable` are the vocabulary's texts."""
+    """The page. `lenses` maps each residual stream to where the logits lie that are read off it; `numbers` are those
+    logits [used pos, d_vocab], or None where the lens is off at first."""
     page = Page(PAGE, frozen=(_TOP + 2, 1))
     page.widths |= {0: 24} | dict.fromkeys(range(1, n_slots + 1), 13)
     page.write(0, 0, "Logit lens", style="title")
@@ -51,20 +51,14 @@ def lens_page(
     page.write(_TOP, 0, "token read", style="header")
     page.write(_TOP + 1, 0, "after", style="header")
     for position in range(n_slots):
-        page.write(
-            _TOP,
-            1 + position,
-            tokens.texts[position] if position < len(tokens.texts) else "",
-            tokens.text(position),
-            "header",
-        )
+        page.write(_TOP, 1 + position, *tokens.label(position), "header")
         page.write(_TOP + 1, 1 + position, position, style="number header")
-    for number, (name, (_, place)) in enumerate(lenses.items()):
+    for number, (name, place) in enumerate(lenses.items()):
         row = _TOP + 2 + 2 * number
         page.write(row, 0, name, style="label")
         page.write(row + 1, 0, "share", style="note")
         for position in range(n_slots):
-            _write_one(page, row, position, place, None if numbers is None else numbers[name], readable, shown)
+            _write_one(page, row, position, place, None if numbers is None else numbers[name], vocabulary)
     last = _TOP + 2 + 2 * len(lenses)
 
     def dress(_: Any, sheet: Any) -> None:
@@ -76,20 +70,17 @@ def lens_page(
 
 
 def _write_one(
-    page: Page, row: int, position: int, place: Place, logits: Array | None, readable: Area, shown: Sequence[str]
+    page: Page, row: int, position: int, place: Place, logits: Array | None, vocabulary: VocabularyPage
 ) -> None:
-    scores = on_page(place.page, span(place.row, place.column + position, place.rows, 1))
+    """The likeliest token after one block at one position, and below it its share."""
+    scores = everywhere(Area(place.page, place.row, place.column + position, place.rows))
     on = f"AND(lens_on,token_count>{position})"
-    texts = on_page(readable.page, span(readable.row, readable.column, readable.rows, readable.columns))
-    token = f'IF({on},INDEX({texts},MATCH(MAX({scores}),{scores},0)),"")'
+    token = f'IF({on},INDEX({everywhere(vocabulary.readable)},MATCH(MAX({scores}),{scores},0)),"")'
     share = f'IF({on},1/SUMPRODUCT(EXP({scores}-MAX({scores}))),"")'
     if logits is None or position >= len(logits):
         page.write(row, 1 + position, "", token, "label")
         page.write(row + 1, 1 + position, "", share, "share")
         return
     scored = logits[position].astype(np.float64)
-    page.write(row, 1 + position, shown[int(scored.argmax())], token, "label")
+    page.write(row, 1 + position, vocabulary.shown[int(scored.argmax())], token, "label")
     page.write(row + 1, 1 + position, float(1 / np.exp(scored - scored.max()).sum()), share, "share")
-
-
-__all__ = ["PAGE", "lens_page", "lens_switch"]
