@@ -35,6 +35,7 @@ export class Grid {
   onDrawn: () => void = () => undefined;
   private current: Current | null = null;
   private compared = false;
+  private readonly shades = new WeakMap<Element, string>();
 
   constructor(private readonly page: Page) {
     this.element = document.createElement("regular-table");
@@ -227,8 +228,12 @@ export class Grid {
       const changed = before !== undefined && value !== before;
       const chosen = y >= top && y <= bottom && x >= left && x <= right;
       const here = y === row && x === column;
-      cell.style.backgroundColor = value === undefined ? "" : behind(value, largest);
-      cell.className = [
+      const shade = value === undefined ? "" : behind(value, largest);
+      if (this.shades.get(cell) !== shade) {
+        this.shades.set(cell, shade);
+        cell.style.backgroundColor = shade;
+      }
+      const marks = [
         chosen && "chosen",
         here && "cursor",
         edits.length > 0 && edits.some((edit) => touches(edit, sheet, y, x)) ? "edited" : changed && "changed",
@@ -236,29 +241,36 @@ export class Grid {
       ]
         .filter(Boolean)
         .join(" ");
-      cell.id = here ? "cursor-cell" : "";
-      if (!cell.id) cell.removeAttribute("id");
-      cell.setAttribute("role", "gridcell");
-      cell.setAttribute("aria-selected", String(chosen));
-      cell.title = changed ? `was ${inCell(before, "all", 0)}` : "";
+      if (cell.className !== marks) cell.className = marks;
+      put(cell, "id", here ? "cursor-cell" : null);
+      put(cell, "role", "gridcell");
+      put(cell, "aria-selected", chosen ? "true" : null);
+      put(cell, "title", changed ? `was ${inCell(before, "all", 0)}` : null);
     }
     for (const cell of this.element.querySelectorAll<HTMLTableCellElement>("thead th")) {
-      cell.setAttribute("role", "columnheader");
+      put(cell, "role", "columnheader");
       const meta = this.element.getMeta(cell);
       cell.classList.toggle("here", meta?.type === "column_header" && meta.x === column);
-      cell.title = cell.textContent ?? "";
+      put(cell, "title", cell.textContent || null);
     }
     for (const cell of this.element.querySelectorAll<HTMLTableCellElement>("tbody th")) {
-      cell.setAttribute("role", "rowheader");
+      put(cell, "role", "rowheader");
       const meta = this.element.getMeta(cell);
       cell.classList.toggle("here", meta?.type === "row_header" && meta.y === row);
     }
-    for (const line of this.element.querySelectorAll("tr")) line.setAttribute("role", "row");
-    for (const part of this.element.querySelectorAll("thead, tbody")) part.setAttribute("role", "rowgroup");
-    this.element.querySelector("table")?.setAttribute("role", "none");
-    this.element.setAttribute("aria-activedescendant", "cursor-cell");
+    for (const line of this.element.querySelectorAll("tr")) put(line, "role", "row");
+    for (const part of this.element.querySelectorAll("thead, tbody")) put(part, "role", "rowgroup");
+    put(this.element.querySelector("table")!, "role", "none");
+    put(this.element, "aria-activedescendant", "cursor-cell");
     this.onDrawn();
   }
+}
+
+/** Set an attribute only where it differs: while scrolling, hundreds of cells are looked at in every frame. */
+function put(element: Element, name: string, value: string | null): void {
+  if (element.getAttribute(name) === value) return;
+  if (value === null) element.removeAttribute(name);
+  else element.setAttribute(name, value);
 }
 
 export function axesOf(axes: string[]): [string, string] {
