@@ -329,3 +329,10 @@ def test_an_address_far_away_on_the_same_sheet_is_scrolled_to(visit: Visit) -> N
     for address in ("W_E[0, 0]", "W_E[1000, 120]", "W_E[500, 3]", "W_E[1, 127]"):
         visit.go(address)
         assert visit.address() == address
+
+
+def test_a_likely_token_is_written_on_by_its_plus(visit: Visit) -> None:
+    visit.page.locator(".next-bars .add").first.click()
+    visit.settled()
+    assert visit.page.input_value(".sentence-box") == f"{PROMPT} lightsaber"
+    assert visit.words(".chip")[-1].endswith("lightsaber")

@@ -69,6 +69,7 @@ export class Grid {
     this.element.setAttribute("aria-label", `Numbers of ${next.table}`);
     const { row, column } = this.cursor();
     if (before?.table !== next.table) this.anchor = { row, column };
+    if (state.screen !== "numbers") return;
     try {
       await this.ranges.have(next);
     } catch (error) {

@@ -46,16 +46,23 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
   function show(): void {
     const state = page.get();
     const { sheet } = grid;
-    if (!sheet || !state.opened) return;
+    if (!sheet || !state.opened || state.screen !== "numbers") return;
     const index = indexOf(sheet.info, { sheet: sheet.sheet, ...grid.cursor() });
     name.removeAttribute("aria-invalid");
     name.value = written(sheet.table, index);
     digits.value = state.digits;
     colours.checked = state.colours;
+    const asked = `${state.opened.id} ${name.value}`;
+    if (asked === formula.dataset.asked) return;
+    formula.dataset.asked = asked;
     const current = take();
     api.formula(state.opened.id, sheet.table, index).then(
       (told) => current() && fill(formula, told.formula),
-      () => current() && fill(formula, ""),
+      () => {
+        if (!current()) return;
+        fill(formula, "");
+        delete formula.dataset.asked;
+      },
     );
   }
 
@@ -94,7 +101,7 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
     if (by && sheet >= 0 && sheet < (grid.sheet?.sheets ?? 1)) page.set({ place: { ...place, sheet } });
   });
 
-  page.on(["place", "opened", "digits", "colours"], () => queueMicrotask(show));
+  page.on(["place", "opened", "digits", "colours", "screen"], () => queueMicrotask(show));
   const wasDrawn = grid.onDrawn;
   grid.onDrawn = () => {
     wasDrawn();

@@ -24,7 +24,7 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
     };
     const add = (): void => {
       const { opened: now, prompt } = page.get();
-      if (now) session.setPrompt(prompt + guess.readable, [...now.tokens.map((token) => token.id), guess.id]);
+      if (now) session.setPrompt(prompt + guess.readable.replaceAll("␣", " "), [...now.tokens.map((token) => token.id), guess.id]);
     };
     return h(
       "li",
