@@ -9,13 +9,22 @@ BIN := $(VENV)/Scripts
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench storybook clean
+.PHONY: help run lab page screenshots test lint bench storybook clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed ## see the bundled model read a sentence, and how its next word came about
 	@$(BIN)/workings run "If today is Tuesday, tomorrow is"
+
+lab: $(VENV)/.installed ## open the lab in the browser: every number of the bundled model, to look at and to change
+	@$(BIN)/workings lab
+
+page: $(VENV)/.developed ## build the lab's page again, its types checked first
+	$(BIN)/python hatch_build.py
+
+screenshots: $(VENV)/.developed ## take pictures of the lab's main views, into build/screenshots
+	PYTHONPATH=tests/lab $(BIN)/python tests/lab/screenshots.py
 
 test: lint ## check style, types and every test
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from workings.checkpoints.tokenizer import Tokenizer as Tokenizer
     from workings.engine.trace import Trace as Trace
     from workings.errors import WorkingsError as WorkingsError
+    from workings.surgery.edit_list import EditList as EditList
+    from workings.surgery.edit_list import load_edits as load_edits
     from workings.workbook.write import write_workbook as write_workbook
 
 __version__ = "0.1.0"
@@ -30,7 +32,9 @@ _HOMES = {
     "head_scores": "workings.anatomy.heads",
     "logit_lens": "workings.anatomy.logit_lens",
     "trace_gradient": "workings.anatomy.gradients",
+    "EditList": "workings.surgery.edit_list",
     "load": "workings.checkpoints.load",
+    "load_edits": "workings.surgery.edit_list",
     "Model": "workings.checkpoints.model",
     "Tokenizer": "workings.checkpoints.tokenizer",
     "Trace": "workings.engine.trace",
@@ -39,6 +43,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "EditList",
     "Model",
     "Tokenizer",
     "Trace",
@@ -47,6 +52,7 @@ __all__ = [
     "attribution",
     "head_scores",
     "load",
+    "load_edits",
     "logit_lens",
     "trace_gradient",
     "write_workbook",

@@ -132,3 +132,13 @@ def test_options_are_shown():
     done = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True)
     assert done.returncode == 0
     assert "--quick" in done.stdout
+
+
+def test_the_lab_is_measured_over_http(tiny_folder, monkeypatch):
+    from lab import measure
+
+    source = Path(__file__).parents[2] / "src"
+    monkeypatch.setenv("PYTHONPATH", str(source))
+    found = measure("gpt2", str(tiny_folder), repeats=2)
+    assert set(found) >= {"tile", "explain", "edit", "lens"}
+    assert all(times and min(times) > 0 for times in found.values())

@@ -94,6 +94,16 @@ def test_the_saved_tensors_are_bit_by_bit_those_that_were_loaded(folder: Path, t
     assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
+def test_a_model_without_tokenizer_is_not_saved_beside_anothers(folder: Path) -> None:
+    model = workings.load(folder)
+    assert model.tokenizer is None
+    (folder / "tokenizer.json").write_text("{}")
+    before = sorted(folder.iterdir())
+    with pytest.raises(InputError, match=r"tokenizer\.json"):
+        model.save(folder)
+    assert sorted(folder.iterdir()) == before
+
+
 def test_a_model_may_be_saved_over_the_folder_it_was_loaded_from(folder: Path) -> None:
     model = workings.load(folder)
     before = model.trace(IDS)["logits"].copy()

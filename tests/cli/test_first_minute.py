@@ -13,7 +13,14 @@ import workings
 from workings.cli.app import app
 from workings.cli.screen import one_line
 
-VERBS = ["run", "generate", "tokens", "explain", "attention", "lens", "attribution", "export"]
+VERBS = ["run", "generate", "tokens", "explain", "attention", "lens", "attribution", "export", "lab"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_served(monkeypatch):
+    """The lab starts and ends at once, and no browser opens; tests/lab/test_start.py starts it in earnest."""
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
+    monkeypatch.setattr("webbrowser.open", lambda *_: True)
 
 
 def suggested(text: str) -> list[str]:

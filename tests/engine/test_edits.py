@@ -1,5 +1,7 @@
 """Edits: a fork is what the same edits give from scratch, the parent stays as it is, and nothing before the edit moves."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiny import Change, Tiny, assert_close, model_of, random_ids, third_opinion, tinies, trace_without_kernels
+from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable, UnknownTable
 
 # An epsilon larger than usual keeps layer norm from blowing rounding up where an edit makes a whole row equal.
@@ -345,3 +348,26 @@ def test_edits_of_a_third_opinion_agree_with_a_hand_made_case() -> None:
     tables = third_opinion(model_of(TINY), IDS, [Change("ln_final.normalized", -1, "scale", 0.0)])
     assert (tables["logits"][-1] == 0).all()
     assert (tables["logits"][0] != 0).any()
+
+
+def test_forks_may_be_worked_on_by_several_threads_at_once() -> None:
+    """All grow from one trace, into the same buffers, each with tokens of its own."""
+    tiny = Tiny()
+    model, ids = model_of(tiny), random_ids(tiny, 6)
+    for _ in range(20):
+        parent = model.trace(ids[:4]).append(ids[4:])
+        parent["logits"]
+        start = Barrier(8)
+
+        def grown(token: int, parent: Trace = parent, start: Barrier = start) -> Trace:
+            child = parent.append([token])
+            start.wait()
+            child["logits"]
+            return child
+
+        with ThreadPoolExecutor(8) as pool:
+            children = list(pool.map(grown, range(8)))
+        for token, child in enumerate(children):
+            expected = model.trace([*ids, token])
+            for name in child.names():
+                assert_close(child[name], expected[name], 1e-5, f"{name} of thread {token}")

@@ -142,7 +142,7 @@ def test_rows_are_counted_as_in_slices() -> None:
 
 def test_rows_outside_the_table_are_refused() -> None:
     trace = model_of(TINY).trace(IDS)
-    for start, stop in [(9, None), (4, 4), (5, 2)]:
+    for start, stop in [(9, None), (4, 4), (5, 2), (0, 100), (-10, None), (3, -20)]:
         with pytest.raises(OutsideTable, match="logits has rows 0 to 8"):
             trace.rows("logits", start, stop)
 

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spreadsheets import part, unescaped
-from workings.workbook.package import write_package
+from workings.workbook.package import write, write_package
 from workings.workbook.package.styles import STYLES
 from workings.workbook.page import Area, Block, Cell, Page
 
@@ -25,6 +26,16 @@ FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=12)  # control characters and lone surrogates too
 VALUES = st.one_of(TEXTS, st.booleans(), st.integers(-(2**53), 2**53), FLOATS)
 FORMULAS = st.text(st.sampled_from("AB1<>&\"'+ é😀"), min_size=1, max_size=10)
+
+
+@pytest.fixture(
+    scope="module", autouse=True, params=[0, write.REFERENCED_UP_TO], ids=["few references", "all references"]
+)
+def _references(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test here writes both ways: cells that follow one another without references, and all with them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(write, "REFERENCED_UP_TO", request.param)
+        yield
 
 
 @st.composite
@@ -278,7 +289,7 @@ def test_progress_is_told_until_all_cells_are_written(tmp_path: Path) -> None:
 def test_a_million_cells_are_a_small_file(tmp_path: Path) -> None:
     values = (np.random.default_rng(0).standard_normal((1000, 1000)) * 0.02).astype(np.float32)
     write_package(tmp_path / "a.xlsx", [Page("Weights", blocks=[Block(0, 0, values)])])
-    assert (tmp_path / "a.xlsx").stat().st_size < 6e6
+    assert (tmp_path / "a.xlsx").stat().st_size < (9e6 if write.REFERENCED_UP_TO else 6e6)
 
 
 def test_importing_the_writer_does_not_import_what_only_writing_needs() -> None:

@@ -14,7 +14,7 @@ from workings.anatomy.logit_lens import draw_logit_lens
 from workings.engine.evaluation import Evaluation
 from workings.errors import InputError, WorkbookError
 from workings.workbook.check import TOLERANCE, Worked, differences
-from workings.workbook.tables import defined_name
+from workings.workbook.pages.tables import defined_name
 from workings.workbook.write import Book
 
 SLOTS = 16
@@ -256,6 +256,13 @@ def test_a_file_that_is_there_stays_unless_it_may_be_replaced(storybook, tmp_pat
 def test_more_tokens_than_the_model_reads_are_refused(storybook, tmp_path, max_tokens):
     with pytest.raises(InputError, match="1 to 128"):
         workings.write_workbook(storybook, tmp_path / "no.xlsx", max_tokens=max_tokens)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("prompt", ["", " and" * 5, "bad\x01character"])
+def test_a_first_prompt_that_the_sheet_cannot_read_is_refused_before_anything_is_written(storybook, tmp_path, prompt):
+    with pytest.raises(InputError, match=r"rompt"):
+        workings.write_workbook(storybook, tmp_path / "no.xlsx", prompt=prompt, max_tokens=4)
     assert not list(tmp_path.iterdir())
 
 

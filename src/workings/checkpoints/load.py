@@ -8,19 +8,12 @@ from pathlib import Path
 from workings.checkpoints.folder import read_folder
 from workings.checkpoints.model import Model
 from workings.checkpoints.tokenizer import Tokenizer
+from workings.checkpoints.tokenizer_files import TOKENIZER_FILES
 from workings.errors import CheckpointError
 
 BUNDLED = Path(__file__).parent / "bundled"
 
 _MODEL_FILES = ["config.json", "model*.safetensors", "model.safetensors.index.json"]
-_TOKENIZER_FILES = [
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.json",
-    "merges.txt",
-    "special_tokens_map.json",
-    "added_tokens.json",
-]
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?")
 
 
@@ -69,7 +62,7 @@ def _download(name: str) -> Path:
 
     advice = f"there is no folder {name!r} here; bundled models: {', '.join(bundled_names())}"
     try:
-        folder = Path(snapshot_download(name, allow_patterns=[*_MODEL_FILES, *_TOKENIZER_FILES]))
+        folder = Path(snapshot_download(name, allow_patterns=[*_MODEL_FILES, *TOKENIZER_FILES]))
     except RepositoryNotFoundError:
         raise CheckpointError(
             f"the hub has no model {name!r} that you may read; check the name or log in. ({advice})"

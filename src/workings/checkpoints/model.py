@@ -11,6 +11,7 @@ import numpy as np
 
 from workings.checkpoints.folder import write_folder
 from workings.checkpoints.tokenizer import Tokenizer
+from workings.checkpoints.tokenizer_files import tokenizer_files_in
 from workings.engine.evaluation import Evaluation
 from workings.engine.generation import Sampling, continue_trace
 from workings.engine.program import Program, draw
@@ -157,9 +158,15 @@ class Model:
     def save(self, folder: str | Path) -> None:
         """Write the model as a folder in Hugging Face layout, which `transformers` opens too.
 
-        What is in the folder already is replaced only when everything is written.
+        What is in the folder already is replaced only when everything is written. Raises `InputError` for a model without
+        a tokenizer and a folder that has one: together they would be another model.
         """
         folder = Path(folder)
+        if self.tokenizer is None and (others := tokenizer_files_in(folder)):
+            raise InputError(
+                f"{folder} holds a tokenizer ({', '.join(others)}), and {self.name} has none: together they would be "
+                "another model. Choose an empty folder, or remove those files."
+            )
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder, prefix=".saving-") as temporary:
             part = Path(temporary)

@@ -16,6 +16,22 @@ _VOCAB_AND_MERGES = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")
 GPT2_END = "<|endoftext|>"
 
 
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
+"""What a tokenizer may consist of in a folder in Hugging Face layout."""
+
+
+def tokenizer_files_in(folder: Path) -> list[str]:
+    """Those of them that a folder has, which need not exist."""
+    return [name for name in TOKENIZER_FILES if (folder / name).exists()]
+
+
 def read_tokenizer_json(path: Path) -> tokenizers.Tokenizer:
     """The tokenizer of a `tokenizer.json`."""
     import tokenizers

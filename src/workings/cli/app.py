@@ -10,7 +10,7 @@ import typer
 
 from workings import __version__
 from workings.cli import QUIT_BY_CTRL_C
-from workings.cli.asked import DEFAULT_MODEL, DEFAULT_PROMPT
+from workings.cli.asked import DEFAULT_MODEL, DEFAULT_PROMPT, asked
 from workings.cli.streams import complain, prepare_streams
 from workings.errors import WorkingsError
 
@@ -74,9 +74,23 @@ ModelName = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, with every digit of every number.")]
-PromptOption = Annotated[str, typer.Option("--prompt", "-p", metavar="TEXT", help="The text to read.")]
+PromptOption = Annotated[
+    str | None,
+    typer.Option("--prompt", "-p", metavar="TEXT", help="The text to read.", show_default=DEFAULT_PROMPT),
+]
 Prompt = Annotated[
-    str, typer.Argument(metavar="PROMPT", help="The text to read (token ids for a model without a tokenizer).")
+    str | None,
+    typer.Argument(
+        metavar="PROMPT",
+        help="The text to read (token ids for a model without a tokenizer).",
+        show_default=DEFAULT_PROMPT,
+    ),
+]
+Edits = Annotated[
+    str | None,
+    typer.Option(
+        "--edits", metavar="FILE", help="Edits saved by the lab or by Python, in force meanwhile; their prompt is read."
+    ),
 ]
 
 
@@ -101,8 +115,9 @@ def welcome(
     "workings run --top 10 --json",
 )
 def run(
-    prompt: Prompt = DEFAULT_PROMPT,
+    prompt: Prompt = None,
     model: ModelName = DEFAULT_MODEL,
+    edits: Edits = None,
     top: Annotated[
         int, typer.Option("--top", "-n", metavar="N", help="How many of the likeliest next tokens to show.")
     ] = 5,
@@ -111,7 +126,7 @@ def run(
     """Read a text, guess the next word, and show why."""
     from workings.cli.story import show_run
 
-    show_run(_open(model), prompt, top, json)
+    show_run(_open(model), asked(prompt, edits), top, json)
 
 
 @verb(
@@ -120,8 +135,12 @@ def run(
     'workings generate "Humpty Dumpty sat on a" --max-new-tokens 60',
 )
 def generate(
-    prompt: Prompt,
+    prompt: Annotated[
+        str | None,
+        typer.Argument(metavar="PROMPT", help="The text to write on from (token ids for a model without a tokenizer)."),
+    ] = None,
     model: ModelName = DEFAULT_MODEL,
+    edits: Edits = None,
     max_new_tokens: Annotated[
         int, typer.Option("--max-new-tokens", metavar="N", help="Stop after so many tokens.")
     ] = 40,
@@ -149,9 +168,11 @@ def generate(
     json: Json = False,
 ) -> None:
     """Write on from a text, token by token."""
+    if prompt is None and edits is None:
+        raise typer.BadParameter("give a PROMPT to write on from, or --edits with one in it")
     from workings.cli.writing import show_generate
 
-    show_generate(_open(model), prompt, max_new_tokens, temperature, top_k, top_p, seed, json)
+    show_generate(_open(model), asked(prompt, edits), max_new_tokens, temperature, top_k, top_p, seed, json)
 
 
 @verb('workings tokens "Mike is quick."', 'workings tokens "lightsaber" --json')
@@ -181,8 +202,9 @@ def explain(
             help="A table and a place in it: name[1, 2, 3], or name 1 2 3. Places count from 0, or from the end: -1.",
         ),
     ] = None,
-    prompt: PromptOption = DEFAULT_PROMPT,
+    prompt: PromptOption = None,
     model: ModelName = DEFAULT_MODEL,
+    edits: Edits = None,
     dtype: Annotated[
         str, typer.Option("--dtype", metavar="TYPE", help="float32, or float64 for more digits.")
     ] = "float32",
@@ -194,9 +216,9 @@ def explain(
     from workings.cli.explanation import show_explanation, show_tables
 
     if words:
-        show_explanation(_open(model), words, prompt, dtype, json)
+        show_explanation(_open(model), words, asked(prompt, edits), dtype, json)
     else:
-        show_tables(_open(model), prompt, dtype, json)
+        show_tables(_open(model), asked(prompt, edits), dtype, json)
 
 
 def _refuse_options(words: Sequence[str]) -> None:
@@ -212,7 +234,8 @@ def _refuse_options(words: Sequence[str]) -> None:
     'workings attention "Mike is quick. He" --block 0 --head 1',
 )
 def attention(
-    prompt: Prompt = DEFAULT_PROMPT,
+    prompt: Prompt = None,
+    edits: Edits = None,
     block: Annotated[
         int | None, typer.Option("--block", "-b", metavar="N", help="All heads of this block, as maps.")
     ] = None,
@@ -227,7 +250,7 @@ def attention(
         raise typer.BadParameter(f"--head {head} needs --block too: every block has a head {head}")
     from workings.cli.looking import show_attention
 
-    show_attention(_open(model), prompt, block, head, json)
+    show_attention(_open(model), asked(prompt, edits), block, head, json)
 
 
 @verb(
@@ -236,7 +259,7 @@ def attention(
     'workings lens "Mike is quick. He" --attention',
 )
 def lens(
-    prompt: Prompt = DEFAULT_PROMPT,
+    prompt: Prompt = None,
     token: Annotated[
         str | None,
         typer.Option("--token", metavar="TOKEN", help="Show the share and the rank of this token instead."),
@@ -250,7 +273,7 @@ def lens(
     """Show what the model would say, block by block."""
     from workings.cli.lens import show_lens
 
-    show_lens(_open(model), prompt, token, attention, json)
+    show_lens(_open(model), asked(prompt, None), token, attention, json)
 
 
 @verb(
@@ -259,7 +282,7 @@ def lens(
     'workings attribution "Mike is quick. He" --part L1H3',
 )
 def attribution(
-    prompt: Prompt = DEFAULT_PROMPT,
+    prompt: Prompt = None,
     token: Annotated[
         str | None,
         typer.Option("--token", metavar="TOKEN", help="Whose score: the likeliest token's unless given."),
@@ -278,12 +301,13 @@ def attribution(
         ),
     ] = None,
     model: ModelName = DEFAULT_MODEL,
+    edits: Edits = None,
     json: Json = False,
 ) -> None:
     """Show which parts of the model a score comes from."""
     from workings.cli.attributing import show_attribution
 
-    show_attribution(_open(model), prompt, token, against, position, part, json)
+    show_attribution(_open(model), asked(prompt, edits), token, against, position, part, json)
 
 
 @verb(
@@ -302,6 +326,12 @@ def export(
     prompt: Annotated[
         str | None, typer.Option("--prompt", "-p", metavar="TEXT", help="What stands in the prompt's cell at first.")
     ] = None,
+    edits: Annotated[
+        str | None,
+        typer.Option(
+            "--edits", metavar="FILE", help="Saved edits of weights and token ids, to be part of the workbook."
+        ),
+    ] = None,
     max_tokens: Annotated[
         int, typer.Option("--max-tokens", metavar="N", help="How many tokens a prompt may have in the workbook.")
     ] = 16,
@@ -318,4 +348,24 @@ def export(
     from workings.cli.exporting import export as write
 
     model, path = names if len(names) == 2 else (DEFAULT_MODEL, names[0])
-    write(_open(model), Path(path), prompt, max_tokens, force, check)
+    write(_open(model), Path(path), prompt, edits, max_tokens, force, check)
+
+
+@verb("workings lab", 'workings lab --prompt "Mike is quick. He"', "workings lab gpt2 --no-browser")
+def lab(
+    model: Annotated[
+        str, typer.Argument(metavar="[MODEL]", help="A bundled model, a folder in Hugging Face layout, or a hub name.")
+    ] = DEFAULT_MODEL,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", metavar="N", min=0, max=65535, help="The port to listen on; else a free one."),
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+    prompt: Annotated[
+        str, typer.Option("--prompt", "-p", metavar="TEXT", help="The text to begin with.")
+    ] = DEFAULT_PROMPT,
+) -> None:
+    """Open the lab: every number of the model, in the browser."""
+    from workings.lab.start import start
+
+    start(_open(model), prompt, port, not no_browser)

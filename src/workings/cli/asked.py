@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workings.cli.streams import complain
 from workings.errors import InputError, OutsideTable, UnknownTable
 
 if TYPE_CHECKING:
     from workings.checkpoints.model import Model
     from workings.engine.trace import Trace
+    from workings.surgery.edit_list import EditList
 
 DEFAULT_MODEL = "storybook"
 DEFAULT_PROMPT = "If today is Tuesday, tomorrow is"
@@ -21,9 +24,43 @@ _BRACKETS = re.compile(r"(?P<name>[^\[\]]+?)\s*\[(?P<index>.*)\]\s*", re.DOTALL)
 _WHOLE = re.compile(r"[+\-−]?\d+")
 
 
-def open_trace(model: Model, prompt: str, dtype: str = "float32") -> Trace:
+@dataclass(frozen=True)
+class Asked:
+    """What is to be read: a text, and a file with edits that are in force meanwhile."""
+
+    text: str
+    edits: EditList | None = None
+    path: str = ""
+    own_text: bool = True
+    """Whether the text was typed; else it is the one that was saved with the edits."""
+
+    def again(self) -> list[str]:
+        """The options that ask for the same once more."""
+        words = ["--edits", self.path] if self.edits else []
+        return words + (
+            [] if self.text == DEFAULT_PROMPT or not self.own_text else ["--prompt", _prompt_again(self.text)]
+        )
+
+
+def asked(prompt: str | None, edits: str | None) -> Asked:
+    """The prompt that was typed, else the one that was saved with the edits, else the usual one."""
+    if edits is None:
+        return Asked(DEFAULT_PROMPT if prompt is None else prompt)
+    from workings.surgery.edit_list import load_edits
+
+    saved = load_edits(edits)
+    return Asked(saved.prompt if prompt is None else prompt, saved, edits, prompt is not None)
+
+
+def open_trace(model: Model, prompt: Asked, dtype: str = "float32") -> Trace:
     """Read the prompt with the model; where it has no tokenizer, the prompt is token ids: "464 2068 7586"."""
-    return model.trace(prompt if model.tokenizer else ids_in(prompt, model), dtype=dtype)
+    saved = prompt.edits
+    if saved and saved.model not in (None, model.name):
+        complain(f"the edits were made in {saved.model}; they are used in {model.name}")
+    if saved and saved.ids is not None and not prompt.own_text:
+        return saved.trace(model, dtype)
+    trace = model.trace(prompt.text if model.tokenizer else ids_in(prompt.text, model), dtype=dtype)
+    return saved.apply(trace) if saved else trace
 
 
 def ids_in(prompt: str, model: Model) -> list[int]:
@@ -36,26 +73,25 @@ def ids_in(prompt: str, model: Model) -> list[int]:
     return [int(part) for part in parts]
 
 
-def explain_again(address: str, model: str, prompt: str, dtype: str = "float32") -> list[str]:
+def explain_again(address: str, model: str, prompt: Asked, dtype: str = "float32") -> list[str]:
     """The words of another `explain` for the same prompt in the same model."""
-    words = ["explain", address]
-    words += [] if prompt == DEFAULT_PROMPT else ["--prompt", _prompt_again(prompt)]
+    words = ["explain", address, *prompt.again()]
     words += [] if model == DEFAULT_MODEL else ["--model", model]
     return words + ([] if dtype == "float32" else ["--dtype", dtype])
 
 
-def attention_again(model: str, prompt: str, *options: str) -> list[str]:
+def attention_again(model: str, prompt: Asked, *options: str) -> list[str]:
     """The words of another `attention` for the same prompt in the same model."""
-    words = ["attention", *([] if prompt == DEFAULT_PROMPT else [_prompt_again(prompt)]), *options]
+    words = ["attention", *(word for word in prompt.again() if word != "--prompt"), *options]
     return words + ([] if model == DEFAULT_MODEL else ["--model", model])
 
 
-def lens_again(model: str, prompt: str, *options: str) -> list[str]:
+def lens_again(model: str, prompt: Asked, *options: str) -> list[str]:
     """The words of another `lens` for the same prompt in the same model."""
     return ["lens", *attention_again(model, prompt, *options)[1:]]
 
 
-def attribution_again(model: str, prompt: str, *options: str) -> list[str]:
+def attribution_again(model: str, prompt: Asked, *options: str) -> list[str]:
     """The words of another `attribution` for the same prompt in the same model."""
     return ["attribution", *attention_again(model, prompt, *options)[1:]]
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from workings.checkpoints.model import Model
+    from workings.cli.asked import Asked
     from workings.engine.trace import Trace
 
 _MOST = 24  # bars; what is left over is one more
@@ -40,7 +41,7 @@ _MEANING = (
 
 
 def show_attribution(
-    model: Model, prompt: str, token: str | None, against: str | None, position: int, part: str | None, as_json: bool
+    model: Model, prompt: Asked, token: str | None, against: str | None, position: int, part: str | None, as_json: bool
 ) -> None:
     """Show an attribution, for people or as JSON."""
     trace = open_trace(model, prompt)
@@ -48,7 +49,13 @@ def show_attribution(
     found = attribution(trace, chosen, other, position)
     opened = None if part is None else found[part]
     if as_json:
-        document = {"model": model.name, "prompt": prompt, "ids": trace.ids, "tokens": trace.tokens, **found.to_dict()}
+        document = {
+            "model": model.name,
+            "prompt": prompt.text,
+            "ids": trace.ids,
+            "tokens": trace.tokens,
+            **found.to_dict(),
+        }
         write_json(document)
         return
     console = make_console()
@@ -105,7 +112,7 @@ def _label(trace: Trace, part: Part) -> str:
 
 
 def _print_next(
-    console: Console, model: Model, prompt: str, trace: Trace, found: Attribution, opened: Part | None
+    console: Console, model: Model, prompt: Asked, trace: Trace, found: Attribution, opened: Part | None
 ) -> None:
     options = _options(model, trace, found)
     suggestions = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from workings.cli.asked import explain_again, find_cell, open_trace, split_address
+from workings.cli.asked import Asked, explain_again, find_cell, open_trace, split_address
 from workings.cli.screen import (
     bar,
     command,
@@ -38,13 +38,15 @@ N_SOURCES = 12
 _BLOCK = re.compile(r"^blocks\.(\d+)\.")
 
 
-def show_explanation(model: Model, words: Sequence[str], prompt: str, dtype: str, as_json: bool) -> None:
+def show_explanation(model: Model, words: Sequence[str], prompt: Asked, dtype: str, as_json: bool) -> None:
     """Explain one cell, for people or as JSON."""
     trace = open_trace(model, prompt, dtype)
     name, index = find_cell(trace, model, *split_address(words))
     found = trace.explain(name, *index)
     if as_json:
-        write_json({"model": model.name, "prompt": prompt, "dtype": dtype, "tokens": trace.tokens, **found.to_dict()})
+        write_json(
+            {"model": model.name, "prompt": prompt.text, "dtype": dtype, "tokens": trace.tokens, **found.to_dict()}
+        )
         return
     console = make_console()
     console.print()
@@ -140,7 +142,7 @@ def _signed(value: float) -> str:
     return f"{value:+.5f}".replace("-", "−")[:10]
 
 
-def _print_sources(console: Console, found: Explanation, model: str, prompt: str, dtype: str) -> None:
+def _print_sources(console: Console, found: Explanation, model: str, prompt: Asked, dtype: str) -> None:
     console.print(heading("What it was made from"))
     shown = [str(source) for source in found.sources[:N_SOURCES]]
     width = max(map(len, shown)) + 3
@@ -157,12 +159,12 @@ def _print_sources(console: Console, found: Explanation, model: str, prompt: str
     console.print()
 
 
-def show_tables(model: Model, prompt: str, dtype: str, as_json: bool) -> None:
+def show_tables(model: Model, prompt: Asked, dtype: str, as_json: bool) -> None:
     """List every table that can be explained, for people or as JSON."""
     trace = open_trace(model, prompt, dtype)
     names = ["ids", *trace.names(), *trace.weight_names()]
     if as_json:
-        write_json({"model": model.name, "prompt": prompt, "tables": [_table_dict(trace, name) for name in names]})
+        write_json({"model": model.name, "prompt": prompt.text, "tables": [_table_dict(trace, name) for name in names]})
         return
     console = make_console()
     console.print()

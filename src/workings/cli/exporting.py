@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from workings.cli.asked import asked, open_trace
 from workings.cli.screen import make_console
 from workings.errors import InputError, WorkbookError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from workings.checkpoints.model import Model
+    from workings.checkpoints.model import Model, Prompt
     from workings.workbook.check import Difference
 
 
-def export(model: Model, path: Path, prompt: str | None, max_tokens: int, force: bool, check: bool) -> None:
+def export(
+    model: Model, path: Path, prompt: str | None, edits: str | None, max_tokens: int, force: bool, check: bool
+) -> None:
     """Write the workbook, say what came out, and check it if asked."""
     from workings.workbook.write import write_workbook
 
@@ -28,11 +31,17 @@ def export(model: Model, path: Path, prompt: str | None, max_tokens: int, force:
         from workings.workbook.office import find_office
 
         find_office()  # what is missing is said before a large file is written
+    read: Prompt | None = prompt
+    if edits is not None:
+        from workings.surgery.weights import with_edited_weights
+
+        trace = open_trace(model, asked(prompt, edits))
+        model, read = with_edited_weights(model, trace), trace.ids
     console, began = make_console(), perf_counter()
     with _bar(console) as bar:
         task = bar.add_task(f"Writing {path.name}", total=None)
         write_workbook(
-            model, path, prompt, max_tokens, force, lambda done, whole: bar.update(task, completed=done, total=whole)
+            model, path, read, max_tokens, force, lambda done, whole: bar.update(task, completed=done, total=whole)
         )
     size = path.stat().st_size / 1e6
     console.print(f"{path}: {size:,.1f} MB in {perf_counter() - began:.1f} s.", highlight=False)
@@ -44,7 +53,7 @@ def export(model: Model, path: Path, prompt: str | None, max_tokens: int, force:
 
 def _bar(console: Console) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _check(console: Console, model: Model, path: Path) -> None:

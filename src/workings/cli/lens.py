@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from workings.checkpoints.model import Model
+    from workings.cli.asked import Asked
 
 Array = np.ndarray
 
@@ -40,7 +41,7 @@ _NARROWEST, _WIDEST = 8, 16  # columns of a cell
 _MOST_BANDS = 4  # tables below one another, each of so many positions as there is room for
 
 
-def show_lens(model: Model, prompt: str, token: str | None, after_attention: bool, as_json: bool) -> None:
+def show_lens(model: Model, prompt: Asked, token: str | None, after_attention: bool, as_json: bool) -> None:
     """Show the lens, for people or as JSON."""
     lens = logit_lens(model, open_trace(model, prompt).ids, after_attention)
     chosen = None if token is None else find_token(model, token)
@@ -58,13 +59,13 @@ def show_lens(model: Model, prompt: str, token: str | None, after_attention: boo
     console.print()
 
 
-def _write_document(lens: LogitLens, model: Model, prompt: str, chosen: int | None) -> None:
+def _write_document(lens: LogitLens, model: Model, prompt: Asked, chosen: int | None) -> None:
     trace = lens.trace
     ids, shares = lens.top(1)
     ids, shares = ids[..., 0], shares[..., 0]
     document = {
         "model": model.name,
-        "prompt": prompt,
+        "prompt": prompt.text,
         "ids": trace.ids,
         "tokens": trace.tokens,
         "streams": list(lens.streams),
@@ -197,7 +198,7 @@ def _label(stream: str) -> str:
 
 
 def _print_next(
-    console: Console, lens: LogitLens, model: Model, prompt: str, chosen: int | None, after_attention: bool
+    console: Console, lens: LogitLens, model: Model, prompt: Asked, chosen: int | None, after_attention: bool
 ) -> None:
     trace = lens.trace
     likeliest, share = trace.top_ids(1)[0]

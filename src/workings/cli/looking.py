@@ -10,7 +10,7 @@ import numpy as np
 from rich.cells import cell_len
 from rich.text import Text
 
-from workings.cli.asked import attention_again, explain_again, open_trace
+from workings.cli.asked import Asked, attention_again, explain_again, open_trace
 from workings.cli.screen import (
     command,
     fitted,
@@ -41,7 +41,7 @@ _LABEL = 12  # columns for a token beside its row
 _WITH_SHARES = 4  # columns that a share in percent needs
 
 
-def show_attention(model: Model, prompt: str, block: int | None, head: int | None, as_json: bool) -> None:
+def show_attention(model: Model, prompt: Asked, block: int | None, head: int | None, as_json: bool) -> None:
     """Show attention, for people or as JSON."""
     trace = open_trace(model, prompt)
     _check("block", block, model.config.n_layers)
@@ -50,7 +50,7 @@ def show_attention(model: Model, prompt: str, block: int | None, head: int | Non
         write_json(
             {
                 "model": model.name,
-                "prompt": prompt,
+                "prompt": prompt.text,
                 "ids": trace.ids,
                 "tokens": trace.tokens,
                 **_document(trace, model, block, head),
@@ -103,7 +103,7 @@ def _strongest(trace: Trace, block: int, head: int) -> dict[str, Any]:
 # The summary: what the last token looks at
 
 
-def _print_summary(console: Console, trace: Trace, model: Model, prompt: str) -> None:
+def _print_summary(console: Console, trace: Trace, model: Model, prompt: Asked) -> None:
     c = model.config
     print_title(
         console,
@@ -154,7 +154,7 @@ def _print_looks(console: Console, label: str, looks: Sequence[dict[str, Any]], 
 # Maps
 
 
-def _print_head(console: Console, trace: Trace, model: Model, prompt: str, block: int, head: int) -> None:
+def _print_head(console: Console, trace: Trace, model: Model, prompt: Asked, block: int, head: int) -> None:
     print_title(
         console,
         (model.name, "bold cyan"),
@@ -221,7 +221,7 @@ def _in_words(share: float) -> str:
     return "<1%" if share < 0.005 else f"{share * 100:.0f}%"
 
 
-def _print_block(console: Console, trace: Trace, model: Model, prompt: str, block: int) -> None:
+def _print_block(console: Console, trace: Trace, model: Model, prompt: Asked, block: int) -> None:
     print_title(
         console, (model.name, "bold cyan"), f"  Block {block}: what each of its {model.config.n_heads} heads looks at"
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.text import Text
 
-from workings.cli.asked import CHEF_AND_JEDI, DEFAULT_MODEL, attention_again, explain_again, open_trace
+from workings.cli.asked import CHEF_AND_JEDI, DEFAULT_MODEL, Asked, attention_again, explain_again, open_trace
 from workings.cli.screen import (
     bar,
     command,
@@ -54,7 +54,7 @@ class Look:
     first_without: str
 
 
-def show_run(model: Model, prompt: str, top: int, as_json: bool) -> None:
+def show_run(model: Model, prompt: Asked, top: int, as_json: bool) -> None:
     """Read the prompt and show the guess, for people or as JSON."""
     trace = open_trace(model, prompt)
     likeliest = trace.top_ids(top)
@@ -99,12 +99,12 @@ def _without(trace: Trace, winner: int, share: float, block: int, head: int, pos
 
 
 def _document(
-    model: Model, prompt: str, trace: Trace, likeliest: list[tuple[int, float]], score: Explanation, look: Look | None
+    model: Model, prompt: Asked, trace: Trace, likeliest: list[tuple[int, float]], score: Explanation, look: Look | None
 ) -> dict[str, Any]:
     logits = trace.rows("logits", -1)[0]
     return {
         "model": model.name,
-        "prompt": prompt,
+        "prompt": prompt.text,
         "ids": trace.ids,
         "tokens": trace.tokens,
         "next": [{"id": i, "token": trace.spell(i), "probability": p, "logit": logits[i]} for i, p in likeliest],
@@ -210,7 +210,7 @@ def _shared_out(trace: Trace, winner: tuple[int, float]) -> str:
     )
 
 
-def _suggestions(model: Model, prompt: str, score: Explanation, look: Look | None) -> list[tuple[str, str]]:
+def _suggestions(model: Model, prompt: Asked, score: Explanation, look: Look | None) -> list[tuple[str, str]]:
     found = [
         (
             "Every part of that score, and where each part came from",
@@ -221,5 +221,5 @@ def _suggestions(model: Model, prompt: str, score: Explanation, look: Look | Non
         where = ["--block", str(look.block), "--head", str(look.head)]
         found.append(("What that head looks at", command(*attention_again(model.name, prompt, *where))))
     if model.name == DEFAULT_MODEL:
-        found.append(VERSE if prompt == CHEF_AND_JEDI else RIDDLE)
+        found.append(VERSE if prompt.text == CHEF_AND_JEDI else RIDDLE)
     return found

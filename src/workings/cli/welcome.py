@@ -20,7 +20,7 @@ SUGGESTIONS = (
         "Ask how any one number came about, and then the same of its sources.",
         command("explain", "logits[-1, Wednesday]"),
     ),
-    ("Watch a word being put together from its letters.", command("tokens", "Mike is quick.")),
+    ("Open the lab: all of it in the browser, to look at and to change.", command("lab")),
     ("Let it write on.", command("generate", "Humpty Dumpty sat on a")),
     ("Take the whole model home as a spreadsheet.", command("export", "storybook.xlsx")),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from workings.cli.asked import open_trace
+from workings.cli.asked import Asked, open_trace
 from workings.cli.streams import complain, is_terminal, write_json
 from workings.engine.generation import Sampling
 from workings.errors import InputError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def show_generate(
     model: Model,
-    prompt: str,
+    prompt: Asked,
     n: int,
     temperature: float,
     top_k: int | None,
@@ -43,12 +43,12 @@ def show_generate(
         _stream(model, trace, n, new_ids)
 
 
-def _write_document(model: Model, prompt: str, trace: Trace, n: int, new_ids: list[int]) -> None:
+def _write_document(model: Model, prompt: Asked, trace: Trace, n: int, new_ids: list[int]) -> None:
     ids = [int(i) for i in trace.ids] + new_ids
     write_json(
         {
             "model": model.name,
-            "prompt": prompt,
+            "prompt": prompt.text,
             "ids": ids,
             "new_ids": new_ids,
             "new_tokens": [trace.spell(i) for i in new_ids],

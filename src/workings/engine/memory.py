@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 
-def _physical_bytes() -> int:
+def physical_bytes() -> int:
     """The machine's memory, 8 GB where the system does not say."""
     if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {}):
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return 8 << 30
 
 
-KEPT_BYTES = min(2 << 30, _physical_bytes() // 12)
+KEPT_BYTES = min(2 << 30, physical_bytes() // 12)
 """How much freed memory the process keeps at most, in glibc and in the pool each."""
 LARGE = 32 << 20
 """Arrays from this many bytes on come from the pool: glibc keeps none that are larger."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 
 import numpy as np
 
@@ -19,6 +20,18 @@ class Buffer:
 
     array: Array
     used: int | None
+
+
+_CLAIMING = Lock()
+
+
+def _claimed(buffer: Buffer, start: int, stop: int) -> bool:
+    """Take the rows after the last one, if nobody else has; traces that share the buffer may be worked on by several threads."""
+    with _CLAIMING:
+        if buffer.used != start:
+            return False
+        buffer.used = stop
+        return True
 
 
 @dataclass
@@ -115,8 +128,7 @@ class Store:
         """The shared buffer that ends right before `start` and has room: how a prompt grows without copying."""
         for buffer, rows in self.parts:
             room = buffer.array.shape[len(self.before_rows)]
-            if buffer.used == start and rows.stop == start and stop <= room:
-                buffer.used = stop
+            if rows.stop == start and stop <= room and _claimed(buffer, start, stop):
                 return buffer
         return None
 

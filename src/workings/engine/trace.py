@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -93,14 +93,20 @@ class Trace:
     def rows(self, name: str, start: int = 0, stop: int | None = None) -> Array:
         """The rows (token positions) `start` up to `stop` of a table, working out only what they need.
 
-        Negative numbers count from the end, as in slices: `rows("logits", -1)` is `[1, d_vocab]`.
+        Negative numbers count from the end, as in slices: `rows("logits", -1)` is `[1, d_vocab]`. Unlike a slice,
+        rows that the prompt does not have are an `OutsideTable` error.
         """
         table = self.table(name)
-        start, stop, _ = slice(start, stop).indices(len(self))
+        if table.primitive is GIVEN and table.row_axis is None:
+            return self.weight(table)
+        asked = f"{start} to {'the end' if stop is None else stop}"
+        first, last, _ = slice(start, stop).indices(len(self))
+        outside = any(not -len(self) <= edge <= len(self) for edge in (start, stop) if edge is not None)
+        if outside or last <= first:
+            raise OutsideTable(f"{name} has rows 0 to {len(self) - 1} for this prompt; rows {asked} were asked for")
+        start, stop = first, last
         if table.primitive is GIVEN:
-            return self.ids[start:stop] if table.row_axis is not None else self.weight(table)
-        if stop <= start:
-            raise OutsideTable(f"{name} has rows 0 to {len(self) - 1}; none lies between {start} and {stop}")
+            return self.ids[start:stop]
         return _read_only(self._evaluation.read(table, start, stop))
 
     def weight(self, table: Table) -> Array:
@@ -201,6 +207,20 @@ class Trace:
         ids = check_ids(numbers, self._d_vocab, self.n_ctx)
         stale = old.stale_after({self.table("ids"): edit.rows(-1, len(self))}, old.causal)
         return self._with(old.fork(old.edits, ids, stale, old.weights))
+
+    def fork(self) -> Trace:
+        """A trace of the same numbers that shares all that is worked out; what it works out itself is gone with it."""
+        old = self._evaluation
+        return self._with(old.fork(old.edits, old.ids, {}, old.weights))
+
+    def arrays(self) -> Iterator[Array]:
+        """The memory behind all numbers that are kept for this trace; traces that share numbers give the same arrays."""
+        stores = self._evaluation.stores.values()
+        kept = [buffer.array for store in stores for buffer, _ in store.parts]
+        for array in (*kept, *self._evaluation.weights.values()):
+            while isinstance(array.base, np.ndarray):
+                array = array.base
+            yield array
 
     @property
     def _d_vocab(self) -> int:

@@ -1,1 +1,1 @@
-"""The lab: every number of the model in the browser."""
+"""The lab: a page in the browser, and the server that answers it. What they say to each other is in README.md."""

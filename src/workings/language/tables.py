@@ -163,10 +163,11 @@ class Graph:
     def calls_giving(self, table: Table) -> list[Call]:
         """The uses of operations whose output is this table, the outermost first."""
         if self._calls_by_output is None or self.open_call is not None:
-            self._calls_by_output = {}
+            found: dict[Table, list[Call]] = {}
             for call in self.calls:  # outer calls are noted before inner ones
                 if call.output is not None:
-                    self._calls_by_output.setdefault(call.output, []).append(call)
+                    found.setdefault(call.output, []).append(call)
+            self._calls_by_output = found  # at once, because other threads may be asking
         return self._calls_by_output.get(table, [])
 
     def add_name(self, full_name: str, table: Table) -> None:

@@ -17,7 +17,7 @@ from workings.language.primitives import GIVEN
 from workings.language.tables import Table
 from workings.workbook.layout import is_scored_tokens
 from workings.workbook.office import CellError, Office
-from workings.workbook.tables import defined_name
+from workings.workbook.pages.tables import defined_name
 
 if TYPE_CHECKING:
     from workings.checkpoints.model import Model

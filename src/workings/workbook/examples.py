@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workings.workbook.surgery_page import Vector
+from workings.workbook.pages.surgery import Vector
 
 if TYPE_CHECKING:
     from workings.checkpoints.model import Model

@@ -84,3 +84,8 @@ class Page:
     def name_area(self, name: str, row: int, column: int, rows: int = 1, columns: int = 1) -> None:
         """Give a rectangle of this page a defined name."""
         self.names[name] = Area(self.name, row, column, rows, columns)
+
+
+def n_cells(page: Page) -> int:
+    """How many cells of a page hold something."""
+    return len(page.cells) + sum(block.values.size for block in page.blocks)

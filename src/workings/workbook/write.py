@@ -11,21 +11,21 @@ import numpy as np
 from workings.anatomy.logit_lens import draw_logit_lens, lens_name
 from workings.errors import InputError
 from workings.language.tables import Table
-from workings.workbook.contents_page import contents_page
 from workings.workbook.examples import vector_for
 from workings.workbook.layout import LENS, Sheet, lay_out
-from workings.workbook.lens_page import lens_page, lens_switch
 from workings.workbook.numbers import Numbers
 from workings.workbook.package import write_package
 from workings.workbook.page import Page
-from workings.workbook.prompt_page import PromptPage
-from workings.workbook.surgery_page import SurgeryPage
-from workings.workbook.tables import TableWriter
+from workings.workbook.pages.contents import contents_page
+from workings.workbook.pages.lens import lens_page, lens_switch
+from workings.workbook.pages.prompt import PromptPage
+from workings.workbook.pages.surgery import SurgeryPage
+from workings.workbook.pages.tables import TableWriter
+from workings.workbook.pages.typed_ids import typed_ids_page
+from workings.workbook.pages.vocabulary import VocabularyPage
 from workings.workbook.tokens import TokenPages, tokens_pages
 from workings.workbook.tokens.vocabulary import vocabulary_of
 from workings.workbook.tokens_read import TokensRead
-from workings.workbook.typed_ids import typed_ids_page
-from workings.workbook.vocabulary_page import VocabularyPage
 
 if TYPE_CHECKING:
     from workings.checkpoints.model import Model, Prompt
@@ -60,10 +60,13 @@ def write_workbook(
 DEFAULT_PROMPT = "If today is Tuesday, tomorrow is"
 
 
-def _prompt_for(model: Model, prompt: Prompt | None, typed: bool) -> str:
+def _prompt_for(model: Model, prompt: Prompt | None, typed: bool, max_tokens: int) -> str:
     """What stands in the prompt's cell at first: text, or token ids with spaces between them."""
+    if prompt is None and typed:
+        return "0"
     if prompt is None:
-        return "0" if typed else DEFAULT_PROMPT
+        assert model.tokenizer is not None
+        return model.tokenizer.decode(model.tokenizer.encode(DEFAULT_PROMPT)[:max_tokens])
     if isinstance(prompt, str) and (model.tokenizer is None or not typed):
         return prompt
     ids = [int(i) for i in model.encode(prompt)]
@@ -78,7 +81,7 @@ class Book:
 
     def __init__(self, model: Model, prompt: Prompt | None, max_tokens: int) -> None:
         self.model, self.n_slots, self.typed = model, max_tokens, _why_typed(model)
-        self.prompt = _prompt_for(model, prompt, bool(self.typed))
+        self.prompt = _prompt_for(model, prompt, bool(self.typed), max_tokens)
         self.program = model.program_with(draw_logit_lens)
         self.layout = lay_out(self.program.graph, max_tokens)
         self.vocabulary = VocabularyPage.of(model)
@@ -92,6 +95,8 @@ class Book:
         logits = self.program.graph.named["logits"]
         prompt = PromptPage(model.name, self.prompt, places[logits], self.vocabulary, self.n_slots)
         tokens = TokensRead(self._split(prompt.reference()))
+        if tokens.message:
+            raise InputError(f"a workbook for {self.n_slots} tokens cannot begin with this prompt. {tokens.message}")
         off = set() if self.lens_on else set(self.lenses.values())
         numbers = Numbers(self.program, model.weights, self.layout, tokens.ids, off)
         prompt.finish(tokens, numbers.used_rows(logits)[-1] if tokens.ids else None)

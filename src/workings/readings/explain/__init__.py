@@ -15,6 +15,7 @@ from workings.errors import OutsideTable
 from workings.language.glossary import CHOICES, sentence
 from workings.language.primitives import GIVEN
 from workings.language.tables import Table, axis_labels
+from workings.readings.explain.bar import in_one_line
 from workings.readings.explain.explanation import Breakdown, Explanation, Term
 from workings.readings.explain.expressions import Address, Array, Reader
 from workings.readings.explain.terms import breakdowns_of, sources_of, terms_of
@@ -66,6 +67,26 @@ def explain(trace: Explainable, name: str, index: Sequence[int]) -> Explanation:
         address, shown, sentence(table.name), _operation(table), writer.symbols(made), writer.numbers(made),
         terms, breakdowns, sources_of(made, terms, breakdowns), changes, axes,
     )  # fmt: skip
+
+
+def formula_bar(trace: Explainable, name: str, index: Sequence[int]) -> str:
+    """A number's formula as one line, as in a spreadsheet's formula bar; what was typed over it stands in it too.
+
+    Raises as `explain` does.
+    """
+    table = trace.table(name)
+    assert table.name is not None
+    cell = _checked(table, index, len(trace))
+    reader = Reader(trace)
+    if table.primitive is GIVEN:
+        return number(reader.cell(table, cell).value).replace("−", "-")
+    line = in_one_line(reader.definition(table, cell), table.name)
+    for edit in trace.edits:
+        amount = _amount_at(edit, table.shape(len(trace)), cell) if edit.name == table.name else None
+        if amount is not None:
+            typed = number(amount).replace("−", "-")
+            line = {"value": typed, "add": f"{line} + {typed}", "scale": f"({line}) * {typed}"}[edit.kind]
+    return f"={line}"
 
 
 def _checked(table: Table, index: Sequence[int], n_pos: int) -> tuple[int, ...]:
@@ -157,4 +178,4 @@ def _amount_at(edit: Any, shape: tuple[int, ...], cell: tuple[int, ...]) -> floa
     return float(np.broadcast_to(edit.amount, selected).flat[places[-1]])
 
 
-__all__ = ["Address", "Breakdown", "Explanation", "Term", "explain"]
+__all__ = ["Address", "Breakdown", "Explanation", "Term", "explain", "formula_bar"]

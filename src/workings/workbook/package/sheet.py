@@ -18,9 +18,9 @@ import numpy as np
 import orjson
 
 from workings.errors import WorkbookError
-from workings.workbook.package.cells import cell_xml, formula_xml, row_of_numbers
+from workings.workbook.package.cells import cell_xml, formula_xml, referenced_numbers, row_of_numbers
 from workings.workbook.package.packing import PIECE, Piece
-from workings.workbook.page import MOST_ROWS, Block, Cell, Page
+from workings.workbook.page import MOST_ROWS, Block, Cell, Page, n_cells
 from workings.workbook.references import cell as reference
 from workings.workbook.references import span
 
@@ -30,7 +30,7 @@ NUMBERS_AT_ONCE = 1 << 15
 OTHERS_AMONG_NUMBERS = 16
 """Numbers are packed as numbers if no more than one cell in so many is something else."""
 
-MOST_BYTES_OF_A_NUMBER, MOST_BYTES_OF_A_CELL, MOST_BYTES_OF_A_ROW = 64, 160, 128
+MOST_BYTES_OF_A_NUMBER, MOST_BYTES_OF_A_CELL, MOST_BYTES_OF_A_ROW = 80, 160, 128
 """Upper bounds of their XML, without text and formulas."""
 
 
@@ -82,16 +82,19 @@ class Band:
 
 
 class Sheet:
-    """A page whose cells and blocks are sorted into rows and do not overlap."""
+    """A page whose cells and blocks are sorted into rows and do not overlap.
 
-    def __init__(self, page: Page) -> None:
-        self.page = page
+    `referenced` says whether every cell is written with its reference.
+    """
+
+    def __init__(self, page: Page, referenced: bool = False) -> None:
+        self.page, self.referenced = page, referenced
         self.rows: dict[int, list[tuple[int, Cell]]] = {}
         for row, column in sorted(page.cells):
             self.rows.setdefault(row, []).append((column, page.cells[row, column]))
         self.bands = list(_bands([Placed(block) for block in page.blocks if block.values.size]))
         self._refuse_overlaps()
-        self.cells = len(page.cells) + sum(block.values.size for block in page.blocks)
+        self.cells = n_cells(page)
 
     @cached_property
     def corners(self) -> tuple[int, int, int, int]:
@@ -185,12 +188,13 @@ class Sheet:
         row = _Row(number, [], others=len(cells), cells=len(cells))
         after = 0
         for column, what in sorted([*cells, *strips], key=itemgetter(0)) if cells else strips:
-            follows = column == after
+            follows = column == after and not self.referenced
             if isinstance(what, Cell):
                 row.xml.append(cell_xml(number, column, what, styles[what.style], follows))
                 after = column + 1
             else:
-                row.xml += row_of_numbers(number, column, what.numbers, what.formulas, styles[what.style], follows)
+                strip = (number, column, what.numbers, what.formulas, styles[what.style])
+                row.xml += referenced_numbers(*strip) if self.referenced else row_of_numbers(*strip, follows)
                 row.numbers, row.others = row.numbers + what.columns, row.others + len(what.formulas)
                 row.cells += what.columns
                 after = column + what.columns

@@ -16,10 +16,13 @@ from workings.workbook.package.frame import Frame, make_frame
 from workings.workbook.package.limits import all_names, check
 from workings.workbook.package.packing import Piece, packed_in_order
 from workings.workbook.package.sheet import Sheet
-from workings.workbook.page import Area, Page
+from workings.workbook.page import Area, Page, n_cells
 
 BYTES_OF_A_CELL = 6.5
 """About what a number takes in the file."""
+
+REFERENCED_UP_TO = 4_000_000
+"""Workbooks of up to so many cells are written with every cell's reference, for readers that want it."""
 
 Progress = Callable[[int, int], None]
 
@@ -43,7 +46,8 @@ def write_package(
     path, pages = Path(path), list(pages)
     _refuse_place(path, replace)
     check(pages, names or {})
-    sheets = [Sheet(page) for page in pages]
+    few = sum(n_cells(page) for page in pages) <= REFERENCED_UP_TO
+    sheets = [Sheet(page, referenced=few) for page in pages]
     frame = make_frame(sheets, all_names(pages, names or {}))
     done = Done(sum(sheet.cells for sheet in sheets))
     with _clear_errors(path, done):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from workings.workbook.page import Page
+from workings.workbook.page import Page, n_cells
 from workings.workbook.references import cell, on_page
 
 PAGE = "Contents"
@@ -43,11 +43,6 @@ def contents_page(title: str, about: str, pages: Sequence[tuple[Page, str]], sta
 
     page.dress.append(dress)
     return page
-
-
-def n_cells(page: Page) -> int:
-    """How many cells of a page hold something."""
-    return len(page.cells) + sum(block.values.size for block in page.blocks)
 
 
 def _draw(sheet: Any, stages: Sequence[tuple[str, str]]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workings.workbook.page import Area, Page
+from workings.workbook.pages.vocabulary import VocabularyPage
 from workings.workbook.references import cell, everywhere, span
 from workings.workbook.tokens import TokenPages
-from workings.workbook.vocabulary_page import VocabularyPage
 
 PAGE = "Tokens"
 _MESSAGE, _COUNT, _TOP = (4, 1), (6, 2), 9

@@ -9,10 +9,10 @@ import numpy as np
 
 from workings.readings.formula import Place
 from workings.workbook.page import Area, Page
+from workings.workbook.pages.tables import SHARES
+from workings.workbook.pages.vocabulary import VocabularyPage
 from workings.workbook.references import everywhere
-from workings.workbook.tables import SHARES
 from workings.workbook.tokens_read import TokensRead
-from workings.workbook.vocabulary_page import VocabularyPage
 
 Array = np.ndarray
 

@@ -1,0 +1,237 @@
+"""What the lab answers: one function for every request, from a view and a query to JSON, numbers or a file.
+
+These run in threads, several at once; a trace is touched only inside `views.working`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from workings.checkpoints.merges import visible
+from workings.checkpoints.model import Model
+from workings.engine.trace import Trace
+from workings.errors import InputError, OutsideTable
+from workings.lab.asked import Query
+from workings.lab.lens import lens_row, lens_streams, likeliest
+from workings.lab.outline import Outline
+from workings.lab.refusals import NotThere, TooMuch
+from workings.lab.tiles import MOST_CELLS, attention, tile, value_range
+from workings.lab.views import MOST_CHARACTERS, MOST_EDITS, Session, View, Views
+from workings.readings.explain import Address, Term, formula_bar
+from workings.surgery.edit_list import EditList
+
+Array = np.ndarray
+Json = dict[str, Any]
+
+N_NEXT = 10
+MOST_LABELS = 20_000
+LONGEST_WORD = 300
+"""Bytes of a word whose merges are shown: they take time by its square."""
+
+
+class Answers:
+    """Answers about one model."""
+
+    def __init__(self, model: Model, views: Views, prompt: str) -> None:
+        self.model, self.views, self.prompt = model, views, prompt
+        self.outline = Outline(model, views.program)
+
+    def model_document(self) -> Json:
+        """What the page needs to know of the model, and the prompt to begin with."""
+        limits = {"tile": MOST_CELLS, "prompt": MOST_CHARACTERS, "edits": MOST_EDITS, "labels": MOST_LABELS}
+        return {**self.outline.document, "prompt": self.prompt, "limits": limits}
+
+    def open(self, given: Any) -> Json:
+        """Take in a view, and say what it reads and what comes next."""
+        view = self.views.open(EditList.from_dict(given))
+        before = None
+        if view.active:
+            with self.views.working(view, edited=False) as (trace, session):
+                before = self._next(trace, session)
+        with self.views.working(view) as (trace, session):
+            following, refusals = self._next(trace, session), iter(session.refusals)
+            tokens = [self._token(int(i)) for i in trace.ids]
+        outcomes = [_outcome(next(refusals)) if edit.on else {"ok": True} for edit in view.given.edits]
+        in_force = any(edit.on and outcome["ok"] for edit, outcome in zip(view.given.edits, outcomes, strict=True))
+        return {
+            "id": view.id,
+            "tokens": tokens,
+            "n_pos": len(tokens),
+            "next": following,
+            "before": before if in_force else None,
+            "edits": outcomes,
+        }
+
+    def tile(self, query: Query, edited: bool = True) -> Array:
+        """A rectangle of a table, with or without the edits."""
+        with self._working(query, edited) as (trace, _):
+            return tile(trace, query)
+
+    def range(self, query: Query) -> Json:
+        """How small and how large the numbers of a sheet are."""
+        with self._working(query) as (trace, session):
+            key = f"range {query.text('table')} {query.given.get('sheet', 0)}"
+            if key not in session.kept:
+                session.kept[key] = value_range(trace, query)
+            return session.kept[key]
+
+    def explain(self, query: Query) -> Json:
+        """How one number came about."""
+        with self._working(query) as (trace, _):
+            found = trace.explain(query.text("table"), *query.index())
+        terms, rest = _terms(found.terms)
+        breakdowns = []
+        for part in found.breakdowns:
+            inner, others = _terms(part.terms)
+            breakdowns.append({"title": part.title, "value": part.value, "terms": inner, "rest": others})
+        return {
+            "address": _address(found.address),
+            "axes": found.axes,
+            "value": found.value,
+            "sentence": found.sentence,
+            "operation": found.operation,
+            "formula": found.formula,
+            "formula_with_numbers": found.numbers,
+            "terms": terms,
+            "rest": rest,
+            "breakdowns": breakdowns,
+            "sources": [_address(source) for source in found.sources],
+            "feeds": self.outline.feeds.get(found.address.name, []),
+            "edits": found.edits,
+        }
+
+    def formula(self, query: Query) -> Json:
+        """The formula bar's line."""
+        with self._working(query) as (trace, _):
+            return {"formula": formula_bar(trace, query.text("table"), query.index())}
+
+    def labels(self, query: Query) -> Json:
+        """Rows or columns named by the tokens of the vocabulary."""
+        axis = query.text("axis")
+        if axis != "d_vocab":
+            raise InputError(f"labels are for the axis d_vocab; {axis[:40]!r} came")
+        size = self.model.config.d_vocab
+        first = query.whole("from", 0, most=size - 1)
+        stop = min(query.whole("to", size), size)
+        if stop - first > MOST_LABELS:
+            raise TooMuch(f"at most {MOST_LABELS:,} labels are given at once; {stop - first:,} were asked for")
+        if stop <= first:
+            raise OutsideTable(f"labels run from 0 to {size}; none lies between {first} and {stop}")
+        return {"labels": [visible(text) for text in self._texts(range(first, stop))]}
+
+    def attention(self, query: Query) -> Array:
+        """The patterns of all heads of a block, `[head, query pos, key pos]`."""
+        block = query.whole("block", most=10_000)
+        with self._working(query) as (trace, _):
+            return attention(trace, block)
+
+    def lens(self, query: Query) -> Json:
+        """The likeliest token after every block at every position."""
+        view = self.views.view(query.text("view"))
+        names, found = self.lens_of(view)
+        cells = [
+            [{**self._token(int(i)), "share": float(share)} for i, share in zip(ids, shares, strict=True)]
+            for ids, shares in found
+        ]
+        return {"blocks": names, "cells": cells}
+
+    def lens_of(self, view: View) -> tuple[list[str], list[tuple[Array, Array]]]:
+        """The streams, and for each the likeliest ids and their shares at every position.
+
+        Other requests come in between the blocks; what is worked out is shared, but the scores of the whole vocabulary.
+        """
+        found = []
+        with self.views.working(view) as (trace, session):
+            streams = lens_streams(trace)
+            if "lens" in session.kept:
+                return streams, session.kept["lens"]
+            trace.rows(streams[-1])
+        for stream in streams:
+            with self.views.working(view) as (trace, _):
+                fork = trace.fork()
+            found.append(likeliest(fork, stream))
+        session.kept["lens"] = found
+        return streams, found
+
+    def lens_cell(self, query: Query) -> Json:
+        """The ten likeliest tokens after a block at a position."""
+        block, position = query.text("block"), query.whole("position")
+        with self._working(query) as (trace, _):
+            return {"next": self._likeliest(lens_row(trace.fork(), block, position))}
+
+    def merges(self, query: Query) -> Json:
+        """How a text becomes tokens, merge by merge."""
+        tokenizer, text = self.model.tokenizer, query.text("text", MOST_CHARACTERS)
+        if tokenizer is None or tokenizer.why_no_merges:
+            raise NotThere(f"the tokenizer of {self.model.name} shows no merges")
+        if max((len(word.encode(errors="replace")) for word in re.findall(r"\s+|\S+", text)), default=0) > LONGEST_WORD:
+            raise TooMuch(f"merges are shown for words of up to {LONGEST_WORD} bytes")
+        words = [{**asdict(word), "ids": word.ids} for word in tokenizer.merges(text).words]
+        ids = [i for word in words for i in word["ids"]]
+        return {
+            "model": self.model.name,
+            "text": text,
+            "ids": ids,
+            "tokens": tokenizer.token_strings(ids),
+            "words": words,
+        }
+
+    def find(self, query: Query) -> Json:
+        """Tables and weights by name."""
+        return {"found": self.outline.find(query.text("text", 200))}
+
+    def edits_file(self, query: Query) -> bytes:
+        """The view as a file."""
+        view = self.views.view(query.text("view"))
+        return replace(view.given, model=self.model.name).to_json()
+
+    # Small things -------------------------------------------------------------------------------------------------
+
+    def _working(self, query: Query, edited: bool = True) -> Any:
+        return self.views.working(self.views.view(query.text("view")), edited)
+
+    def _next(self, trace: Trace, session: Session) -> list[Json]:
+        if "next" not in session.kept:
+            session.kept["next"] = self._likeliest(trace.rows("probabilities", -1)[0])
+        return session.kept["next"]
+
+    def _likeliest(self, shares: Array) -> list[Json]:
+        shares = np.nan_to_num(shares, nan=0.0)  # an edit may divide by zero
+        best = np.argsort(-shares, kind="stable")[:N_NEXT]
+        return [{"id": int(i), "readable": self.readable(int(i)), "share": float(shares[i])} for i in best]
+
+    def _token(self, token_id: int) -> Json:
+        (text,) = self._texts([token_id])
+        return {"id": token_id, "text": text, "readable": visible(text)}
+
+    def readable(self, token_id: int) -> str:
+        """What a person reads for a token, its spaces to be seen."""
+        return visible(self._texts([token_id])[0])
+
+    def _texts(self, ids: Iterable[int]) -> list[str]:
+        return self.model.tokenizer.token_strings(ids) if self.model.tokenizer else [str(i) for i in ids]
+
+
+def _outcome(refusal: str | None) -> Json:
+    return {"ok": True} if refusal is None else {"ok": False, "error": refusal}
+
+
+def _address(address: Address) -> Json:
+    return {"table": address.name, "index": list(address.index)}
+
+
+def _terms(terms: Iterable[Term]) -> tuple[list[Json], Json | None]:
+    """The terms that are shown one by one, and what stands for all others."""
+    shown, rest = [], None
+    for term in terms:
+        if term.count > 1:
+            rest = {"count": term.count, "value": term.value}
+        else:
+            addresses = [_address(source) for source in term.sources]
+            shown.append({"text": term.text, "numbers": term.numbers, "value": term.value, "addresses": addresses})
+    return shown, rest

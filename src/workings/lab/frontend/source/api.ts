@@ -1,0 +1,111 @@
+// Asking the server. Every number on the page comes through here.
+import type { Asked, Explanation, Guess, Lens, Model, Opened, Range } from "./types";
+
+export type Kind = "lost" | "unknown view" | "input" | "limit" | "forbidden" | "other";
+
+/** Something that could not be done, in a sentence that can be shown. */
+export class LabError extends Error {
+  constructor(
+    readonly kind: Kind,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+let reopen: () => Promise<unknown> = () => Promise.resolve();
+let lost: () => void = () => undefined;
+
+/** What to do when the server has forgotten a view, and when it does not answer. */
+export function whenTroubled(handlers: { reopen: () => Promise<unknown>; lost: () => void }): void {
+  ({ reopen, lost } = handlers);
+}
+
+async function ask(path: string, init?: RequestInit, again = true): Promise<Response> {
+  let answer: Response;
+  try {
+    answer = await fetch(path, { credentials: "same-origin", ...init });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    lost();
+    throw new LabError("lost", "The lab does not answer.");
+  }
+  if (answer.ok) return answer;
+  const told = (await answer.json().catch(() => ({}))) as { error?: string; kind?: Kind };
+  if (answer.status === 410 && again) {
+    await reopen();
+    return ask(path, init, false);
+  }
+  throw new LabError(told.kind ?? "other", told.error ?? `The lab could not answer (status ${answer.status}).`);
+}
+
+function url(path: string, query: Record<string, string | number>): string {
+  const words = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  return `/api/${path}${words.length ? "?" : ""}${words.join("&")}`;
+}
+
+async function json<T>(path: string, query: Record<string, string | number> = {}, signal?: AbortSignal): Promise<T> {
+  return (await ask(url(path, query), { signal: signal ?? null })).json() as Promise<T>;
+}
+
+async function floats(path: string, query: Record<string, string | number>): Promise<Float32Array> {
+  return new Float32Array(await (await ask(url(path, query))).arrayBuffer());
+}
+
+export interface Told {
+  kind: string;
+  data: unknown;
+}
+
+/** What the server tells bit by bit, until it ends or `signal` stops it. */
+async function* listen(path: string, query: Record<string, string | number>, signal: AbortSignal): AsyncGenerator<Told> {
+  const answer = await ask(url(path, query), { signal });
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let waiting = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const events = (waiting + value).split("\n\n");
+    waiting = events.pop() ?? "";
+    for (const event of events) {
+      const lines = event.split("\n").map((line) => [line.slice(0, line.indexOf(": ")), line.slice(line.indexOf(": ") + 2)]);
+      const of = (name: string): string | undefined => lines.find(([key]) => key === name)?.[1];
+      yield { kind: of("event") ?? "message", data: JSON.parse(of("data") ?? "null") as unknown };
+    }
+  }
+}
+
+export interface Rectangle {
+  view: string;
+  table: string;
+  sheet: number;
+  rows: string;
+  columns: string;
+}
+
+export const api = {
+  model: () => json<Model>("model"),
+  open: async (asked: Asked): Promise<Opened> =>
+    (
+      await ask("/api/view", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(asked),
+      })
+    ).json() as Promise<Opened>,
+  tile: (kind: "tile" | "changed", rectangle: Rectangle) => floats(kind, { ...rectangle }),
+  range: (view: string, table: string, sheet: number) => json<Range>("range", { view, table, sheet }),
+  explain: (view: string, table: string, index: number[], signal?: AbortSignal) =>
+    json<Explanation>("explain", { view, table, index: index.join(",") }, signal),
+  formula: (view: string, table: string, index: number[], signal?: AbortSignal) =>
+    json<{ formula: string }>("formula", { view, table, index: index.join(",") }, signal),
+  labels: (axis: string, from: number, to: number) => json<{ labels: string[] }>("labels", { axis, from, to }),
+  attention: (view: string, block: string) => floats("attention", { view, block }),
+  lens: (view: string) => json<Lens>("lens", { view }),
+  lensCell: (view: string, block: string, position: number) =>
+    json<{ next: Guess[] }>("lens/cell", { view, block, position }),
+  merges: (text: string) => json<unknown>("merges", { text }),
+  write: (query: { view: string; temperature: number; most: number }, signal: AbortSignal) => listen("write", query, signal),
+  file: async (path: string, query: Record<string, string | number>) => (await ask(url(path, query))).blob(),
+  find: (text: string) => json<{ found: { name: string; sentence: string }[] }>("find", { text }),
+};

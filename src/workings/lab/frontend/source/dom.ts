@@ -1,0 +1,66 @@
+// Making elements, and small things that every part of the page needs.
+
+type Props = Record<string, string | number | boolean | null | undefined | ((event: never) => void)>;
+type Child = Node | string | null | undefined | false;
+
+/** An element with attributes, listeners (`onclick: ...`) and children; null and false are left out. */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  props: Props = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (typeof value === "function") element.addEventListener(name.slice(2), value as EventListener);
+    else if (value !== null && value !== undefined && value !== false)
+      element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.filter((child): child is Node | string => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Put new children in place of all old ones. */
+export function fill(element: Element, ...children: Child[]): void {
+  element.replaceChildren(...children.filter((child): child is Node | string => !!child));
+}
+
+/** Run once things have been quiet for a while. */
+export function later<A extends unknown[]>(milliseconds: number, run: (...args: A) => void): (...args: A) => void {
+  let timer = 0;
+  return (...args) => {
+    clearTimeout(timer);
+    timer = window.setTimeout(() => run(...args), milliseconds);
+  };
+}
+
+/** Only the newest of overlapping answers counts: `take()` says whether this call still is the newest. */
+export function newest(): () => () => boolean {
+  let count = 0;
+  return () => {
+    const mine = ++count;
+    return () => mine === count;
+  };
+}
+
+export function clamp(value: number, least: number, most: number): number {
+  return Math.max(least, Math.min(most, value));
+}
+
+/** Give a file to the person, from a link that is followed at once. */
+export function download(href: string, name: string): void {
+  const link = h("a", { href, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+
+export const icon = (symbol: string): HTMLElement => h("span", { class: "icon", "aria-hidden": "true" }, symbol);
+
+/** A token as a word: without the sign for the blank before it. */
+export const word = (readable: string): string => readable.replace(/^␣(?=.)/, "");
+
+/** A token exactly, the sign for the blank before it faint. */
+export function spelt(readable: string): HTMLElement {
+  const plain = word(readable);
+  return h("span", { class: "word", title: readable }, plain === readable ? null : h("span", { class: "blank" }, "␣"), plain);
+}

@@ -1,0 +1,52 @@
+// The list of edits: on and off one by one, undo and redo, a file of them.
+import { placeOf, written } from "./address";
+import { fill, h, icon } from "./dom";
+import { inText } from "./format";
+import type { Session } from "./session";
+import type { Page } from "./state";
+import type { Travel } from "./travel";
+import type { Edit } from "./types";
+
+export function editList(page: Page, session: Session, travel: Travel): HTMLElement {
+  const list = h("ul", { class: "edits" });
+  const section = h(
+    "section",
+    { class: "edit-list", "aria-label": "Your edits" },
+    h("header", {}, h("h2", {}, "Your edits"), h("button", { class: "quiet", onclick: () => session.setEdits([]) }, "Take all out")),
+    list,
+  );
+
+  function row(edit: Edit, i: number): HTMLElement {
+    const name = written(edit.table, edit.index);
+    const told = page.get().opened?.edits[i];
+    const change = (edits: (all: Edit[]) => Edit[]): void => session.setEdits(edits([...page.get().edits]));
+    const toggle = h("input", { type: "checkbox", role: "switch", "aria-label": `${name} in force`, onchange: () => change((all) => all.with(i, { ...edit, on: toggle.checked })) });
+    toggle.checked = edit.on;
+    const go = (): void => {
+      const index = edit.index.map((part) => (typeof part === "number" ? part : Number(part.split(":")[0] || 0)));
+      travel.go({ screen: "numbers", place: placeOf({ table: edit.table, index }) });
+    };
+    return h(
+      "li",
+      { class: edit.on ? "" : "off" },
+      toggle,
+      h("span", { class: "what" }, h("button", { class: "link mono", onclick: go }, name), h("span", { class: "number" }, said(edit))),
+      h("button", { class: "quiet", "aria-label": `Take out the edit of ${name}`, title: "Take out", onclick: () => change((all) => all.toSpliced(i, 1)) }, icon("×")),
+      told && !told.ok ? h("p", { class: "note" }, told.error) : null,
+    );
+  }
+
+  page.on(["edits", "opened"], ({ edits }) => {
+    section.hidden = edits.length === 0;
+    fill(list, ...edits.map(row));
+  });
+  section.hidden = true;
+  return section;
+}
+
+function said(edit: Edit): string {
+  const amount = (number: number | number[]): string => (Array.isArray(number) ? `${number.length} numbers` : inText(number));
+  if (edit.value !== undefined) return `= ${amount(edit.value)}`;
+  if (edit.add !== undefined) return `+ ${amount(edit.add)}`;
+  return `× ${amount(edit.scale ?? 1)}`;
+}

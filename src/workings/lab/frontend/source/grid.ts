@@ -1,0 +1,299 @@
+// The grid: one real <table> that shows a rectangle of a sheet, with a selection that keys and mouse move.
+import "regular-table";
+import type { CellMetadata, DataResponse } from "regular-table/dist/esm/types";
+import type { RegularTableElement } from "regular-table";
+import { behind } from "./colours";
+import { clamp } from "./dom";
+import { decimalsFor, inCell } from "./format";
+import { hasWords, Labels, Ranges, sheetOf } from "./sheet";
+import type { Page } from "./state";
+import { sentence } from "./session";
+import { Tiles } from "./tiles";
+import type { Edit } from "./types";
+
+const WIDTHS = { short: 4.75, long: 7, all: 8.5 }; // rem a column
+const HEADERS = [3, 6.5]; // rem: a row's number and its word
+const ROW = 1.75; // rem
+
+type Current = NonNullable<ReturnType<typeof sheetOf>>;
+
+/**
+ * What regular-table keeps of its columns' widths, found by its look, since the name is shortened in its bundle. Filled in
+ * beforehand it makes scrolling exact in columns that were never drawn; without it the table would guess, and still work.
+ */
+function widthsOf(table: object): { indices: number[] } | undefined {
+  return Object.values(table).find((part) => part && typeof part === "object" && "indices" in part && "override" in part) as { indices: number[] } | undefined;
+}
+
+export class Grid {
+  readonly element: RegularTableElement;
+  readonly tiles = new Tiles();
+  readonly labels = new Labels();
+  readonly ranges = new Ranges();
+  /** The other corner of the selection; where one is, the cursor, lies in the page's state. */
+  anchor = { row: 0, column: 0 };
+  onDrawn: () => void = () => undefined;
+  private current: Current | null = null;
+  private compared = false;
+  private readonly shades = new WeakMap<Element, string>();
+
+  constructor(private readonly page: Page) {
+    this.element = document.createElement("regular-table");
+    this.element.className = "grid";
+    for (const [name, value] of Object.entries({ role: "grid", "aria-label": "Numbers", "aria-multiselectable": "true" }))
+      this.element.setAttribute(name, value);
+    this.element.setDataListener((x0, y0, x1, y1) => this.answer(x0, y0, x1, y1));
+    this.element.addStyleListener(() => this.style());
+    new ResizeObserver(() => void this.draw()).observe(this.element);
+  }
+
+  get sheet(): Current | null {
+    return this.current;
+  }
+
+  /** Show what the state now names; the old numbers stay until the new ones are here. */
+  async refresh(): Promise<void> {
+    const state = this.page.get();
+    const before = this.current;
+    const next = sheetOf(state);
+    if (!next) return;
+    this.current = next;
+    this.compared = state.edits.some((edit) => edit.on);
+    const rem = this.rem;
+    const width = Math.round(WIDTHS[state.digits] * rem);
+    this.element.style.setProperty("--column", `${width}px`);
+    const widths = widthsOf(this.element);
+    if (widths) widths.indices = [...HEADERS.map((header) => Math.round(header * rem)), ...new Array<number>(next.columns).fill(width)];
+    this.element.setAttribute("aria-rowcount", String(next.rows + 1));
+    this.element.setAttribute("aria-colcount", String(next.columns + 2));
+    this.element.setAttribute("aria-label", `Numbers of ${next.table}`);
+    const { row, column } = this.cursor();
+    if (before?.table !== next.table) this.anchor = { row, column };
+    if (state.screen !== "numbers") return;
+    try {
+      await this.ranges.have(next);
+    } catch (error) {
+      this.page.set({ trouble: sentence(error) });
+    }
+    await this.draw();
+    this.reveal();
+  }
+
+  async draw(): Promise<void> {
+    if (this.current && this.element.isConnected && this.element.clientHeight > 0) await this.element.draw();
+  }
+
+  /** Show where the cursor now is, on the same sheet. */
+  follow(): void {
+    this.style();
+    this.reveal();
+  }
+
+  /** Have the cursor drawn and in view. */
+  async settle(): Promise<void> {
+    this.reveal();
+    await this.draw();
+    await this.element.flush();
+  }
+
+  cursor(): { row: number; column: number } {
+    const { place } = this.page.get();
+    const sheet = this.current;
+    if (!sheet) return { row: 0, column: 0 };
+    return { row: clamp(place.row, 0, sheet.rows - 1), column: clamp(place.column, 0, sheet.columns - 1) };
+  }
+
+  /** Rows and columns of the selection, both ends included. */
+  selection(): { top: number; bottom: number; left: number; right: number } {
+    const { row, column } = this.cursor();
+    const { anchor } = this;
+    return {
+      top: Math.min(row, anchor.row),
+      bottom: Math.max(row, anchor.row),
+      left: Math.min(column, anchor.column),
+      right: Math.max(column, anchor.column),
+    };
+  }
+
+  select(row: number, column: number, extend = false): void {
+    const sheet = this.current;
+    if (!sheet) return;
+    const to = { row: clamp(row, 0, sheet.rows - 1), column: clamp(column, 0, sheet.columns - 1) };
+    if (!extend) this.anchor = to;
+    this.page.set({ place: { ...this.page.get().place, sheet: sheet.sheet, ...to } });
+    this.follow();
+  }
+
+  /** How many whole rows and columns are in view. */
+  visible(): { rows: number; columns: number } {
+    return {
+      rows: Math.max(1, Math.floor(this.element.clientHeight / this.rowHeight) - this.headings),
+      columns: Math.max(1, Math.floor((this.element.clientWidth - this.headers) / this.columnWidth)),
+    };
+  }
+
+  /** The rendered cell of the cursor, if it is in view. */
+  cursorCell(): HTMLTableCellElement | null {
+    return this.element.querySelector<HTMLTableCellElement>("td.cursor");
+  }
+
+  at(cell: Element | null): { row: number; column: number } | null {
+    const meta = cell instanceof HTMLElement ? (this.element.getMeta(cell) as CellMetadata | undefined) : undefined;
+    return meta?.type === "body" ? { row: meta.y, column: meta.x } : null;
+  }
+
+  private get rem(): number {
+    return parseFloat(getComputedStyle(document.documentElement).fontSize);
+  }
+
+  private get rowHeight(): number {
+    return Math.round(ROW * this.rem);
+  }
+
+  private get columnWidth(): number {
+    return Math.round(WIDTHS[this.page.get().digits] * this.rem);
+  }
+
+  /** Lines of column headings: numbers, and words where the columns have them. */
+  private get headings(): number {
+    const axis = this.current ? axesOf(this.current.info.axes)[1] : "";
+    return hasWords(axis) ? 2 : 1;
+  }
+
+  private get headers(): number {
+    return HEADERS.reduce((sum, header) => sum + Math.round(header * this.rem), 0);
+  }
+
+  /** Scroll as little as shows the cursor. */
+  private reveal(): void {
+    const { row, column } = this.cursor();
+    const { element, rowHeight, columnWidth } = this;
+    if (!this.current || element.clientHeight === 0) return;
+    const height = element.clientHeight - this.headings * rowHeight;
+    const width = element.clientWidth - this.headers;
+    const top = clamp(element.scrollTop, (row + 1) * rowHeight - height, row * rowHeight);
+    const left = clamp(element.scrollLeft, (column + 1) * columnWidth - width, column * columnWidth);
+    if (top !== element.scrollTop) element.scrollTop = Math.ceil(top);
+    if (left !== element.scrollLeft) element.scrollLeft = Math.ceil(left);
+  }
+
+  private async answer(x0: number, y0: number, x1: number, y1: number): Promise<DataResponse> {
+    const sheet = this.current;
+    const shape = { num_rows: sheet?.rows ?? 0, num_columns: sheet?.columns ?? 0, num_row_headers: 2, num_column_headers: this.headings };
+    const base = { ...shape, row_height: this.rowHeight, merge_headers: "column" as const, column_header_merge_depth: 0 };
+    if (!sheet || x1 <= x0 || y1 <= y0) return { ...base, data: [], row_headers: [], column_headers: [] };
+    const state = this.page.get();
+    const [right, bottom] = [Math.min(x1, sheet.columns), Math.min(y1, sheet.rows)];
+    const [rowAxis, columnAxis] = axesOf(sheet.info.axes);
+    try {
+      await Promise.all([
+        this.tiles.have(sheet, "tile", y0, bottom, x0, right),
+        this.compared && this.tiles.have(sheet, "changed", y0, bottom, x0, right),
+        this.labels.have(state, rowAxis, y0, bottom),
+        this.labels.have(state, columnAxis, x0, right),
+      ]);
+    } catch (error) {
+      this.page.set({ trouble: sentence(error) });
+    }
+    const decimals = decimalsFor(this.ranges.at(sheet)?.largest ?? 1);
+    const spell = (row: number, column: number): string => {
+      const value = this.tiles.at(sheet, "tile", row, column);
+      return value === undefined ? "…" : inCell(value, state.digits, decimals);
+    };
+    const rows = span(y0, bottom);
+    const columns = span(x0, right);
+    const head = (i: number): string[] => (this.headings === 1 ? [String(i)] : [String(i), this.labels.at(state, columnAxis, i)]);
+    return {
+      ...base,
+      row_headers: rows.map((row) => [String(row), this.labels.at(state, rowAxis, row)]),
+      column_headers: columns.map(head),
+      data: columns.map((column) => rows.map((row) => spell(row, column))),
+    };
+  }
+
+  /** Colours, marks, the selection, and what a screen reader needs to know; runs after every draw. */
+  style(): void {
+    const sheet = this.current;
+    if (!sheet) return;
+    const state = this.page.get();
+    const largest = state.colours ? (this.ranges.at(sheet)?.largest ?? 0) : 0;
+    const { row, column } = this.cursor();
+    const { top, bottom, left, right } = this.selection();
+    const edits = state.edits.filter((edit) => edit.on && edit.table === sheet.table);
+    for (const cell of this.element.querySelectorAll<HTMLTableCellElement>("tbody td")) {
+      const meta = this.element.getMeta(cell);
+      if (meta?.type !== "body") continue;
+      const { x, y } = meta;
+      const value = this.tiles.at(sheet, "tile", y, x);
+      const before = this.compared ? this.tiles.at(sheet, "changed", y, x) : undefined;
+      const changed = before !== undefined && value !== before;
+      const chosen = y >= top && y <= bottom && x >= left && x <= right;
+      const here = y === row && x === column;
+      const shade = value === undefined ? "" : behind(value, largest);
+      if (this.shades.get(cell) !== shade) {
+        this.shades.set(cell, shade);
+        cell.style.backgroundColor = shade;
+      }
+      const marks = [
+        chosen && "chosen",
+        here && "cursor",
+        edits.length > 0 && edits.some((edit) => touches(edit, sheet, y, x)) ? "edited" : changed && "changed",
+        cell.textContent === "masked" && "masked",
+      ]
+        .filter(Boolean)
+        .join(" ");
+      if (cell.className !== marks) cell.className = marks;
+      put(cell, "id", here ? "cursor-cell" : null);
+      put(cell, "role", "gridcell");
+      put(cell, "aria-selected", chosen ? "true" : null);
+      put(cell, "title", changed ? `was ${inCell(before, "all", 0)}` : null);
+    }
+    for (const cell of this.element.querySelectorAll<HTMLTableCellElement>("thead th")) {
+      put(cell, "role", "columnheader");
+      const meta = this.element.getMeta(cell);
+      cell.classList.toggle("here", meta?.type === "column_header" && meta.x === column);
+      put(cell, "title", cell.textContent || null);
+    }
+    for (const cell of this.element.querySelectorAll<HTMLTableCellElement>("tbody th")) {
+      put(cell, "role", "rowheader");
+      const meta = this.element.getMeta(cell);
+      cell.classList.toggle("here", meta?.type === "row_header" && meta.y === row);
+    }
+    for (const line of this.element.querySelectorAll("tr")) put(line, "role", "row");
+    for (const part of this.element.querySelectorAll("thead, tbody")) put(part, "role", "rowgroup");
+    put(this.element.querySelector("table")!, "role", "none");
+    put(this.element, "aria-activedescendant", "cursor-cell");
+    this.onDrawn();
+  }
+}
+
+/** Set an attribute only where it differs: while scrolling, hundreds of cells are looked at in every frame. */
+function put(element: Element, name: string, value: string | null): void {
+  if (element.getAttribute(name) === value) return;
+  if (value === null) element.removeAttribute(name);
+  else element.setAttribute(name, value);
+}
+
+export function axesOf(axes: string[]): [string, string] {
+  return axes.length === 1 ? [axes[0]!, ""] : [axes.at(-2)!, axes.at(-1)!];
+}
+
+const span = (from: number, to: number): number[] => Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
+
+/** Whether an edit of this table takes in a cell. */
+function touches(edit: Edit, sheet: Current, row: number, column: number): boolean {
+  const at = edit.index.length === 3 ? [sheet.sheet, row, column] : edit.index.length === 2 ? [row, column] : [row];
+  return at.every((place, axis) => {
+    const part = edit.index[axis]!;
+    if (typeof part === "number") return part === place;
+    const [from, to] = part.split(":");
+    return place >= Number(from || 0) && (to === "" || to === undefined || place < Number(to));
+  });
+}
+
+/** Where a cell of the grid would be edited: the box in which an input is laid over it. */
+export function boxOf(cell: HTMLElement, around: HTMLElement): { left: number; top: number; width: number; height: number } {
+  const [a, b] = [cell.getBoundingClientRect(), around.getBoundingClientRect()];
+  return { left: a.left - b.left, top: a.top - b.top, width: a.width, height: a.height };
+}
+

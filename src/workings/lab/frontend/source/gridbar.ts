@@ -1,0 +1,117 @@
+// Above the grid: the name box and the formula bar, tabs for heads, and how numbers are shown.
+import { indexOf, read, written } from "./address";
+import { api } from "./api";
+import { fill, h, newest } from "./dom";
+import type { Digits } from "./format";
+import type { Grid } from "./grid";
+import type { Page } from "./state";
+import type { Travel } from "./travel";
+
+export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
+  const name = h("input", { class: "name-box mono", type: "text", spellcheck: "false", "aria-label": "Name box: type an address and press Enter" });
+  const formula = h("output", { class: "formula-bar mono", tabindex: 0, "aria-label": "Formula of the selected number" });
+  const said = h("p", { class: "sentence" });
+  const tabs = h("div", { class: "heads", role: "tablist", "aria-label": "Heads" });
+  const size = h("span", { class: "size" });
+  const digits = h(
+    "select",
+    { "aria-label": "Digits", onchange: () => page.set({ digits: digits.value as Digits }) },
+    h("option", { value: "short" }, "Short numbers"),
+    h("option", { value: "long" }, "7 digits"),
+    h("option", { value: "all" }, "All digits"),
+  );
+  const colours = h("input", { type: "checkbox", onchange: () => page.set({ colours: colours.checked }) });
+  const take = newest();
+
+  name.addEventListener("focus", () => name.select());
+  name.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      show();
+      grid.element.focus();
+    }
+    if (event.key !== "Enter") return;
+    const { model, opened, place } = page.get();
+    const to = read(name.value, model, place.table, opened?.tokens.length ?? 0);
+    if (typeof to === "string") {
+      name.setAttribute("aria-invalid", "true");
+      page.set({ trouble: to });
+      return;
+    }
+    page.set({ trouble: null });
+    grid.anchor = { row: to.row, column: to.column };
+    travel.go({ place: to, screen: "numbers" });
+    grid.element.focus();
+  });
+
+  function show(): void {
+    const state = page.get();
+    const { sheet } = grid;
+    if (!sheet || !state.opened || state.screen !== "numbers") return;
+    const index = indexOf(sheet.info, { sheet: sheet.sheet, ...grid.cursor() });
+    name.removeAttribute("aria-invalid");
+    name.value = written(sheet.table, index);
+    digits.value = state.digits;
+    colours.checked = state.colours;
+    const asked = `${state.opened.id} ${name.value}`;
+    if (asked === formula.dataset.asked) return;
+    formula.dataset.asked = asked;
+    const current = take();
+    api.formula(state.opened.id, sheet.table, index).then(
+      (told) => current() && fill(formula, told.formula),
+      () => {
+        if (!current()) return;
+        fill(formula, "");
+        delete formula.dataset.asked;
+      },
+    );
+  }
+
+  function showTable(): void {
+    const { sheet } = grid;
+    if (!sheet) return;
+    fill(said, sheet.info.sentence);
+    const axes = sheet.info.axes;
+    const shape = sheet.info.shape.map((length, axis) => `${axes[axis]} ${length ?? page.get().opened?.tokens.length ?? ""}`);
+    fill(size, shape.filter((part) => part !== "1 1").join(" × "));
+    tabs.hidden = sheet.sheets < 2;
+    const place = page.get().place;
+    const tab = (i: number): HTMLElement =>
+      h(
+        "button",
+        {
+          role: "tab",
+          "aria-selected": String(i === sheet.sheet),
+          tabindex: i === sheet.sheet ? 0 : -1,
+          onclick: () => page.set({ place: { ...page.get().place, sheet: i } }),
+        },
+        i === 0 ? `Head ${i}` : String(i),
+      );
+    if (tabs.childElementCount !== sheet.sheets || tabs.dataset.at !== `${place.table} ${sheet.sheet}`) {
+      const focused = tabs.contains(document.activeElement);
+      fill(tabs, ...Array.from({ length: sheet.sheets }, (_, i) => tab(i)));
+      tabs.dataset.at = `${place.table} ${sheet.sheet}`;
+      if (focused) tabs.querySelector<HTMLElement>("[aria-selected=true]")?.focus();
+    }
+  }
+
+  tabs.addEventListener("keydown", (event) => {
+    const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    const { place } = page.get();
+    const sheet = place.sheet + by;
+    if (by && sheet >= 0 && sheet < (grid.sheet?.sheets ?? 1)) page.set({ place: { ...place, sheet } });
+  });
+
+  page.on(["place", "opened", "digits", "colours", "screen"], () => queueMicrotask(show));
+  const wasDrawn = grid.onDrawn;
+  grid.onDrawn = () => {
+    wasDrawn();
+    showTable();
+  };
+  return h(
+    "div",
+    { class: "grid-bar" },
+    h("div", { class: "line" }, name, h("span", { class: "fx", "aria-hidden": "true" }, "ƒ"), formula),
+    h("div", { class: "line" }, said),
+    h("div", { class: "line" }, tabs, h("span", { class: "spring" }), size, digits, h("label", { class: "check" }, colours, "Colours")),
+  );
+}

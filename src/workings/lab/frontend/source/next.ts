@@ -1,0 +1,60 @@
+// What the model would say next, as bars; with edits on, before and after.
+import { fill, h, spelt, word } from "./dom";
+import { percent } from "./format";
+import type { Session } from "./session";
+import type { Page } from "./state";
+import type { Travel } from "./travel";
+import type { Guess } from "./types";
+
+export function nextBars(page: Page, session: Session, travel: Travel): HTMLElement {
+  const list = h("ol", { class: "next-bars" });
+  const title = h("h2", {}, "Next token");
+  const legend = h("p", { class: "legend soft" });
+
+  function row(guess: Guess, before: number | null | undefined): HTMLElement {
+    const { opened, model } = page.get();
+    const ink = h("span", { class: "ink" });
+    ink.style.width = `${guess.share * 100}%`;
+    const ghost = before === null || before === undefined ? null : h("span", { class: "ghost" });
+    if (ghost) ghost.style.width = `${before! * 100}%`;
+    const was = ghost ? `, before ${percent(before!)}` : "";
+    const show = (): void => {
+      const place = { table: "probabilities", sheet: 0, row: (opened?.n_pos ?? 1) - 1, column: guess.id };
+      if (model.tables.some((table) => table.name === place.table)) travel.go({ place, screen: "numbers" });
+    };
+    const add = (): void => {
+      const { opened: now, prompt } = page.get();
+      if (now) session.setPrompt(prompt + guess.readable.replaceAll("␣", " "), [...now.tokens.map((token) => token.id), guess.id]);
+    };
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        { class: "bar", title: "See how this share was made", "aria-label": `${guess.readable}, ${percent(guess.share)}${was}: see how this share was made`, onclick: show },
+        spelt(guess.readable),
+        h("span", { class: "track" }, ghost, ink),
+        h("span", { class: "number" }, percent(guess.share)),
+      ),
+      h("button", { class: "add", title: "Write this token on", "aria-label": `Write ${guess.readable} on`, onclick: add }, "+"),
+    );
+  }
+
+  page.on(["opened"], ({ opened }) => {
+    if (!opened) return;
+    const before = opened.before && new Map(opened.before.map((guess) => [guess.id, guess.share]));
+    const first = opened.before?.[0];
+    const now = opened.next[0];
+    fill(list, ...opened.next.map((guess) => row(guess, before ? (before.get(guess.id) ?? 0) : null)));
+    fill(
+      legend,
+      first && now
+        ? first.id === now.id
+          ? `Without your edits: ${word(first.readable)} ${percent(first.share)}`
+          : `Without your edits it would say ${word(first.readable)} (${percent(first.share)})`
+        : "",
+    );
+    legend.hidden = !first;
+  });
+  return h("section", { class: "next", "aria-label": "Next token" }, h("header", {}, title, legend), list);
+}

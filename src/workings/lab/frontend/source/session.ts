@@ -1,0 +1,175 @@
+// What is being looked at: opening a sentence with its edits, undo and redo, writing on, and a lost connection.
+import { api, LabError, whenTroubled } from "./api";
+import { newest } from "./dom";
+import type { Page } from "./state";
+import { edits as readEdits } from "./state";
+import type { Asked, Edit, Written } from "./types";
+
+const RETRY_EVERY = 1500;
+
+export class Session {
+  private undone: Edit[][] = [];
+  private done: Edit[][] = [];
+  private stream: AbortController | null = null;
+  private readonly take = newest();
+  private retry = 0;
+
+  constructor(private readonly page: Page) {
+    whenTroubled({ reopen: () => api.open(this.asked()), lost: () => this.lose() });
+  }
+
+  private asked(): Asked {
+    const { prompt, ids, edits } = this.page.get();
+    return { prompt, ids, edits };
+  }
+
+  /** Open what the state now asks for; the newest of overlapping calls wins. */
+  async open(): Promise<void> {
+    const current = this.take();
+    this.page.set({ busy: true });
+    try {
+      const opened = await api.open(this.asked());
+      if (current()) this.page.set({ opened, busy: false, trouble: null });
+    } catch (error) {
+      if (current()) this.page.set({ busy: false, trouble: sentence(error) });
+    }
+  }
+
+  setPrompt(prompt: string, ids: number[] | null = null): void {
+    void this.stop();
+    this.page.set({ prompt, ids });
+    void this.open();
+  }
+
+  setEdits(edits: Edit[]): void {
+    this.done.push(this.page.get().edits);
+    this.undone = [];
+    this.show(edits);
+  }
+
+  addEdit(edit: Edit): void {
+    const { edits, model } = this.page.get();
+    const same = (other: Edit): boolean => other.table === edit.table && String(other.index) === String(edit.index);
+    const others = "value" in edit ? edits.filter((other) => !("value" in other && same(other))) : edits;
+    if (others.length >= model.limits.edits) {
+      this.page.set({ trouble: `There can be ${model.limits.edits} edits at once. Take one out first.` });
+      return;
+    }
+    this.setEdits([...others, edit]);
+  }
+
+  undo(): void {
+    const before = this.done.pop();
+    if (!before) return;
+    this.undone.push(this.page.get().edits);
+    this.show(before);
+  }
+
+  redo(): void {
+    const after = this.undone.pop();
+    if (!after) return;
+    this.done.push(this.page.get().edits);
+    this.show(after);
+  }
+
+  get canUndo(): boolean {
+    return this.done.length > 0;
+  }
+
+  get canRedo(): boolean {
+    return this.undone.length > 0;
+  }
+
+  private show(edits: Edit[]): void {
+    void this.stop();
+    this.page.set({ edits });
+    void this.open();
+  }
+
+  /** Take up a file of edits: a whole view, or a list of edits alone. */
+  async load(file: File): Promise<void> {
+    try {
+      const told = JSON.parse(await file.text()) as { prompt?: unknown; ids?: unknown; edits?: unknown };
+      const list = readEdits(JSON.stringify(Array.isArray(told) ? told : told.edits));
+      if (list.length === 0 && typeof told.prompt !== "string") throw new LabError("input", `${file.name} holds no edits.`);
+      if (typeof told.prompt === "string")
+        this.page.set({ prompt: told.prompt, ids: Array.isArray(told.ids) ? (told.ids as number[]) : null });
+      this.setEdits(list);
+    } catch (error) {
+      this.page.set({ trouble: error instanceof SyntaxError ? `${file.name} is not a file of edits.` : sentence(error) });
+    }
+  }
+
+  /** Let the model write on, token by token, until it has written `most` or is stopped. */
+  write(temperature: number, most: number): void {
+    const { opened } = this.page.get();
+    if (!opened) return;
+    void this.stop();
+    const stream = new AbortController();
+    this.stream = stream;
+    this.page.set({ writing: true, trouble: null });
+    void this.listen(stream, opened.id, temperature, most);
+  }
+
+  private async listen(stream: AbortController, view: string, temperature: number, most: number): Promise<void> {
+    let trouble: string | null = null;
+    try {
+      for await (const { kind, data } of api.write({ view, temperature, most }, stream.signal)) {
+        if (kind === "message") this.takeUp(data as Written);
+        else trouble = kind === "failed" ? (data as { error: string }).error : null;
+      }
+    } catch (error) {
+      if (stream.signal.aborted) return;
+      trouble = sentence(error);
+    }
+    if (this.stream !== stream) return;
+    await this.stop();
+    if (trouble) this.page.set({ trouble });
+  }
+
+  /** One more token: shown at once, while the numbers behind it wait until the writing ends. */
+  private takeUp(written: Written): void {
+    const { prompt, opened } = this.page.get();
+    const token = { id: written.id, text: written.text, readable: written.readable };
+    this.page.set({
+      prompt: prompt + written.text,
+      ids: [...written.ids],
+      opened: opened && { ...opened, tokens: [...opened.tokens, token] },
+    });
+  }
+
+  /** Stop writing, if the model writes, and look at all that it wrote. */
+  stop(): Promise<void> {
+    if (!this.stream) return Promise.resolve();
+    this.stream.abort();
+    this.stream = null;
+    this.page.set({ writing: false });
+    return this.open();
+  }
+
+  private lose(): void {
+    if (this.retry) return;
+    this.page.set({ lost: true });
+    this.retry = window.setInterval(() => {
+      void fetch("/api/model").then((answer) => {
+        if (answer.status >= 500) return;
+        clearInterval(this.retry);
+        this.retry = 0;
+        this.page.set({ lost: false });
+        if (answer.ok) void this.open().then(() => this.again());
+        else this.page.set({ trouble: "The lab was started again. Open the address that it printed; this one is no longer good." });
+      }, () => undefined);
+    }, RETRY_EVERY);
+  }
+
+  /** Have everything drawn afresh, by handing out the same answer as a new one. */
+  private again(): void {
+    const { opened } = this.page.get();
+    if (opened) this.page.set({ opened: { ...opened } });
+  }
+}
+
+export function sentence(error: unknown): string {
+  if (error instanceof LabError) return error.message;
+  return `Something unforeseen happened on this page: ${String(error)}`;
+}

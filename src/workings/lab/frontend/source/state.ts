@@ -1,0 +1,118 @@
+// The state of the page, and how the address bar carries all of it.
+import type { Place } from "./address";
+import type { Digits } from "./format";
+import { makeStore, type Store } from "./store";
+import type { Asked, Edit, Model, Opened } from "./types";
+
+const FIRST_PROMPT = "Mike is a chef. Anna is a Jedi. She picked up her";
+
+export const SCREENS = ["lens", "attention", "numbers"] as const;
+export type Screen = (typeof SCREENS)[number];
+
+export interface State extends Asked {
+  model: Model;
+  /** The server's answer to the newest prompt and edits; null until the first came. */
+  opened: Opened | null;
+  screen: Screen;
+  place: Place;
+  /** Attention: which block's maps, which head is large, and the token whose looking is shown. */
+  block: string;
+  head: number | null;
+  token: number | null;
+  digits: Digits;
+  colours: boolean;
+  busy: boolean;
+  writing: boolean;
+  /** What went wrong, in plain words. */
+  trouble: string | null;
+  lost: boolean;
+}
+
+export type Page = Store<State>;
+
+export function firstState(model: Model): State {
+  const first = model.tables.find((table) => table.name === "probabilities") ?? model.tables.at(-1);
+  return {
+    model,
+    prompt: model.has_tokenizer ? model.prompt || FIRST_PROMPT : "",
+    ids: model.has_tokenizer ? null : [0],
+    edits: [],
+    opened: null,
+    screen: "lens",
+    place: { table: first?.name ?? "", sheet: 0, row: -1, column: -1 },
+    block: "",
+    head: null,
+    token: null,
+    digits: "short",
+    colours: true,
+    busy: true,
+    writing: false,
+    trouble: null,
+    lost: false,
+  };
+}
+
+export const makePage = (model: Model): Page => makeStore(firstState(model));
+
+/** Where the page is, without what it looks at: what Back and Forward move through. */
+export type Whereabouts = Pick<State, "screen" | "place" | "block" | "head" | "token">;
+
+export function toHash(state: State): string {
+  const { place } = state;
+  const words: Record<string, string | null> = {
+    prompt: state.prompt,
+    ids: state.ids && state.ids.join(","),
+    edits: state.edits.length ? JSON.stringify(state.edits) : null,
+    show: state.screen,
+    table: place.table,
+    at: `${place.sheet},${place.row},${place.column}`,
+    block: state.block || null,
+    head: state.head === null ? null : String(state.head),
+    token: state.token === null ? null : String(state.token),
+    digits: state.digits === "short" ? null : state.digits,
+    colours: state.colours ? null : "off",
+  };
+  const kept = Object.entries(words).filter((pair): pair is [string, string] => pair[1] !== null);
+  return `#${new URLSearchParams(kept)}`;
+}
+
+/** The state that an address bar's hash carries; parts that make no sense are left as they are. */
+export function fromHash(hash: string): Partial<State> {
+  const words = new URLSearchParams(hash.replace(/^#/, ""));
+  const found: Partial<State> = {};
+  const prompt = words.get("prompt");
+  if (prompt !== null) Object.assign(found, { prompt, ids: numbers(words.get("ids")), edits: edits(words.get("edits")) });
+  const screen = words.get("show") as Screen;
+  if (SCREENS.includes(screen)) found.screen = screen;
+  const table = words.get("table");
+  const at = numbers(words.get("at"));
+  if (table && at?.length === 3) found.place = { table, sheet: at[0]!, row: at[1]!, column: at[2]! };
+  found.block = words.get("block") ?? "";
+  found.head = numbers(words.get("head"))?.[0] ?? null;
+  found.token = numbers(words.get("token"))?.[0] ?? null;
+  const digits = words.get("digits");
+  found.digits = digits === "long" || digits === "all" ? digits : "short";
+  found.colours = words.get("colours") !== "off";
+  return found;
+}
+
+function numbers(text: string | null): number[] | null {
+  const all = text === null || text === "" ? [] : text.split(",").map(Number);
+  return all.length > 0 && all.every(Number.isInteger) ? all : null;
+}
+
+/** Edits as they travel in an address or a file; anything that is not an edit is left out. */
+export function edits(text: string | null): Edit[] {
+  try {
+    const all = JSON.parse(text ?? "[]") as unknown;
+    return Array.isArray(all) ? all.filter(isEdit).map((edit) => ({ ...edit, on: edit.on !== false })) : [];
+  } catch {
+    return [];
+  }
+}
+
+function isEdit(thing: unknown): thing is Edit {
+  if (typeof thing !== "object" || thing === null) return false;
+  const edit = thing as Record<string, unknown>;
+  return typeof edit.table === "string" && Array.isArray(edit.index) && ["value", "add", "scale"].some((kind) => kind in edit);
+}

@@ -1,0 +1,205 @@
+"""The server: which address is answered by what. Work is done in threads, so that no request waits for another's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from workings.errors import InputError, WorkingsError
+from workings.lab.answers import Answers
+from workings.lab.asked import Query
+from workings.lab.guard import Guard
+from workings.lab.refusals import TooMuch, status_of
+from workings.lab.replies import Json, file, numbers, problem
+from workings.lab.static import PAGE, page_file
+from workings.lab.views import TABLE_BYTES, Views
+from workings.lab.workbook import Workbook
+from workings.lab.writing import Writing
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from workings.checkpoints.model import Model
+
+MOST_BYTES = 4 << 20
+"""The longest body of a request."""
+N_THREADS = 16
+
+Handler = Callable[[Query], Response]
+
+
+def make_app(
+    model: Model, port: int, token: str, prompt: str = "", page: Path = PAGE, table_bytes: int = TABLE_BYTES
+) -> ASGIApp:
+    """The lab of a model as an ASGI app, for a server on this port that gave out this token."""
+    answers = Answers(model, Views(model, table_bytes), prompt)
+    return Guard(_Server(answers, page).app(), port, token)
+
+
+class _Server:
+    """The routes, and the threads that work."""
+
+    def __init__(self, answers: Answers, page: Path) -> None:
+        self.answers, self.page = answers, page
+        self.threads = ThreadPoolExecutor(N_THREADS, thread_name_prefix="lab")
+
+    def app(self) -> Starlette:
+        a = self.answers
+        json = {
+            "model": lambda _: a.model_document(),
+            "range": a.range,
+            "explain": a.explain,
+            "formula": a.formula,
+            "labels": a.labels,
+            "lens": a.lens,
+            "lens/cell": a.lens_cell,
+            "merges": a.merges,
+            "find": a.find,
+        }
+        handlers: dict[str, Handler] = {name: _as_json(answer) for name, answer in json.items()}
+        handlers |= {
+            "tile": lambda query: _tile(a.tile(query)),
+            "changed": lambda query: _tile(a.tile(query, edited=False)),
+            "attention": lambda query: _attention(a.attention(query)),
+            "edits.json": lambda query: file(a.edits_file(query), "edits.json", "application/json"),
+            "export.xlsx": lambda query: _workbook(a, query),
+            "report.html": lambda query: _report(a, query),
+        }
+        routes = [Route(f"/api/{name}", self._in_thread(handler)) for name, handler in handlers.items()]
+        routes += [
+            Route("/api/view", self._open, methods=["POST"]),
+            Route("/api/write", self._write),
+            Route("/{path:path}", self._static),
+        ]
+        return Starlette(
+            routes=routes,
+            lifespan=self._life,
+            exception_handlers={
+                WorkingsError: _told,
+                HTTPException: _http,
+                MemoryError: _no_memory,
+                Exception: _mistake,
+            },
+        )
+
+    @asynccontextmanager
+    async def _life(self, _: Starlette) -> AsyncIterator[None]:
+        yield
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, work: Callable[..., Any], *given: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work, *given)
+
+    def _in_thread(self, handler: Handler) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            return await self._run(handler, Query(request.query_params))
+
+        return endpoint
+
+    async def _static(self, request: Request) -> Response:
+        return await self._run(page_file, self.page, request)
+
+    async def _open(self, request: Request) -> Response:
+        given = await _document(request)
+        return Json(await self._run(self.answers.open, given))
+
+    async def _write(self, request: Request) -> Response:
+        writing = await self._run(Writing, self.answers, Query(request.query_params))
+        return StreamingResponse(self._events(writing), media_type="text/event-stream")
+
+    async def _events(self, writing: Writing) -> AsyncIterator[bytes]:
+        """One event for every token; when the page goes away, Starlette ends this."""
+        try:
+            while (token := await self._run(writing.next)) is not None:
+                yield b"data: " + orjson.dumps(token) + b"\n\n"
+        except WorkingsError as error:
+            yield b"event: failed\ndata: " + orjson.dumps({"error": str(error), "kind": status_of(error)[1]}) + b"\n\n"
+            return
+        yield b"event: done\ndata: " + orjson.dumps({"stopped": writing.stopped}) + b"\n\n"
+
+
+def _as_json(answer: Callable[[Query], Any]) -> Handler:
+    return lambda query: Json(answer(query))
+
+
+def _tile(array: Any) -> Response:
+    return numbers(array, rows=array.shape[0], columns=array.shape[1])
+
+
+def _attention(array: Any) -> Response:
+    return numbers(array, heads=array.shape[0], positions=array.shape[1])
+
+
+def _workbook(answers: Answers, query: Query) -> Response:
+    workbook = Workbook(answers, query)
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    name = "".join(c if c.isascii() and c.isalnum() else "-" for c in Path(answers.model.name).name) or "model"
+    headers = {"Content-Disposition": f'attachment; filename="{name}.xlsx"', "Content-Length": str(workbook.size)}
+    return StreamingResponse(workbook, media_type=kind, headers=headers)
+
+
+def _report(answers: Answers, query: Query) -> Response:
+    from workings.lab.report import report
+
+    return file(
+        report(answers, answers.views.view(query.text("view"))).encode(), "report.html", "text/html; charset=utf-8"
+    )
+
+
+async def _document(request: Request) -> Any:
+    """The JSON of a request's body, of at most `MOST_BYTES`."""
+    body = bytearray()
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and len(declared) < 19 and int(declared) <= MOST_BYTES:
+        async for part in request.stream():
+            body += part
+            if len(body) > MOST_BYTES:
+                break
+        else:
+            try:
+                return orjson.loads(body)
+            except orjson.JSONDecodeError as error:
+                raise InputError(f"the request is not JSON: {error}") from None
+    raise TooMuch(f"a request has at most {MOST_BYTES:,} bytes")
+
+
+# Problems -------------------------------------------------------------------------------------------------------------
+
+
+async def _told(_: Request, error: Exception) -> Response:
+    assert isinstance(error, WorkingsError)
+    status, kind = status_of(error)
+    return problem(status, kind, str(error))
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    said = {404: "there is nothing at this address", 405: "this address is asked in another way"}
+    return problem(error.status_code, "input", said.get(error.status_code, str(error.detail)))
+
+
+async def _no_memory(_: Request, error: Exception) -> Response:
+    return problem(413, "limit", "this needs more memory than there is; a shorter prompt needs less")
+
+
+async def _mistake(request: Request, error: Exception) -> Response:
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=400)
+    logging.getLogger("uvicorn.error").error("A mistake in the lab at %s", request.url.path, exc_info=error)
+    return problem(
+        500,
+        "input",
+        f"the lab made a mistake ({type(error).__name__}); what happened stands in the window where it was started",
+    )

@@ -1,0 +1,243 @@
+"""Views and their traces: what a page looks at, by a number made of its content, and the traces behind it.
+
+A trace that was dropped is made again from its view. Traces of the same prompt fork from each other, so that an edit
+costs what changes, and a longer prompt the new tokens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock, RLock
+from typing import Any
+
+import numpy as np
+import orjson
+
+from workings.anatomy.logit_lens import draw_logit_lens
+from workings.checkpoints.model import Model
+from workings.engine.evaluation import Evaluation
+from workings.engine.memory import physical_bytes
+from workings.engine.trace import Trace
+from workings.errors import InputError
+from workings.lab.refusals import TooMuch, UnknownView
+from workings.surgery.edit_list import EditList, SavedEdit
+
+Array = np.ndarray
+
+MOST_CHARACTERS = 20_000
+MOST_EDITS = 200
+MOST_VIEWS = 2_000
+MOST_VIEW_BYTES = 64 << 20
+TABLE_BYTES = min(2 << 30, physical_bytes() // 4)
+"""How much memory the tables of all traces together may take before the least used are dropped."""
+MOST_TRACES = 200
+
+
+@dataclass(frozen=True)
+class View:
+    """What is being looked at: a prompt as token ids, and edits of which some may be off."""
+
+    id: str
+    given: EditList
+    ids: tuple[int, ...]
+    size: int
+
+    @property
+    def active(self) -> tuple[SavedEdit, ...]:
+        """The edits that are on."""
+        return tuple(edit for edit in self.given.edits if edit.on)
+
+
+def view_id(given: EditList) -> str:
+    """The first 16 hex digits of the SHA-256 of the view's canonical JSON."""
+    return hashlib.sha256(_canonical(given)).hexdigest()[:16]
+
+
+def _canonical(given: EditList) -> bytes:
+    content = {key: value for key, value in given.to_dict().items() if key != "model"}
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+State = tuple[tuple[int, ...], tuple[SavedEdit, ...]]
+"""What a trace follows from: token ids, and the edits that are on."""
+
+
+@dataclass(eq=False)
+class Session:
+    """One trace, made when it is first needed, and the lock that it shares with all that fork from it."""
+
+    state: State
+    lock: RLock
+    source: Session | None = None
+    trace: Trace | None = None
+    refusals: list[str | None] = field(default_factory=list)
+    """For every edit why it could not be put in force, or None."""
+    held: dict[int, Array] = field(default_factory=dict)
+    """The arrays that are counted for this trace, by their identity."""
+    kept: dict[str, Any] = field(default_factory=dict)
+    """Answers worked out before, such as the likeliest next tokens."""
+
+    def apply(self, trace: Trace, edits: Sequence[SavedEdit]) -> Trace:
+        """Put edits in force; one that cannot be is left out, and why is kept."""
+        for edit in edits:
+            try:
+                trace = edit.apply(trace)
+                self.refusals.append(None)
+            except InputError as error:
+                self.refusals.append(str(error))
+        return trace
+
+
+class Views:
+    """The views that were opened, and as many of their traces as fit into the memory limit; for many threads."""
+
+    def __init__(self, model: Model, table_bytes: int = TABLE_BYTES) -> None:
+        self.model, self.table_bytes = model, table_bytes
+        self.program = model.program_with(draw_logit_lens)
+        self._lock = Lock()
+        self._views: OrderedDict[str, View] = OrderedDict()
+        self._view_bytes = 0
+        self._sessions: OrderedDict[State, Session] = OrderedDict()
+        self._holders: dict[int, int] = {}
+        self.bytes_held = 0
+
+    # Views --------------------------------------------------------------------------------------------------------
+
+    def open(self, given: EditList) -> View:
+        """Take in a view. Raises `InputError` for a prompt that cannot be read, `TooMuch` for too long a list."""
+        if given.model not in (None, self.model.name):
+            raise InputError(
+                f"this is a view of the model {given.model!r:.80}, and this lab shows {self.model.name}; "
+                "models are named when the lab is started"
+            )
+        if len(given.prompt) > MOST_CHARACTERS:
+            raise TooMuch(f"a prompt has at most {MOST_CHARACTERS:,} characters here; {len(given.prompt):,} came")
+        if len(given.edits) > MOST_EDITS:
+            raise TooMuch(f"a view has at most {MOST_EDITS} edits; {len(given.edits)} came")
+        ids = tuple(int(i) for i in self.model.encode(given.prompt if given.ids is None else list(given.ids)))
+        canonical = _canonical(given)
+        view = View(view_id(given), given, ids, len(canonical))
+        with self._lock:
+            old = self._views.pop(view.id, None)
+            self._view_bytes += view.size - (old.size if old else 0)
+            self._views[view.id] = view
+            while len(self._views) > MOST_VIEWS or self._view_bytes > MOST_VIEW_BYTES:
+                self._view_bytes -= self._views.popitem(last=False)[1].size
+        return view
+
+    def view(self, number: str) -> View:
+        """The view of this number. Raises `UnknownView`."""
+        with self._lock:
+            view = self._views.get(number)
+            if view is None:
+                raise UnknownView("this view is not known here (any more); open it again")
+            self._views.move_to_end(number)
+            return view
+
+    # Traces -------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def working(self, view: View, edited: bool = True) -> Iterator[tuple[Trace, Session]]:
+        """The trace of a view (or of the same prompt without edits) and its session, with nobody else working on them."""
+        session = self._session((view.ids, view.active if edited else ()))
+        with session.lock:
+            try:
+                yield self._trace_of(session), session
+            finally:
+                self._count(session)
+
+    def _session(self, state: State) -> Session:
+        with self._lock:
+            found = self._sessions.get(state)
+            if found is None:
+                source = self._nearest(state)
+                found = Session(state, source.lock if source else RLock(), source)
+                self._sessions[state] = found
+            self._sessions.move_to_end(state)
+            return found
+
+    def _nearest(self, state: State) -> Session | None:
+        """The session that has most in common: the same prompt with the first of the edits, or the beginning of the prompt."""
+        ids, edits = state
+        for count in range(len(edits) - 1, -1, -1):
+            if found := self._sessions.get((ids, edits[:count])):
+                return found
+        if edits:
+            base = Session((ids, ()), RLock())
+            if before := self._beginning(ids):
+                base.source, base.lock = before, before.lock
+            self._sessions[base.state] = base
+            return base
+        return self._beginning(ids)
+
+    def _beginning(self, ids: tuple[int, ...]) -> Session | None:
+        """The longest beginning of a prompt that has a trace; one shorter than half saves little, and ties up its lock."""
+        shorter = [
+            session
+            for (other, edits), session in self._sessions.items()
+            if not edits and ids[: len(other)] == other and 2 * len(other) >= len(ids)
+        ]
+        return max(shorter, key=lambda s: len(s.state[0]), default=None)
+
+    def _trace_of(self, session: Session) -> Trace:
+        if session.trace is None:
+            (ids, edits), source = session.state, session.source
+            session.refusals = []
+            if source is None:
+                trace = Trace(
+                    Evaluation(self.program, np.array(ids), np.dtype("float32")),
+                    self.model.config.n_ctx,
+                    self.model.tokenizer,
+                )
+                session.trace = session.apply(trace, edits)
+            else:
+                session.trace = self._forked(session, source)
+            session.source = None
+        return session.trace
+
+    def _forked(self, session: Session, source: Session) -> Trace:
+        ids, edits = session.state
+        trace = self._trace_of(source)
+        if edits:
+            trace.rows("probabilities", -1)  # so that the fork has something to share
+            done = len(source.state[1])
+            session.refusals = list(source.refusals)
+            trace = session.apply(trace, edits[done:])
+        else:
+            trace = trace.append(ids[len(source.state[0]) :])
+        self._count(source)
+        return trace
+
+    # Memory -------------------------------------------------------------------------------------------------------
+
+    def _count(self, session: Session) -> None:
+        """Note which memory a trace holds now, and drop the least used traces where it is too much."""
+        held = {id(array): array for array in session.trace.arrays()} if session.trace else {}
+        with self._lock:
+            if self._sessions.get(session.state) is not session:
+                return  # dropped meanwhile: gone when its last user is
+            before, session.held = session.held, held
+            for number in held.keys() - before.keys():
+                self._hold(number, held[number], 1)
+            for number in before.keys() - held.keys():
+                self._hold(number, before[number], -1)
+            while (self.bytes_held > self.table_bytes or len(self._sessions) > MOST_TRACES) and len(self._sessions) > 1:
+                oldest = next(other for other in self._sessions.values() if other is not session)
+                del self._sessions[oldest.state]
+                for number, array in oldest.held.items():
+                    self._hold(number, array, -1)
+                oldest.held = {}
+
+    def _hold(self, number: int, array: Array, by: int) -> None:
+        count = self._holders.get(number, 0)
+        if count == 0:
+            self.bytes_held += array.nbytes
+        if count + by == 0:
+            self.bytes_held -= array.nbytes
+            del self._holders[number]
+        else:
+            self._holders[number] = count + by

@@ -1,0 +1,240 @@
+"""Edits in a file: what was looked at and what was changed in it, the same for Python, the command line and the lab.
+
+{"model": "storybook", "prompt": "Mike is", "ids": null, "edits": [
+  {"table": "blocks.0.resid_post", "index": [1, ":"], "scale": 0.0, "on": true}]}
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workings.errors import InputError
+
+if TYPE_CHECKING:
+    from workings.checkpoints.model import Model
+    from workings.engine.trace import Trace
+
+KINDS = ("value", "add", "scale")
+MOST_AXES = 3
+_SLICE = re.compile(r"(-?\d{1,9})?:(-?\d{1,9})?")
+_LARGEST_WHOLE = 2**31
+
+Amount = float | tuple[Any, ...]
+"""A number, or numbers side by side: `(1.0, 2.0)`; each may be a row in turn."""
+
+
+@dataclass(frozen=True)
+class SavedEdit:
+    """One change, as `trace.edit` takes it: which table, which cells, what kind of change and by how much.
+
+    A part of `index` is a whole number or a slice as text, `"2:5"` or `":"`; axes that are left out are meant whole.
+    One that is not `on` is kept, but not in force.
+    """
+
+    table: str
+    index: tuple[int | str, ...]
+    kind: str
+    amount: Amount
+    on: bool = True
+
+    @classmethod
+    def from_dict(cls, given: Any) -> SavedEdit:
+        """An edit from JSON. Raises `InputError`, which says what is wrong with it."""
+        if not isinstance(given, Mapping):
+            raise InputError(
+                f"an edit is an object with table, index and one of {', '.join(KINDS)}; {_short(given)} came"
+            )
+        if unknown := set(given) - {"table", "index", "on", *KINDS}:
+            raise InputError(
+                f"{_short(min(unknown))} means nothing in an edit; it has table, index, on and one of {', '.join(KINDS)}"
+            )
+        kinds = [kind for kind in KINDS if given.get(kind) is not None]
+        if len(kinds) != 1:
+            raise InputError(
+                f"an edit has exactly one of {', '.join(KINDS)}; {' and '.join(kinds) or 'none of them'} came"
+            )
+        table, on = given.get("table"), given.get("on", True)
+        if not isinstance(table, str):
+            raise InputError(f"table is the name of a table; {_short(table)} came")
+        if not isinstance(on, bool):
+            raise InputError(f"on is true or false; {_short(on)} came")
+        return cls(table, _index(given.get("index")), kinds[0], _amount(given[kinds[0]], kinds[0]), on)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The edit, ready for JSON."""
+        return {"table": self.table, "index": list(self.index), self.kind: self.amount, "on": self.on}
+
+    def apply(self, trace: Trace) -> Trace:
+        """A new trace with this edit in force, whether it is on or not. Raises as `trace.edit` does."""
+        parts = tuple(part if isinstance(part, int) else _slice(part) for part in self.index)
+        return trace.edit(self.table, parts, **{self.kind: self.amount})
+
+
+@dataclass(frozen=True)
+class EditList:
+    """A prompt and its edits. Made by `workings.load_edits`, or from a trace by `EditList.of`.
+
+    `ids` are the prompt's token ids; where they are given the text is not split again.
+    """
+
+    prompt: str = ""
+    ids: tuple[int, ...] | None = None
+    edits: tuple[SavedEdit, ...] = ()
+    model: str | None = None
+
+    @classmethod
+    def from_dict(cls, given: Any) -> EditList:
+        """A list from JSON. Raises `InputError`, which says which edit it is and what is wrong with it."""
+        if not isinstance(given, Mapping):
+            raise InputError(f"edits are kept as an object with prompt, ids and edits; {_short(given)} came")
+        if unknown := set(given) - {"model", "prompt", "ids", "edits"}:
+            raise InputError(f"{_short(min(unknown))} means nothing beside prompt, ids and edits")
+        prompt, model, edits = given.get("prompt", ""), given.get("model"), given.get("edits", [])
+        if not isinstance(prompt, str) or not isinstance(model, str | None):
+            raise InputError(f"prompt and model are texts; {_short(prompt)} and {_short(model)} came")
+        if not isinstance(edits, Sequence) or isinstance(edits, str):
+            raise InputError(f"edits are a list; {_short(edits)} came")
+        return cls(prompt, _ids(given.get("ids")), tuple(_each(edits)), model)
+
+    @classmethod
+    def of(cls, trace: Trace, model: str | None = None) -> EditList:
+        """The token ids and edits of a trace, to be kept. Raises `InputError` for an edit whose index is a list."""
+        edits = []
+        for place, edit in enumerate(trace.edits, 1):
+            parts = [_part(part) for part in edit.index]
+            if None in parts:
+                raise InputError(
+                    f"edit {place}, of {edit.name}, has an index that a file cannot hold: whole numbers and slices "
+                    "without a step can be kept"
+                )
+            edits.append(
+                SavedEdit(edit.name, tuple(p for p in parts if p is not None), edit.kind, _tuples(edit.amount.tolist()))
+            )
+        return cls("".join(trace.tokens), tuple(int(i) for i in trace.ids), tuple(edits), model)
+
+    def apply(self, trace: Trace) -> Trace:
+        """A new trace with all edits in force that are on.
+
+        Raises `UnknownTable`, `OutsideTable` or `InputError`, which say which edit it is.
+        """
+        for place, edit in enumerate(self.edits, 1):
+            if edit.on:
+                try:
+                    trace = edit.apply(trace)
+                except InputError as error:
+                    raise type(error)(f"edit {place}: {error}") from None
+        return trace
+
+    def trace(self, model: Model, dtype: str = "float32") -> Trace:
+        """The prompt read by a model, with all edits in force that are on."""
+        return self.apply(model.trace(self.prompt if self.ids is None else list(self.ids), dtype=dtype))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        ids = None if self.ids is None else list(self.ids)
+        return {
+            "model": self.model,
+            "prompt": self.prompt,
+            "ids": ids,
+            "edits": [edit.to_dict() for edit in self.edits],
+        }
+
+    def to_json(self) -> bytes:
+        """What stands in the file."""
+        import orjson
+
+        return orjson.dumps(self.to_dict(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+    def save(self, path: str | Path) -> None:
+        """Write the list to a file, which `workings.load_edits`, `--edits` and the lab read."""
+        Path(path).write_bytes(self.to_json())
+
+
+def load_edits(path: str | Path) -> EditList:
+    """Read edits that were saved, by the lab or by `EditList.save`.
+
+    Raises `InputError`: a file that is missing or no JSON; an edit that cannot be understood, and which one it is.
+    """
+    import orjson
+
+    try:
+        given = orjson.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise InputError(f"the edits in {path} cannot be read: {error.strerror}") from None
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"{path} is no file of edits: it is not JSON ({error})") from None
+    try:
+        return EditList.from_dict(given)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _each(edits: Iterable[Any]) -> Iterable[SavedEdit]:
+    for place, given in enumerate(edits, 1):
+        try:
+            yield SavedEdit.from_dict(given)
+        except InputError as error:
+            raise InputError(f"edit {place}: {error}") from None
+
+
+def _ids(given: Any) -> tuple[int, ...] | None:
+    if given is None:
+        return None
+    if not isinstance(given, Sequence) or isinstance(given, str) or not all(map(_is_whole, given)):
+        raise InputError(f"ids are a list of whole numbers, or null; {_short(given)} came")
+    return tuple(given)
+
+
+def _index(given: Any) -> tuple[int | str, ...]:
+    parts = given if isinstance(given, Sequence) and not isinstance(given, str) else None
+    if parts is None or not all(
+        _is_whole(part) or (isinstance(part, str) and _SLICE.fullmatch(part)) for part in parts
+    ):
+        raise InputError(f'index is a list of whole numbers and slices such as "2:5" or ":"; {_short(given)} came')
+    return tuple(parts)
+
+
+def _is_whole(given: Any) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool) and abs(given) < _LARGEST_WHOLE
+
+
+def _amount(given: Any, kind: str, depth: int = 0) -> Amount:
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        if abs(given) < 1e300 and math.isfinite(given):
+            return float(given)
+    elif isinstance(given, Sequence) and not isinstance(given, str) and given and depth < MOST_AXES:
+        return tuple(_amount(one, kind, depth + 1) for one in given)
+    raise InputError(f"{kind} is a finite number or a list of such; {_short(given)} came")
+
+
+def _tuples(given: Any) -> Amount:
+    return tuple(map(_tuples, given)) if isinstance(given, list) else float(given)
+
+
+def _slice(text: str) -> slice:
+    start, stop = (int(part) if part else None for part in text.split(":"))
+    return slice(start, stop)
+
+
+def _part(part: Any) -> int | str | None:
+    """A part of an engine's index as a file holds it; None where it cannot."""
+    if isinstance(part, int):
+        return part
+    if isinstance(part, slice) and part.step in (None, 1):
+        return f"{'' if part.start is None else part.start}:{'' if part.stop is None else part.stop}"
+    return None
+
+
+_REPR = reprlib.Repr()
+_REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 3, 60, 60
+
+
+def _short(given: Any) -> str:
+    """What came, for a message: of something long or deep the beginning."""
+    return _REPR.repr(given)[:100]

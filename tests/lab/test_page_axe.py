@@ -1,0 +1,39 @@
+"""Roles, labels and contrast, held against axe: nothing serious in any view, light or dark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from browsing import AXE, Lab, Visit, missing
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("view", ["lens", "attention", "numbers", "edited", "search", "export"])
+def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool) -> None:
+    if not AXE.is_file():
+        missing("axe-core is not installed (make page installs it)")
+    visit = Visit(browser, lab, color_scheme="dark" if dark else "light", bypass_csp=True).open()
+    page = visit.page
+    if view in ("lens", "attention", "numbers"):
+        visit.show(view)
+    elif view == "edited":
+        visit.go("blocks.1.attn.pattern[0, 13, 8]")
+        visit.edit("0.25")
+        page.wait_for_selector("td.edited")
+    elif view == "search":
+        page.keyboard.press("Control+k")
+        page.keyboard.type("mlp")
+    else:
+        page.click("text=Export")
+    page.wait_for_timeout(500)
+    page.add_script_tag(path=str(AXE))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(told => told.violations)")
+    serious = [
+        f"{one['id']}: {one['help']}\n  "
+        + "\n  ".join(node["html"][:160] + " " + node.get("failureSummary", "")[:200] for node in one["nodes"][:4])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+    visit.close()
+    assert not serious, "\n".join(serious)

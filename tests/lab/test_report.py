@@ -1,0 +1,109 @@
+"""The report: one file that needs nothing else, and says in plain words what the numbers say."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from html.parser import HTMLParser
+
+import pytest
+
+PROMPT = "Mike is quick. He"
+EDITS = [
+    {"table": "blocks.0.resid_post", "index": [-1, ":"], "scale": 0.0},
+    {"table": "blocks.0.mlp.post", "index": [1, 2], "value": -1.5},
+    {"table": "blocks.0.mlp.post", "index": [1, ":"], "add": 1.0, "on": False},
+    {"table": "nothing <b>", "index": [1], "add": 1.0},
+]
+VOID = {"meta", "rect", "br"}
+
+
+class Page(HTMLParser):
+    """Checks that every tag is closed, and keeps tags and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID or tag == "rect":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        if "style" not in self.open:
+            self.text += text
+
+
+def report(visitor, *given, **more):
+    answer = visitor.get("report.html", view=visitor.open(*given, **more)["id"])
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "attachment" in answer.headers["content-disposition"]
+    return answer.text
+
+
+@pytest.fixture(scope="module")
+def text(visitor):
+    return report(visitor, PROMPT, edits=EDITS)
+
+
+def test_it_needs_nothing_else(text):
+    page = Page(text)
+    assert not {"script", "link", "img", "iframe", "object", "form"} & {tag for tag, _ in page.tags}
+    assert not any(
+        name in ("src", "href") or name.startswith("on") for _, attributes in page.tags for name in attributes
+    )
+    assert not re.search(r"url\(|@import|https?:", text)
+
+
+def test_it_says_what_was_read_what_comes_next_and_what_was_changed(text, model):
+    page = Page(text)
+    edited = model.trace(PROMPT).edit("blocks.0.resid_post", (-1, slice(None)), scale=0.0)
+    edited = edited.edit("blocks.0.mlp.post", (1, 2), value=-1.5)
+    first, share = edited.top(1)[0]
+    assert PROMPT in page.text
+    assert f"{share:.1%}" in page.text
+    assert first.strip() in page.text
+    assert "What was changed by hand" in page.text
+    assert "blocks.0.resid_post[-1, :] was silenced" in page.text
+    assert "blocks.0.mlp.post[1, 2] was set to −1.5" in page.text
+    assert "(switched off)" in page.text
+    assert "not possible: there is no table named" in page.text
+    assert escape("nothing <b>") in text
+
+
+def test_it_is_fit_for_the_dark_and_for_paper(text):
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+
+
+def test_without_edits_it_does_not_speak_of_changes(visitor):
+    assert "changed by hand" not in report(visitor, PROMPT)
+
+
+@pytest.mark.parametrize("ids", [[5], list(range(60, 100))])
+def test_prompts_of_one_token_and_of_many_have_a_report(visitor, ids):
+    page = Page(report(visitor, ids=ids))
+    assert ("All heads" in page.text) == (1 < len(ids) <= 24)
+
+
+def test_an_edit_that_lets_a_token_look_ahead_is_drawn(visitor):
+    ahead = [{"table": "blocks.0.attn.pattern", "index": [0, 1, 3], "value": 0.5}]
+    text = report(visitor, PROMPT, edits=ahead)
+    assert "no token looks ahead" not in text
+    assert '<rect x="3" y="1"' in text
+    assert "no token looks ahead" in report(visitor, PROMPT)
+
+
+def test_a_text_of_signs_is_only_text(visitor):
+    text = report(visitor, '<script>alert("&")</script>\n\u202e')
+    assert "<script" not in text
+    Page(text)

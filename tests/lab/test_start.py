@@ -1,0 +1,138 @@
+"""Starting the lab: the address, the port, and a quiet end."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import webbrowser
+from pathlib import Path
+
+import httpx2
+import pytest
+from visitors import coming, serving
+
+import workings
+from workings.errors import InputError
+from workings.lab import start as starting
+
+
+@pytest.fixture(scope="session")
+def folder(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("lab") / "model"
+    model.save(path)
+    return path
+
+
+@pytest.fixture
+def running(folder):
+    """The lab as a person starts it, and the address that it prints."""
+    source = str(Path(workings.__file__).parents[1])
+    words = [sys.executable, "-m", "workings", "lab", str(folder), "--no-browser", "--prompt", "Mike is"]
+    process = subprocess.Popen(
+        words, env={**os.environ, "PYTHONPATH": source}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        line = next(line for line in process.stdout if "http" in line)
+        yield process, line.strip()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_the_printed_address_opens_the_lab_and_ctrl_c_ends_it_quietly(running, folder):
+    process, address = running
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{32}", address)
+    home = address.split("/?")[0]
+    with httpx2.Client(base_url=home, timeout=20) as client:
+        assert client.get("/api/model").status_code == 403
+        assert client.get(address).headers["location"] == "/"
+        document = client.get("/api/model").json()
+        assert (document["name"], document["prompt"]) == (str(folder), "Mike is")
+        view = client.post("/api/view", json={"prompt": "Mike is"}, headers={"origin": home}).json()["id"]
+        assert "server" not in client.get("/api/model").headers
+        with client.stream("GET", "/api/write", params={"view": view}) as answer:
+            next(answer.iter_lines())
+            process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Traceback" not in err
+    assert err.strip() == "The lab is closed."
+
+
+def test_only_this_machine_is_served(running):
+    _, address = running
+    port = int(re.search(r":(\d+)/", address)[1])
+    own = [entry[4][0] for entry in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)]
+    for other in own:
+        if not other.startswith("127."):
+            with pytest.raises(OSError), socket.create_connection((other, port), timeout=2):
+                pass
+
+
+def test_a_port_that_is_taken_is_an_error_and_else_a_free_one_is_found():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(InputError, match="leave --port out"):
+            starting.listen(taken.getsockname()[1])
+    first = starting.listen(None)
+    second = starting.listen(None)
+    assert first.getsockname() != second.getsockname()
+    first.close()
+    second.close()
+
+
+def test_a_long_text_may_stand_in_an_address_and_an_endless_one_not(model):
+    with serving(model) as address, coming(address) as visitor:
+        text = "Größe " * 3000
+        assert visitor.json("merges", text=text)["ids"] == model.tokenizer.encode(text)
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
+        connection.request("GET", f"/api/merges?text={'a' * 500_000}")
+        assert connection.getresponse().status == 400
+
+
+def test_answers_are_not_held_back(model):
+    """Nagle's algorithm, left on, would hold every answer back for 40 milliseconds."""
+    with serving(model) as address, coming(address) as visitor:
+        view = visitor.open("Mike is")["id"]
+        times = []
+        for _ in range(20):
+            began = time.perf_counter()
+            visitor.array("tile", view=view, table="embed")
+            times.append(time.perf_counter() - began)
+    assert sorted(times)[3] < 0.03
+
+
+def test_the_browser_opens_unless_it_is_not_to(model, monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
+    starting.start(model, "Mike is", 0, browser=False)
+    assert opened == []
+    starting.start(model, "Mike is", 0, browser=True)
+    while not opened:
+        pass
+    assert opened[0] in capsys.readouterr().out
+
+
+def test_starlette_and_uvicorn_wait_until_they_are_needed():
+    code = (
+        "import sys, workings.cli.app, workings\n"
+        "[getattr(workings, name) for name in workings.__all__]\n"
+        "print([name for name in ('starlette', 'uvicorn', 'anyio') if name in sys.modules])"
+    )
+    source = str(Path(workings.__file__).parents[1])
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": source},
+    )
+    assert run.stdout.strip() == "[]"

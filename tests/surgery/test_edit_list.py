@@ -1,0 +1,266 @@
+"""Edits in a file: saved and put in force again they give the same numbers, and mistakes are told with their place."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from histories import amounts, entries, selected_shape
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from little import make_model, make_tokenizer
+
+import workings
+from tiny import Tiny, model_of, random_ids, tinies
+from workings.errors import InputError, OutsideTable, UnknownTable
+from workings.surgery.weights import with_edited_weights
+
+SILENCED = {"table": "blocks.0.resid_post", "index": [1, ":"], "scale": 0.0, "on": True}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return make_model(make_tokenizer())
+
+
+def written(path, document):
+    path.write_text(json.dumps(document))
+    return path
+
+
+@st.composite
+def edited(draw, trace):
+    """A trace with a few edits that a file can hold."""
+    for _ in range(draw(st.integers(0, 4))):
+        name = draw(st.sampled_from([*trace.names(), *trace.weight_names()]))
+        plain = st.one_of
+        shape = trace.shape(name)
+        index = tuple(
+            draw(
+                plain(
+                    st.integers(-size, size - 1),
+                    entries(size).filter(lambda part: isinstance(part, slice) and part.step in (None, 1)),
+                )
+            )
+            for size in shape
+        )
+        kind = draw(st.sampled_from(["value", "add", "scale"]))
+        amount = draw(amounts(selected_shape(shape, index)))
+        trace = trace.edit(name, index, **{kind: np.abs(amount) + 0.5 if name.endswith("scale") else amount})
+    if draw(st.booleans()):
+        trace = trace.edit("ids", draw(st.integers(0, len(trace) - 1)), value=draw(st.integers(0, 9)))
+    return trace
+
+
+@settings(max_examples=60)
+@given(data=st.data(), tiny=tinies())
+def test_saved_and_replayed_edits_give_identical_numbers(data, tiny, tmp_path_factory):
+    model = model_of(tiny)
+    dtype = data.draw(st.sampled_from(["float32", "float64"]))
+    trace = data.draw(edited(model.trace(random_ids(tiny, 6), dtype=dtype)))
+    path = tmp_path_factory.mktemp("edits") / "edits.json"
+    workings.EditList.of(trace).save(path)
+    again = workings.load_edits(path).trace(model, dtype)
+    assert again.ids.tolist() == trace.ids.tolist()
+    for name in trace.weight_names():
+        np.testing.assert_array_equal(again[name], trace[name])
+    tolerance = 1e-5 if dtype == "float32" else 1e-10
+    for name in trace.names():  # the trace may have been worked out in another order
+        size = max(1.0, float(np.abs(trace[name]).max()))
+        np.testing.assert_allclose(again[name], trace[name], rtol=tolerance, atol=tolerance * size)
+    fresh = workings.load_edits(path).trace(model, dtype)
+    for name in fresh.names():
+        np.testing.assert_array_equal(fresh[name], again[name])
+
+
+def test_a_list_comes_back_as_it_was(tmp_path):
+    given = {
+        "model": "tiny",
+        "prompt": "Größe 😀",
+        "ids": [1, 2],
+        "edits": [
+            SILENCED,
+            {"table": "W_E", "index": [0, "1:3"], "value": [1.5, -2.0], "on": False},
+            {"table": "embed", "index": [], "add": [[0.1]], "on": True},
+        ],
+    }
+    edits = workings.load_edits(written(tmp_path / "edits.json", given))
+    assert json.loads(edits.to_json()) == given
+    edits.save(tmp_path / "again.json")
+    assert workings.load_edits(tmp_path / "again.json") == edits
+
+
+def test_edits_that_are_off_are_kept_and_not_in_force(model):
+    edits = workings.EditList.from_dict({"prompt": "Mike is", "edits": [{**SILENCED, "on": False}]})
+    assert edits.trace(model).edits == ()
+    assert len(edits.edits) == 1
+
+
+def test_edits_can_be_put_in_force_on_another_prompt(model):
+    edits = workings.EditList.from_dict({"prompt": "Mike is", "edits": [SILENCED]})
+    trace = edits.apply(model.trace("She moves"))
+    assert not trace["blocks.0.resid_post"][1].any()
+
+
+def test_the_index_means_what_it_means_in_python(model):
+    trace = model.trace("Mike is quick. He")
+    for text, part in [
+        (":", slice(None)),
+        ("2:", slice(2, None)),
+        (":2", slice(2)),
+        ("1:3", slice(1, 3)),
+        ("-2:", slice(-2, None)),
+        (-1, -1),
+    ]:
+        one = workings.EditList.from_dict({"edits": [{"table": "embed", "index": [text], "value": 1.0}]}).apply(trace)
+        np.testing.assert_array_equal(one["embed"], trace.edit("embed", part, value=1.0)["embed"])
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (3, "an edit is an object"),
+        ({}, "exactly one of value, add, scale; none of them"),
+        ({**SILENCED, "add": 1}, "exactly one of value, add, scale; add and scale"),
+        ({**SILENCED, "scal": 1}, "'scal' means nothing in an edit"),
+        ({**SILENCED, "table": None}, "table is the name of a table; None"),
+        ({**SILENCED, "on": 1}, "on is true or false"),
+        ({**SILENCED, "index": 1}, "index is a list"),
+        ({**SILENCED, "index": ["1:2:3"]}, "index is a list"),
+        ({**SILENCED, "index": [True]}, "index is a list"),
+        ({**SILENCED, "index": [1.0]}, "index is a list"),
+        ({**SILENCED, "scale": "1"}, "finite number"),
+        ({**SILENCED, "scale": True}, "finite number"),
+        ({**SILENCED, "scale": []}, "finite number"),
+        ({**SILENCED, "scale": [[[[1]]]]}, "finite number"),
+        ({**SILENCED, "scale": float("inf")}, "finite number"),
+    ],
+)
+def test_an_edit_that_cannot_be_understood_is_told_with_its_place(edit, said):
+    with pytest.raises(InputError, match="edit 2: ") as error:
+        workings.EditList.from_dict({"prompt": "a", "edits": [SILENCED, edit]})
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("edit", "kind", "said"),
+    [
+        ({**SILENCED, "table": "blocks.0.resid_pst"}, UnknownTable, "did you mean"),
+        ({**SILENCED, "index": [99]}, OutsideTable, "99"),
+        ({**SILENCED, "index": [0, 0, 0]}, OutsideTable, "3 entries"),
+        ({"table": "embed", "index": ["5:5"], "value": 1}, InputError, "selects no cell"),
+        ({"table": "embed", "index": [0], "value": [1, 2]}, InputError, "give one number or an array that fits"),
+        ({"table": "embed", "index": [0], "value": [[1, 2], [3]]}, InputError, "takes a number or an array"),
+        ({"table": "ids", "index": [0], "value": 0.5}, InputError, "whole numbers"),
+    ],
+)
+def test_an_edit_that_does_not_fit_the_model_is_told_with_its_place(model, edit, kind, said):
+    edits = workings.EditList.from_dict({"prompt": "Mike is", "edits": [SILENCED, edit]})
+    with pytest.raises(kind, match=r"^edit 2: ") as error:
+        edits.trace(model)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "is not JSON"), ("{", "is not JSON"), ("[" * 5000, "is not JSON"), ("[]", "kept as an object"), ('{"prompt": 1}', "are texts"), ('{"edits": 1}', "edits are a list"),
+        ('{"edits": "ab"}', "edits are a list"), ('{"ids": [1.5]}', "ids are a list"), ('{"ids": "12"}', "ids are a list"), ('{"prmpt": ""}', "'prmpt' means nothing"), ("[" * 1000 + "]" * 1000, "kept as an object"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_none_is_told_with_its_name(tmp_path, content, said):
+    path = tmp_path / "edits.json"
+    path.write_text(content)
+    with pytest.raises(InputError) as error:
+        workings.load_edits(path)
+    assert said in str(error.value)
+    assert str(path) in str(error.value)
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(InputError, match=r"none\.json cannot be read: No such file"):
+        workings.load_edits(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("index", [[0, 2], np.array([True, False, True]), slice(0, 3, 2)])
+def test_an_index_that_a_file_cannot_hold_is_an_error(index):
+    trace = model_of(Tiny()).trace([1, 2, 3]).edit("embed", index, value=1.0)
+    with pytest.raises(InputError, match="edit 1, of embed"):
+        workings.EditList.of(trace)
+
+
+def test_edited_weights_can_be_made_part_of_the_model(model):
+    trace = model.trace("Mike is").edit("W_E", (slice(None), 0), add=1.0)
+    changed = with_edited_weights(model, trace)
+    np.testing.assert_array_equal(changed.trace("Mike is")["logits"], trace["logits"])
+    assert not np.array_equal(model.trace("Mike is")["logits"], trace["logits"])
+    with pytest.raises(InputError, match="follows by a formula"):
+        with_edited_weights(model, trace.edit("embed", 0, value=0.0))
+
+
+# The command line
+
+
+@pytest.fixture(scope="module")
+def places(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model") / "model"
+    model.save(folder)
+    edits = {"model": str(folder), "prompt": "Mike is quick. He", "ids": None, "edits": [SILENCED]}
+    return str(folder), str(written(tmp_path_factory.mktemp("edits") / "edits.json", edits))
+
+
+def said(words, code=0):
+    from typer.testing import CliRunner
+
+    from workings.cli.app import app
+
+    result = CliRunner().invoke(app, words, env={"COLUMNS": "100", "NO_COLOR": "1"})
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_verbs_put_saved_edits_in_force(model, places):
+    folder, path = places
+    trace = workings.load_edits(path).trace(model)
+    options = ["--model", folder, "--edits", path]
+    document = json.loads(said(["run", *options, "--json"]).stdout)
+    assert document["tokens"] == trace.tokens
+    assert document["next"][0]["id"] == trace.top_ids(1)[0][0]
+    document = json.loads(said(["explain", "blocks.0.resid_post", "1", "0", *options, "--json"]).stdout)
+    assert (document["value"], len(document["edits"])) == (0.0, 1)
+    document = json.loads(said(["attention", "--block", "1", *options, "--json"]).stdout)
+    np.testing.assert_allclose(document["pattern"], trace["blocks.1.attn.pattern"], rtol=1e-4, atol=1e-6)
+    assert said(["generate", *options, "--max-new-tokens", "5"]).stdout == model.generate(trace, 5) + "\n"
+
+
+def test_a_prompt_that_is_typed_goes_before_the_saved_one(model, places):
+    folder, path = places
+    document = json.loads(said(["run", "She moves", "--model", folder, "--edits", path, "--json"]).stdout)
+    assert document["prompt"] == "She moves"
+    trace = workings.load_edits(path).apply(model.trace("She moves"))
+    assert document["next"][0]["id"] == trace.top_ids(1)[0][0]
+
+
+def test_what_to_type_next_has_the_edits_too(places):
+    folder, path = places
+    assert f"--edits {path} --model {folder}" in said(["run", "--model", folder, "--edits", path]).stdout
+
+
+def test_edits_of_another_model_are_remarked_on(model, places, tmp_path):
+    folder, _ = places
+    path = written(tmp_path / "edits.json", {"model": "gpt2", "prompt": "Mike", "edits": []})
+    assert (
+        "the edits were made in gpt2; they are used in" in said(["run", "--model", folder, "--edits", str(path)]).stderr
+    )
+
+
+def test_a_workbook_takes_edits_of_weights_and_no_others(places, tmp_path):
+    folder, path = places
+    book = str(tmp_path / "model.xlsx")
+    assert "follows by a formula" in said(["export", folder, book, "--edits", path], 1).stderr
+    weights = written(
+        tmp_path / "edits.json", {"prompt": "Mike", "edits": [{"table": "W_E", "index": [0, 0], "value": 1}]}
+    )
+    said(["export", folder, book, "--edits", str(weights)])
+    assert (tmp_path / "model.xlsx").stat().st_size > 1000
