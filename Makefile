@@ -23,8 +23,9 @@ lab: $(VENV)/.installed ## open the lab in the browser: every number of the bund
 page: $(VENV)/.developed ## build the lab's page again, its types checked first
 	$(BIN)/python hatch_build.py
 
-screenshots: $(VENV)/.developed ## take pictures of the lab's main views, into build/screenshots
+screenshots: $(VENV)/.developed ## take pictures of the lab's main views, into build/screenshots and the README
 	PYTHONPATH=tests/lab $(BIN)/python tests/lab/screenshots.py
+	cp build/screenshots/attention-light.png docs/pictures/lab.png
 
 test: lint ## check style, types and every test
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
