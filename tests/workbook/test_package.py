@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree
@@ -28,14 +27,7 @@ VALUES = st.one_of(TEXTS, st.booleans(), st.integers(-(2**53), 2**53), FLOATS)
 FORMULAS = st.text(st.sampled_from("AB1<>&\"'+ é😀"), min_size=1, max_size=10)
 
 
-@pytest.fixture(
-    scope="module", autouse=True, params=[0, write.REFERENCED_UP_TO], ids=["few references", "all references"]
-)
-def _references(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Every test here writes both ways: cells that follow one another without references, and all with them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(write, "REFERENCED_UP_TO", request.param)
-        yield
+pytestmark = pytest.mark.usefixtures("both_ways_of_references")
 
 
 @st.composite

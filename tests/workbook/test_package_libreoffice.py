@@ -1,6 +1,5 @@
 """LibreOffice opens what is written, shows the same, and works the formulas out by itself."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import openpyxl
 import pytest
 
 from spreadsheets import worked_out_by_libreoffice
-from workings.workbook.package import archive, write, write_package
+from workings.workbook.package import archive, write_package
 from workings.workbook.package.sheet import Sheet
 from workings.workbook.page import Block, Page
 from workings.workbook.references import letters
@@ -28,14 +27,7 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(
-    scope="module", autouse=True, params=[0, write.REFERENCED_UP_TO], ids=["few references", "all references"]
-)
-def _references(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Every test here writes both ways: cells that follow one another without references, and all with them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(write, "REFERENCED_UP_TO", request.param)
-        yield
+pytestmark = pytest.mark.usefixtures("both_ways_of_references")
 
 
 def test_libreoffice_shows_the_same_values(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from workings.engine.evaluation import Evaluation
 from workings.engine.trace import Trace
 from workings.errors import InputError
 from workings.language.names import name
+from workings.language.operations import softmax
 from workings.language.tables import Graph, Table
 
 Array = np.ndarray
@@ -43,9 +44,7 @@ class LogitLens:
 
     def probabilities(self, stream: str) -> Array:
         """The share of every token after a stream [pos, d_vocab]."""
-        logits = self.logits(stream)
-        raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return raised / raised.sum(axis=-1, keepdims=True)
+        return np.asarray(softmax(self.logits(stream)))
 
     def top(self, k: int = 1) -> tuple[Array, Array]:
         """The ids of the `k` likeliest tokens, likeliest first, and their shares, both [stream, pos, k]."""

@@ -15,7 +15,7 @@ from workings.engine.evaluation import Evaluation
 from workings.errors import WorkbookError
 from workings.language.primitives import GIVEN
 from workings.language.tables import Table
-from workings.workbook.layout import is_scored_tokens
+from workings.workbook.layout import lay_out
 from workings.workbook.office import CellError, Office
 from workings.workbook.pages.tables import defined_name
 
@@ -27,7 +27,7 @@ Array = np.ndarray
 TOLERANCE = 1e-6
 """Of a table's largest number: how far the workbook may be from the engine."""
 
-_PLACE = re.compile(r"\$(?:'(?P<quoted>(?:[^']|'')+)'|(?P<plain>[^.']+))\.\$([A-Z]+)\$(\d+)(?::\$([A-Z]+)\$(\d+))?")
+_PLACE = re.compile(r"\$(?:'(?P<quoted>(?:[^']|'')+)'|(?P<plain>[^.']+))\.(\$[A-Z]+\$\d+)(?::(\$[A-Z]+\$\d+))?")
 
 
 @dataclass(frozen=True)
@@ -100,42 +100,34 @@ def differences(worked: Worked, model: Model, evaluation: Evaluation | None = No
     ids = worked.numbers("token_ids")[:used, 0].astype(np.int64)
     evaluation = evaluation or Evaluation(model.program_with(draw_logit_lens), ids, np.dtype("float64"))
     lens_on = bool(worked.cell("lens_on"))
+    layout = lay_out(evaluation.program.graph, worked.places["token_ids"][3])
     for table in evaluation.program.graph.named.values():
         assert table.name is not None
         if table.primitive is GIVEN or (".lens." in table.name and not lens_on):
             continue
-        found = _read(worked, table)[..., :used, :]
+        found = _read(worked, table, layout.places[table].turned)[..., :used, :]
         expected = evaluation.read(table, 0, used)
         if table.columns_are_positions:
             found = found[..., :used]
         yield Difference(table.name, float(np.abs(found - expected).max()), float(np.abs(expected).max()))
 
 
-def _read(worked: Worked, table: Table) -> Array:
+def _read(worked: Worked, table: Table, turned: bool) -> Array:
     """A table from the workbook, heads first and rows as rows."""
     assert table.name is not None
-    if len(table.axes) == 2:
-        numbers = worked.numbers(defined_name(table.name))
-        return numbers.T if _is_turned(table, numbers) else numbers
-    heads = [worked.numbers(defined_name(table.name, head)) for head in range(table.axes[0].size or 1)]
-    return np.stack(heads)
-
-
-def _is_turned(table: Table, numbers: Array) -> bool:
-    return is_scored_tokens(table) or (table.axes[-1].size not in (None, numbers.shape[1]))
+    names: list[int | None] = [None] if len(table.axes) == 2 else list(range(table.axes[0].size or 1))
+    sheets = [worked.numbers(defined_name(table.name, sheet)) for sheet in names]
+    sheets = [numbers.T for numbers in sheets] if turned else sheets
+    return sheets[0] if len(table.axes) == 2 else np.stack(sheets)
 
 
 def _place(text: str) -> tuple[str, int, int, int, int]:
     """`$'Block 0'.$C$8:$D$9` as page, row, column, rows, columns."""
+    from xlsxwriter.utility import xl_cell_to_rowcol
+
     found = _PLACE.fullmatch(text)
     assert found is not None
     page = (found["quoted"] or found["plain"]).replace("''", "'")
-    left, top, right, bottom = found[3], int(found[4]), found[5] or found[3], int(found[6] or found[4])
-    return page, top - 1, _number(left), bottom - top + 1, _number(right) - _number(left) + 1
-
-
-def _number(letters: str) -> int:
-    number = 0
-    for letter in letters:
-        number = 26 * number + ord(letter) - ord("A") + 1
-    return number - 1
+    top, left = xl_cell_to_rowcol(found[3])
+    bottom, right = xl_cell_to_rowcol(found[4] or found[3])
+    return page, top, left, bottom - top + 1, right - left + 1

@@ -15,6 +15,15 @@ TINT, INPUT_FILL, INPUT_EDGE, WARNING, WARNING_FILL = "#EAF1F9", "#FFF8E1", "#E0
 PLAIN: dict[str, Any] = {"font_name": FONT, "font_size": SIZE, "font_color": INK}
 """What every style begins with, and what cells without a style have."""
 
+INPUT: dict[str, Any] = {
+    "bg_color": INPUT_FILL,
+    "border": 1,
+    "border_color": INPUT_EDGE,
+    "font_color": ACCENT,
+    "locked": False,
+}
+"""What every cell that invites to type has."""
+
 STYLES: dict[str, dict[str, Any]] = {
     "plain": {},
     "text": {"num_format": "@", "align": "left"},
@@ -33,34 +42,14 @@ STYLES: dict[str, dict[str, Any]] = {
     "axis": {"bold": True, "font_color": MUTED, "bg_color": TINT, "align": "right"},
     "link": {"font_color": ACCENT, "underline": 1},
     "input": {
+        **INPUT,
         "num_format": "@",  # what is typed stays text, also "42" and "1/2"
         "valign": "vcenter",
         "indent": 1,
-        "bg_color": INPUT_FILL,
-        "border": 1,
-        "border_color": INPUT_EDGE,
-        "font_color": ACCENT,
         "bold": True,
-        "locked": False,
     },
-    "input number": {
-        "num_format": "0.0000",
-        "align": "right",
-        "bg_color": INPUT_FILL,
-        "border": 1,
-        "border_color": INPUT_EDGE,
-        "font_color": ACCENT,
-        "locked": False,
-    },
-    "input whole": {
-        "num_format": "0",
-        "align": "right",
-        "bg_color": INPUT_FILL,
-        "border": 1,
-        "border_color": INPUT_EDGE,
-        "font_color": ACCENT,
-        "locked": False,
-    },
+    "input number": {**INPUT, "num_format": "0.0000", "align": "right"},
+    "input whole": {**INPUT, "num_format": "0", "align": "right"},
     "answer": {"indent": 1, "bold": True, "font_color": ACCENT, "bg_color": TINT, "valign": "vcenter"},
     "warning": {"font_color": WARNING},
     "piece": {"num_format": "@", "align": "center", "bg_color": TINT},

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from workings.language.operations import softmax
 from workings.readings.formula import Place
 from workings.workbook.page import Area, Page
 from workings.workbook.pages.vocabulary import VocabularyPage
@@ -145,7 +146,4 @@ class PromptPage:
 
 
 def _shares(logits: Array | None) -> Array:
-    if logits is None:
-        return np.zeros(0)
-    raised = np.exp(logits.astype(np.float64) - logits.max())
-    return raised / raised.sum()
+    return np.zeros(0) if logits is None else np.asarray(softmax(logits.astype(np.float64)))
