@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from workings.anatomy.heads import head_scores as head_scores
     from workings.anatomy.logit_lens import logit_lens as logit_lens
     from workings.checkpoints.load import load as load
+    from workings.checkpoints.load_sae import load_sae as load_sae
     from workings.checkpoints.model import Model as Model
+    from workings.checkpoints.sparse_autoencoder import SparseAutoencoder as SparseAutoencoder
     from workings.checkpoints.tokenizer import Tokenizer as Tokenizer
     from workings.engine.trace import Trace as Trace
     from workings.errors import WorkingsError as WorkingsError
@@ -35,7 +37,9 @@ _HOMES = {
     "EditList": "workings.surgery.edit_list",
     "load": "workings.checkpoints.load",
     "load_edits": "workings.surgery.edit_list",
+    "load_sae": "workings.checkpoints.load_sae",
     "Model": "workings.checkpoints.model",
+    "SparseAutoencoder": "workings.checkpoints.sparse_autoencoder",
     "Tokenizer": "workings.checkpoints.tokenizer",
     "Trace": "workings.engine.trace",
     "WorkingsError": "workings.errors",
@@ -45,6 +49,7 @@ _HOMES = {
 __all__ = [
     "EditList",
     "Model",
+    "SparseAutoencoder",
     "Tokenizer",
     "Trace",
     "WorkingsError",
@@ -53,6 +58,7 @@ __all__ = [
     "head_scores",
     "load",
     "load_edits",
+    "load_sae",
     "logit_lens",
     "trace_gradient",
     "write_workbook",

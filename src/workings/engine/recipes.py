@@ -325,6 +325,8 @@ class _Writer:
             return [(inputs[0], columns, rows)]
         if kind in ("row_sum", "row_max", "row_mean"):
             return [(inputs[0], rows, self._between(inputs[0], rows))]
+        if kind == "kth_largest":  # the k-th largest may be a masked number, so all columns count
+            return [(inputs[0], rows, Part.WHOLE)]
         if kind == "rows_of":
             return [(inputs[0], Part.WHOLE, Part.WHOLE), (inputs[1], rows, Part.WHOLE)]
         return [(t, rows, columns) for t in inputs]

@@ -66,13 +66,15 @@ class Writer:
             return f"({text})" if outer and text.startswith("−") else text
         if isinstance(expression, Fold) and expression.kind != "max":
             return self._folded(expression)
-        if isinstance(expression, Fold) or expression.kind == "look_up":
+        if isinstance(expression, Fold) or expression.kind in ("look_up", "kth_largest"):
             return self.numbers(Fixed(expression.value), outer)
         return self._applied(
             expression, [self.numbers(p, _inside(expression, place)) for place, p in enumerate(expression.parts)], outer
         )
 
     def _applied(self, expression: Apply, parts: list[str], outer: int) -> str:
+        if expression.kind == "kth_largest":
+            return f"{parts[0]}, the {ordinal(int(expression.parts[1].value))} largest of its row"
         if expression.kind == "largest":
             return f"(1 if {parts[0]} is the largest of its row, else 0)"
         if len(parts) == 1:
@@ -90,6 +92,12 @@ class Writer:
         more = max(int(np.count_nonzero(fold.values)) - len(order), 0)  # what is masked adds exactly 0
         text = " + ".join(shown) + (f" + … {more} more" if more else "")
         return f"({text}) ÷ {len(fold.values)}" if fold.kind == "mean" else f"({text})"
+
+
+def ordinal(place: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th, 21st."""
+    ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{ending}"
 
 
 def _inside(expression: Apply, place: int) -> int:
