@@ -13,7 +13,6 @@ from workings.language.tables import Table
 
 _scope: ContextVar[str] = ContextVar("scope", default="")
 _splices: ContextVar[Mapping[str, Callable[[Table], Table]]] = ContextVar("splices", default=MappingProxyType({}))
-_naming: ContextVar[bool] = ContextVar("naming", default=True)
 
 
 def join_name(scope: str, short: str) -> str:
@@ -60,23 +59,13 @@ def spliced(splices: Mapping[str, Callable[[Table], Table]]) -> Iterator[None]:
         _splices.reset(token)
 
 
-@contextmanager
-def unnamed() -> Iterator[None]:
-    """Let what is drawn inside this block be steps without names, which nobody can edit."""
-    token = _naming.set(False)
-    try:
-        yield
-    finally:
-        _naming.reset(token)
-
-
 def name(short: str, table: Any) -> Any:
     """Name a table, so that it can be looked at, edited and explained; arrays pass through unchanged.
 
     A table that already has a name is carried over into a new table with the same numbers, so that both names can
     be edited on their own (`blocks.1.resid_pre` is `blocks.0.resid_post`, one step later).
     """
-    if not isinstance(table, Table) or not _naming.get():
+    if not isinstance(table, Table):
         return table
     if table.name is not None:
         table = columns(table)

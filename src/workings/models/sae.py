@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workings.errors import InputError
-from workings.language.names import Weights, at, name, unnamed
+from workings.language.names import Weights, at, name
 from workings.language.operations import gated_relu, jump_relu, linear, operation, relu, square, top_k
 from workings.language.primitives import exp, matmul, row_mean, row_sum, sqrt, transpose
 from workings.language.tables import ONE, Axis, Table
@@ -111,24 +111,7 @@ def encode(x: Any, w: Any, config: SAEConfig) -> tuple[Any, Any]:
     `pre` is how strongly each feature is addressed, before it is decided whether it fires (of a gated autoencoder, the
     strength; the gate is a table of its own, `gate`). `w` are the weights of `sae_weight_axes`.
     """
-    with at(w):
-        rows = _common_size(x, config)  # [pos, d_in]
-        rows = rows - w.b_dec if config.apply_b_dec_to_input else rows
-        if config.architecture == "gated":
-            addressed = matmul(rows, w.W_enc)  # [pos, d_sae]
-            gate = name("gate", addressed + w.b_gate)  # [pos, d_sae]
-            pre = name("pre", addressed * exp(w.r_mag) + w.b_mag)  # [pos, d_sae]
-            return pre, name("acts", gated_relu(pre, gate))  # [pos, d_sae]
-        pre = name("pre", linear(rows, w.W_enc, w.b_enc))  # [pos, d_sae]
-        return pre, name("acts", _firing(pre, w, config))  # [pos, d_sae]
-
-
-def _firing(pre: Any, w: Any, config: SAEConfig) -> Any:
-    if config.architecture == "jumprelu":
-        return jump_relu(pre, w.threshold)
-    if config.architecture == "topk":
-        return top_k(pre * _decoder_norm(w) if config.rescale_acts_by_decoder_norm else pre, config.k)
-    return relu(pre)
+    return _encode(x, w, config, _sizes(x, config))
 
 
 def decode(acts: Any, w: Any, config: SAEConfig, x: Any = None) -> Any:
@@ -142,9 +125,32 @@ def decode(acts: Any, w: Any, config: SAEConfig, x: Any = None) -> Any:
             f"this autoencoder brings every row to a common size first ({config.normalize_activations}); "
             "give the rows that were encoded too: decode(acts, x)"
         )
-    with at(w):
-        acts = acts / _decoder_norm(w) if config.rescale_acts_by_decoder_norm else acts
-        return _own_size(linear(acts, w.W_dec, w.b_dec), x, config)  # [pos, d_in]
+    return _decode(acts, w, config, _sizes(x, config))
+
+
+def _encode(x: Any, w: Any, config: SAEConfig, sizes: tuple[Any, ...]) -> tuple[Any, Any]:
+    rows = _common_size(x, config, sizes)  # [pos, d_in]
+    rows = rows - w.b_dec if config.apply_b_dec_to_input else rows
+    if config.architecture == "gated":
+        addressed = matmul(rows, w.W_enc)  # [pos, d_sae]
+        gate = name("gate", addressed + w.b_gate)  # [pos, d_sae]
+        pre = name("pre", addressed * exp(w.r_mag) + w.b_mag)  # [pos, d_sae]
+        return pre, name("acts", gated_relu(pre, gate))  # [pos, d_sae]
+    pre = name("pre", linear(rows, w.W_enc, w.b_enc))  # [pos, d_sae]
+    return pre, name("acts", _firing(pre, w, config))  # [pos, d_sae]
+
+
+def _firing(pre: Any, w: Any, config: SAEConfig) -> Any:
+    if config.architecture == "jumprelu":
+        return jump_relu(pre, w.threshold)
+    if config.architecture == "topk":
+        return top_k(pre * _decoder_norm(w) if config.rescale_acts_by_decoder_norm else pre, config.k)
+    return relu(pre)
+
+
+def _decode(acts: Any, w: Any, config: SAEConfig, sizes: tuple[Any, ...]) -> Any:
+    acts = acts / _decoder_norm(w) if config.rescale_acts_by_decoder_norm else acts
+    return _own_size(linear(acts, w.W_dec, w.b_dec), config, sizes)  # [pos, d_in]
 
 
 def _decoder_norm(w: Any) -> Any:
@@ -163,30 +169,34 @@ def sample_deviation(x: Any, mean: Any, width: int) -> Any:
     return sqrt(row_sum(square(x - mean)) / (width - 1.0))
 
 
-def _common_size(x: Any, config: SAEConfig) -> Any:
+def _sizes(x: Any, config: SAEConfig) -> tuple[Any, ...]:
+    """What brings each row to a common size, and back: nothing, its size, or its mean and its deviation; [pos, 1]."""
+    if config.normalize_activations == "constant_norm_rescale":
+        return (name("size", typical_size(x)),)
+    if config.normalize_activations == "layer_norm":
+        mean = name("mean", row_mean(x))
+        return mean, name("scale", sample_deviation(x, mean, config.d_in))
+    return ()
+
+
+def _common_size(x: Any, config: SAEConfig, sizes: tuple[Any, ...]) -> Any:
     """The rows as the encoder wants them."""
-    kind = config.normalize_activations
-    if kind == "expected_average_only_in" and config.scaling_factor != 1:
-        return x * config.scaling_factor
-    if kind == "constant_norm_rescale":
-        return x / name("size", typical_size(x))
-    if kind == "layer_norm":
-        mean = name("mean", row_mean(x))  # [pos, 1]
-        return (x - mean) / (name("scale", sample_deviation(x, mean, config.d_in)) + TINY)
-    return x
+    if len(sizes) == 2:
+        mean, scale = sizes
+        return (x - mean) / (scale + TINY)
+    if sizes:
+        return x / sizes[0]
+    return x * config.scaling_factor if config.scaling_factor != 1 else x
 
 
-def _own_size(rebuilt: Any, x: Any, config: SAEConfig) -> Any:
-    """What `_common_size` did to the rows `x`, undone."""
-    kind = config.normalize_activations
-    if kind == "expected_average_only_in" and config.scaling_factor != 1:
-        return rebuilt / config.scaling_factor
-    if kind == "constant_norm_rescale":
-        return rebuilt * typical_size(x)
-    if kind == "layer_norm":
-        mean = row_mean(x)  # [pos, 1]
-        return rebuilt * sample_deviation(x, mean, config.d_in) + mean
-    return rebuilt
+def _own_size(rebuilt: Any, config: SAEConfig, sizes: tuple[Any, ...]) -> Any:
+    """What `_common_size` did, undone."""
+    if len(sizes) == 2:
+        mean, scale = sizes
+        return rebuilt * scale + mean
+    if sizes:
+        return rebuilt * sizes[0]
+    return rebuilt / config.scaling_factor if config.scaling_factor != 1 else rebuilt
 
 
 # Inside a model ---------------------------------------------------------------------------------------------------
@@ -196,16 +206,22 @@ def _own_size(rebuilt: Any, x: Any, config: SAEConfig) -> Any:
 def through_sae(x: Any, w: Any, config: SAEConfig) -> Any:
     """Take each row apart into features, rebuild it from them, and add what they miss: unedited, the row itself.
 
-    What they miss (`error`) is taken from what nobody edits, so that an edit of `pre`, `acts` or `recons` shows in the
-    result and is not made good again. Source: Marks et al. 2024, Sparse Feature Circuits, section 2.
+    What they miss (`error`) is taken from the same features worked out a second time (`unedited.acts`), so that an edit of
+    `pre`, `acts` or `recons` shows in the result and is not made good again. Source: Marks et al. 2024, Sparse Feature
+    Circuits, section 2.
     """
     with at(w):
-        _, acts = encode(x, w, config)  # [pos, d_sae]
-        recons = name("recons", decode(acts, w, config, x))  # [pos, d_in]
-        with unnamed():
-            unedited = decode(encode(x, w, config)[1], w, config, x)  # [pos, d_in]
+        recons = _rebuilt(x, w, config)  # [pos, d_in]
+        with at("unedited"):
+            unedited = _rebuilt(x, w, config)  # [pos, d_in]
         error = name("error", x - unedited)  # [pos, d_in]
         return name("out", recons + error)  # [pos, d_in]
+
+
+def _rebuilt(x: Any, w: Any, config: SAEConfig) -> Any:
+    sizes = _sizes(x, config)
+    _, acts = _encode(x, w, config, sizes)  # [pos, d_sae]
+    return name("recons", _decode(acts, w, config, sizes))  # [pos, d_in]
 
 
 def splice(config: SAEConfig) -> Callable[[Table], Table]:

@@ -16,12 +16,10 @@ def with_edited_weights(model: Model, trace: Trace) -> Model:
 
     Raises `InputError` where other tables are edited: what follows by a formula cannot be part of a model.
     """
-    from workings.checkpoints.model import Model
-
     edited = {edit.name for edit in trace.edits}
     if tables := sorted(edited - model.weights.keys()):
         raise InputError(
             f"{tables[0]} is edited, and it follows by a formula, so the edit cannot be part of the model; "
             "switch such edits off, or use the page Surgery of a workbook"
         )
-    return Model(model.name, model.config, {**model.weights, **{name: trace[name] for name in edited}}, model.tokenizer)
+    return model.with_weights({name: trace[name] for name in edited})

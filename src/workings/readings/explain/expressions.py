@@ -77,6 +77,14 @@ class Fold:
 Expression = Cell | Fixed | Apply | Fold
 
 
+def is_choice(made: Expression) -> bool:
+    """Whether this is 1 less the answer of a comparison: 1 where it does not hold, else 0."""
+    if not isinstance(made, Apply) or made.kind != "subtract":
+        return False
+    one, compared = made.parts
+    return isinstance(one, Fixed) and one.value == 1 and isinstance(compared, Apply) and compared.kind == "greater"
+
+
 class Reader:
     """Turns cells of a trace's tables into expressions, down to the nearest named tables."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from workings.readings.explain.expressions import Address, Apply, Cell, Expression, Fixed, Fold
+from workings.readings.explain.expressions import Address, Apply, Cell, Expression, Fixed, Fold, is_choice
 
 _SIGNS = {"add": " + ", "subtract": " − ", "multiply": " × ", "divide": " ÷ "}
 _STRENGTH = {"add": 1, "subtract": 1, "multiply": 2, "divide": 2}
@@ -73,6 +73,8 @@ class Writer:
         )
 
     def _applied(self, expression: Apply, parts: list[str], outer: int) -> str:
+        if is_choice(expression):
+            return parts[1].replace(" > ", " ≤ ", 1)
         if expression.kind == "kth_largest":
             return f"{parts[0]}, the {ordinal(int(expression.parts[1].value))} largest of its row"
         if expression.kind == "largest":
@@ -80,7 +82,8 @@ class Writer:
         if len(parts) == 1:
             return f"{'√' if expression.kind == 'sqrt' else expression.kind}({parts[0]})"
         if expression.kind == "maximum":
-            return f"larger of {parts[0]} and {parts[1]}"
+            text = f"larger of {parts[0]} and {parts[1]}"
+            return f"({text})" if outer else text
         if expression.kind == "greater":
             return f"(1 if {parts[0]} > {parts[1]}, else 0)"
         text = _SIGNS[expression.kind].join(parts)
