@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from workings.training.sae.recipe import Recipe
 
-FIRST_THRESHOLD, BANDWIDTH = 0.1, 0.1
+FIRST_THRESHOLD, BANDWIDTH = 0.5, 0.5
 """Of `jumprelu`, where activations have the mean length sqrt(d_in)."""
 AUXILIARY_WEIGHT, AUXILIARY_FEATURES = 1 / 32, 64
 """What dead features are asked to explain of what is left over, and how many of them at a time. Gao et al. 2024, section 2.4."""

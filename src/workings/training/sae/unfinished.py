@@ -61,7 +61,9 @@ def remove(folder: Path) -> None:
 
 def _check(trainer: Trainer, there: dict[str, Any], path: Path) -> None:
     here = _about(trainer)
-    differing = [f"{name} {there.get(name)!r}, not {value!r}" for name, value in here.items() if there.get(name) != value]
+    differing = [
+        f"{name} {there.get(name)!r}, not {value!r}" for name, value in here.items() if there.get(name) != value
+    ]
     if differing:
         raise InputError(
             f"{path} holds an unfinished training with {'; '.join(differing)}. "
