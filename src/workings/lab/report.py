@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from workings import __version__
-from workings.checkpoints.merges import visible
+from workings.display.words import visible
 from workings.engine.trace import Trace
 from workings.errors import WorkingsError
 from workings.lab.answers import Answers
