@@ -61,7 +61,7 @@ class AttentionMaps:
             drawn = parts.small_maps(list(self.pattern), captions, places, places, "`.pattern`")
         return parts.fragment(
             drawn,
-            parts.heading("The strongest looks, but those at itself and at the first token"),
+            parts.heading("The strongest looks (those at the token itself, and at the first one, are left out)"),
             parts.lines(self.sentences(SENTENCES_SHOWN)),
             title=f"Who looks at whom: block {self.block}, {self._which()}",
             said="Rows are tokens that look, columns tokens that are looked at; the stronger the shade, the larger the share.",
@@ -96,7 +96,7 @@ def attention(trace: Trace, block: int, head: int | None = None) -> AttentionMap
 
 
 def _written(share: float) -> str:
-    return "" if share == 0 else whole_percent(share)
+    return "" if share == 0 else "·" if share < 0.005 else whole_percent(share)
 
 
 __all__ = ["AttentionMaps", "attention"]

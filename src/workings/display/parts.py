@@ -33,12 +33,17 @@ def fragment(*parts: str, title: str = "", said: str = "") -> str:
     return f'<div class="{classes}"><style>{STYLE}</style>{head}{paragraph(said)}{"".join(parts)}</div>\n'
 
 
+def bare(*parts: str) -> str:
+    """Pieces on a `page`, which has the style already."""
+    return f'<div class="workings-view bare">{"".join(parts)}</div>'
+
+
 def page(title: str, *parts: str, style: str = "") -> str:
-    """A whole page, one file that needs nothing else."""
+    """A whole page of `bare` pieces and whatever else, one file that needs nothing else; `style` is its own besides ours."""
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
-        f"<style>{style}</style>\n</head>\n<body>\n<main>\n{''.join(parts)}</main>\n</body>\n</html>\n"
+        f"<style>{STYLE}{style}</style>\n</head>\n<body>\n<main>\n{''.join(parts)}</main>\n</body>\n</html>\n"
     )
 
 
@@ -253,5 +258,5 @@ def shape_of(shape: Sequence[int]) -> str:
     return " × ".join(f"{size:,}" for size in shape)
 
 
-__all__ = ["bars", "count", "folded", "fragment", "heading", "heat_map", "lines", "names", "page", "paragraph",
+__all__ = ["bare", "bars", "count", "folded", "fragment", "heading", "heat_map", "lines", "names", "page", "paragraph",
            "shape_of", "signed_bars", "small_maps", "token_chips", "waterfall", "word_table"]  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def heat_plot(
     if words is not None and values.size <= MOST_WORDS:
         _write(axes, values, words, mesh.get_clim()[1])
     figure.colorbar(mesh, ax=axes, label=scale, shrink=0.8)
-    axes.set_title(title, fontsize="medium", parse_math=False)
+    _title(figure, axes, title)
     return figure
 
 
@@ -129,8 +130,13 @@ def _bars(labels: Sequence[str], starts: Array, lengths: Array, title: str, scal
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(scale, parse_math=False)
-    axes.set_title(title, fontsize="medium", parse_math=False)
+    _title(figure, axes, title)
     return figure
+
+
+def _title(figure: Picture, axes: Any, title: str) -> None:
+    wide = int(figure.get_figwidth() * 10)  # characters that there is room for
+    axes.set_title(fill(title, wide), fontsize="medium", parse_math=False)
 
 
 def _map(axes: Any, values: Array, largest: float | None) -> Any:
@@ -144,7 +150,7 @@ def _map(axes: Any, values: Array, largest: float | None) -> Any:
     else:
         edges = (np.arange(size + 1) - 0.5 for size in reversed(values.shape))
         mesh = axes.pcolormesh(*edges, values, **settings)
-        axes.invert_yaxis()
+        axes.set_ylim(values.shape[0] - 0.5, -0.5)
     axes.tick_params(length=0)
     return mesh
 
@@ -160,7 +166,7 @@ def _label(axes: Any, rows: Sequence[str], columns: Sequence[str], size: int = 8
 
 def _write(axes: Any, values: Array, words: Sequence[Sequence[str]], most: float) -> None:
     for (row, column), value in np.ndenumerate(values):
-        dark = abs(value) > 0.6 * most
+        dark = abs(value) > 0.72 * most
         text = words[row][column]
         axes.text(column, row, cut(text, 10), ha="center", va="center", fontsize=7,
                   color="white" if dark else "black", parse_math=False)  # fmt: skip

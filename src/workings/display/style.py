@@ -16,7 +16,7 @@ _DARK_THEMES = '[data-jp-theme-light="false"]', "html[theme=dark]", "html[data-t
 _PIECES = """
 & { background: var(--surface); color: var(--ink); font: 14px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
   border: 1px solid var(--line); border-radius: .4rem; padding: .8rem 1.1rem 1rem; margin: .2rem 0; max-width: 72rem; text-align: left }
-& * { box-sizing: border-box }
+&.bare { border: 0; padding: 0; background: none; max-width: none; margin: 0 } & * { box-sizing: border-box }
 & .title { font-size: 1.05rem; font-weight: 600; margin: 0 0 .15rem; color: inherit } & h4 { font-size: .85rem; font-weight: 600; margin: 1rem 0 .3rem; color: var(--soft) }
 & p { margin: .2rem 0 .6rem; max-width: 48rem; color: inherit } & .said, & .note, & .soft { color: var(--soft); font-size: .87rem } & .note { margin: .4rem 0 0 }
 & .value { font-size: 1.6rem; line-height: 1.2; font-weight: 560; font-variant-numeric: tabular-nums; margin: .1rem 0 }
@@ -37,7 +37,7 @@ _PARTS = """
 & td, & th { padding: .2rem .55rem; border: 0; text-align: left; white-space: pre; color: inherit; font-weight: 400; vertical-align: middle; max-width: none }
 & th { font-weight: 550; font-size: .84rem } & thead th { color: var(--soft); font-weight: 450; text-align: center }
 & .num { text-align: right; font-variant-numeric: tabular-nums }
-& .rows { width: 100% } & .rows td, & .rows th { border-bottom: 1px solid var(--line) } & .rows thead th { text-align: left } & .rows .num { width: 1% }
+& .rows { width: 100%; max-width: 58rem } & .rows td, & .rows th { border-bottom: 1px solid var(--line) } & .rows thead th { text-align: left } & .rows .num { width: 1% }
 & .rows th { width: 1%; max-width: 26rem; overflow: hidden; text-overflow: ellipsis } & .rows .sum th, & .rows .sum td { font-weight: 650; border-bottom: 0 }
 & .rows .wide { min-width: 8rem; padding-right: 0 }
 & .bar { position: relative; display: block; height: .75rem; background: linear-gradient(var(--line), var(--line)) calc(var(--z, 0) * 100%) 0 / 1px 100% no-repeat }

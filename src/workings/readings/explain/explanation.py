@@ -104,8 +104,13 @@ class Explanation:
         """The terms as a matplotlib figure, each beginning where the last one ended. Raises `MissingExtra`."""
         from workings.display.plots import waterfall_plot
 
-        labels, values = _drawn(self.terms)
-        return waterfall_plot([cut(label, 60) for label in labels], values, self.value, str(self.address))
+        # A fraction is one term: what is worth drawing is the sum inside it.
+        inside = self.breakdowns[0] if len(self.terms) == 1 and self.breakdowns else None
+        labels, values = _drawn(inside.terms if inside else self.terms)
+        title = f"{self.address}: {inside.title}" if inside else str(self.address)
+        return waterfall_plot(
+            [cut(label, 60) for label in labels], values, inside.value if inside else self.value, title
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
