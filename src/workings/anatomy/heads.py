@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
-KINDS = {
-    "previous token": "looks at the token before",
-    "same token": "looks at where the same token stood before",
-    "induction": "looks at what came after the same token before",
-    "first token": "looks at the very first token",
+PLACES = {
+    "previous token": "to the token before",
+    "same token": "to where the same token stood before",
+    "induction": "to what came after the same token before",
+    "first token": "to the very first token",
 }
+"""The places themselves, in words."""
+
+KINDS = {kind: f"looks {place.replace('to ', 'at ', 1)}" for kind, place in PLACES.items()}
 """What a head may do, in words."""
 
 MEANINGS = {
@@ -71,6 +74,12 @@ class HeadScores:
     def kind_of(self, block: int, head: int) -> str | None:
         """The kind to which a head gives half of its attention or more; None where there is none."""
         return next((kind for kind, table in self.scores.items() if table[block, head] >= MOSTLY), None)
+
+    def sentence(self, block: int, head: int) -> str:
+        """What a head was seen to do, in words: the share that it gives to each kind of place."""
+        given = ", ".join(f"{table[block, head]:.0%} {PLACES[kind]}" for kind, table in self.scores.items())
+        kind = self.kind_of(block, head)
+        return f"On random tokens that come twice it gives {given}: {f'a head of the kind “{kind}”' if kind else 'none of these is its habit'}."
 
     def measured(self) -> str:
         """One sentence on what was measured."""

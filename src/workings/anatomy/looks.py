@@ -18,7 +18,7 @@ Array = np.ndarray
 
 ITSELF, FIRST = "itself", "the first token"
 WEAKEST = 0.05
-"""A further look that is told beside the strongest has at least this share."""
+"""What is told has at least this share, unless asked for otherwise."""
 MOST_TOLD = 3
 
 
@@ -69,13 +69,14 @@ def looks(
     head: int | None = None,
     position: int | None = None,
     leave_out: Collection[str] = (ITSELF, FIRST),
+    at_least: float = WEAKEST,
     scores: HeadScores | None = None,
 ) -> list[Look]:
     """The `k` strongest looks of a prompt (all of them for None), strongest first: which token looks at which, by which head.
 
     One look a head and token: what it looks at most, and up to two more places with 5% or more. Where a token looks at
     itself or at the first one, as many heads do that find nothing, is left out unless `leave_out` says otherwise.
-    `block`, `head` and `position` (of the token that looks) limit the search. With `scores` from `head_scores`, a head
+    `block`, `head` and `position` (of the token that looks) limit the search, and so does the share `at_least`. With `scores` from `head_scores`, a head
     that mostly does one thing has it told.
 
     What it means: how the shares of attention are given out. What it does not mean: that what is found there matters
@@ -91,6 +92,7 @@ def looks(
         look
         for here in (range(n_blocks(trace)) if block is None else [checked("block", block, n_blocks(trace))])
         for look in _in_block(trace, here, k, head, position, leave_out, scores)
+        if look.share >= at_least
     ]
     return sorted(found, key=lambda look: -look.share)[: len(found) if k is None else k]
 
@@ -112,7 +114,7 @@ def pattern_name(block: int) -> str:
 def checked(what: str, number: int, count: int) -> int:
     """The number of a block or a head, or an `OutsideTable` that says how many there are."""
     if not isinstance(number, Integral) or not 0 <= number < count:
-        raise OutsideTable(f"there is no {what} {number}: there are {count}, numbered 0 to {count - 1}")
+        raise OutsideTable(f"there is no {what} {number}: this model has {count}, numbered 0 to {count - 1}")
     return int(number)
 
 
