@@ -12,10 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workings.anatomy.attention import attention as attention
     from workings.anatomy.attribution import attribution as attribution
     from workings.anatomy.gradients import trace_gradient as trace_gradient
     from workings.anatomy.heads import head_scores as head_scores
     from workings.anatomy.logit_lens import logit_lens as logit_lens
+    from workings.anatomy.looks import looks as looks
     from workings.checkpoints.load import load as load
     from workings.checkpoints.load_sae import load_sae as load_sae
     from workings.checkpoints.model import Model as Model
@@ -30,9 +32,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "attention": "workings.anatomy.attention",
     "attribution": "workings.anatomy.attribution",
     "head_scores": "workings.anatomy.heads",
     "logit_lens": "workings.anatomy.logit_lens",
+    "looks": "workings.anatomy.looks",
     "trace_gradient": "workings.anatomy.gradients",
     "EditList": "workings.surgery.edit_list",
     "load": "workings.checkpoints.load",
@@ -54,12 +58,14 @@ __all__ = [
     "Trace",
     "WorkingsError",
     "__version__",
+    "attention",
     "attribution",
     "head_scores",
     "load",
     "load_edits",
     "load_sae",
     "logit_lens",
+    "looks",
     "trace_gradient",
     "write_workbook",
 ]

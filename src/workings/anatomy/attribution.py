@@ -9,19 +9,31 @@ from __future__ import annotations
 
 import heapq
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from workings.anatomy.choice import Choice, Token, choose
+from workings.display import parts as display
+from workings.display.words import number, spoken, visible
 from workings.engine.trace import Trace
 from workings.errors import UnknownPart
 from workings.language.primitives import GIVEN, NUMBER
 from workings.language.tables import Table
 from workings.readings.explain.expressions import Address, Reader
 
+if TYPE_CHECKING:
+    from workings.display.plots import Picture
+
 Array = np.ndarray
+
+MEANING = (
+    "What each part wrote towards the token, seen through the final norm as it stands; it all adds up to the score. "
+    "This is not what would happen without the part: later parts would then do something else."
+)
+N_OPENED = 6
 
 
 @dataclass(frozen=True)
@@ -41,11 +53,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Attribution:
-    """A logit (or the difference of two) as a sum: `parts` add up to `total`, up to the rounding of the trace's type."""
+    """A logit (or the difference of two) as a sum: `parts` add up to `total`, up to the rounding of the trace's type.
+
+    `tokens` are the prompt's; `asked` says in words which score it is.
+    """
 
     choice: Choice
     total: float
     parts: tuple[Part, ...]
+    tokens: tuple[str, ...] = ()
+    asked: str = ""
 
     def sorted(self) -> tuple[Part, ...]:
         """The parts, those that add most first and those that take away most last."""
@@ -59,6 +76,44 @@ class Attribution:
                 return part
             todo.extend(part.parts)
         raise UnknownPart(f"no part is named {name}; the outermost are {', '.join(part.name for part in self.parts)}")
+
+    def label(self, part: Part) -> str:
+        """A part's name; of a source position its token too."""
+        if " <- " not in part.name:
+            return part.name
+        return f"{part.name} {visible(self.tokens[int(part.address.index[-1])])}"
+
+    def largest(self, parts: Sequence[Part], most: int = 24) -> tuple[list[str], list[float]]:
+        """Labels and values of the `most` largest of some parts, what adds most first; then all others as one."""
+        shown = sorted(parts, key=lambda part: -abs(part.value))[:most]
+        labels, values = [], []
+        for part in sorted(shown, key=lambda part: -part.value):
+            labels.append(self.label(part))
+            values.append(part.value)
+        if len(parts) > len(shown):
+            labels.append(f"{len(parts) - len(shown)} others")
+            values.append(sum(part.value for part in parts) - sum(values))
+        return labels, values
+
+    def _repr_html_(self) -> str:
+        opened = sorted((part for part in self.parts if part.parts), key=lambda part: -abs(part.value))[:N_OPENED]
+        inside = (
+            display.folded(f"{part.name}, {number(part.value)}", display.signed_bars(*self.largest(part.parts, 12)))
+            for part in opened
+        )
+        return display.fragment(
+            display.waterfall(*self.largest(self.parts), self.total),
+            display.heading("The largest parts, each by what it is made of in turn") if opened else "",
+            *inside,
+            title=f"Where {self.asked} comes from",
+            said=MEANING,
+        )
+
+    def plot(self) -> Picture:
+        """The sum as a matplotlib figure, each part beginning where the last one ended. Raises `MissingExtra`."""
+        from workings.display.plots import waterfall_plot
+
+        return waterfall_plot(*self.largest(self.parts), self.total, f"Where {self.asked} comes from", "logit")
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
@@ -99,7 +154,14 @@ def attribution(
     if choice.against is not None:
         total -= float(logits[choice.against])
         weights[choice.against] -= 1
-    return Attribution(choice, total, tuple(_Walk(trace, choice.position).parts(trace.table("logits"), weights)))
+    parts = tuple(_Walk(trace, choice.position).parts(trace.table("logits"), weights))
+    return Attribution(choice, total, parts, tuple(trace.tokens), _asked(trace, choice))
+
+
+def _asked(trace: Trace, choice: Choice) -> str:
+    less = "" if choice.against is None else f" less that of {spoken(trace.spell(choice.against))}"
+    after = f"after {spoken(trace.tokens[choice.position])} (position {choice.position})"
+    return f"the score of {spoken(trace.spell(choice.token))}{less} {after}"
 
 
 class _Walk:

@@ -7,13 +7,17 @@ stream. Source: nostalgebraist 2020, "interpreting GPT: the logit lens".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workings.anatomy.choice import Token, token_id
 from workings.checkpoints.model import Model, Prompt
+from workings.display import parts
+from workings.display.words import visible
 from workings.engine.evaluation import Evaluation
 from workings.engine.trace import Trace
 from workings.errors import InputError
@@ -21,7 +25,13 @@ from workings.language.names import name
 from workings.language.operations import softmax
 from workings.language.tables import Graph, Table
 
+if TYPE_CHECKING:
+    from workings.display.plots import Picture
+
 Array = np.ndarray
+
+MOST_SHOWN = 100
+"""Positions that a notebook shows."""
 
 STREAM = re.compile(r"(?:decoder\.)?blocks\.\d+\.(resid_mid|resid_post)")
 
@@ -32,28 +42,33 @@ class LogitLens:
 
     `streams` are the residual streams that were read, in order of working: `blocks.0.resid_post`, ...; with
     `after_attention` each block has its `resid_mid` before it. `trace` is the prompt's trace with the lens's logits among
-    its tables, `blocks.0.resid_post.lens.logits`, so that each can be explained.
+    its tables, `blocks.0.resid_post.lens.logits`, so that each can be explained. `kind` is the word in those names: `lens`,
+    or `tuned_lens` for one made by `tuned_lens`.
     """
 
     trace: Trace
     streams: tuple[str, ...]
+    kind: str = "lens"
 
     def logits(self, stream: str) -> Array:
         """The score of every token after a stream [pos, d_vocab]. Raises `UnknownTable`."""
-        return self.trace[lens_name(stream)]
+        return self.trace[lens_name(stream, self.kind)]
 
     def probabilities(self, stream: str) -> Array:
         """The share of every token after a stream [pos, d_vocab]."""
         return np.asarray(softmax(self.logits(stream)))
 
-    def top(self, k: int = 1) -> tuple[Array, Array]:
-        """The ids of the `k` likeliest tokens, likeliest first, and their shares, both [stream, pos, k]."""
+    def top(self, k: int = 1, start: int = 0) -> tuple[Array, Array]:
+        """The ids of the `k` likeliest tokens, likeliest first, and their shares, both [stream, pos, k].
+
+        Positions begin with `start`, which counts from the end where it is negative. Raises `InputError`, `OutsideTable`.
+        """
         d_vocab = self.trace.shape("logits")[-1]
         if not 1 <= k <= d_vocab:
             raise InputError(f"top takes a number of tokens from 1 to {d_vocab}; {k!r} came")
         ids, shares = [], []
         for stream in self.streams:
-            all_shares = self.probabilities(stream)
+            all_shares = np.asarray(softmax(self.trace.rows(lens_name(stream, self.kind), start)))
             best = np.sort(np.argpartition(-all_shares, k - 1, axis=-1)[:, :k], axis=-1)  # [pos, k]
             order = np.argsort(-np.take_along_axis(all_shares, best, axis=-1), axis=-1, kind="stable")
             ids.append(np.take_along_axis(best, order, axis=-1))
@@ -69,6 +84,36 @@ class LogitLens:
         shares = np.stack([self.probabilities(stream)[:, chosen] for stream in self.streams])
         ranks = [1 + (self.logits(s) > self.logits(s)[:, chosen : chosen + 1]).sum(axis=-1) for s in self.streams]
         return shares, np.stack(ranks)
+
+    def _likeliest(self, most: int) -> tuple[list[list[str]], Array, list[str], list[str]]:
+        """The likeliest word and its share [pos, stream], and labels for both sides, of the last `most` positions."""
+        start = max(len(self.trace) - most, 0)
+        ids, shares = replace(self, trace=self.trace.fork()).top(1, start)
+        words = [[visible(self.trace.spell(int(i))) for i in row] for row in ids[..., 0].T]
+        tokens = [f"{place}  {visible(token)}" for place, token in enumerate(self.trace.tokens) if place >= start]
+        return words, shares[..., 0].T, tokens, [stream_label(stream) for stream in self.streams]
+
+    def _title(self) -> str:
+        return f"The {'tuned' if self.kind == 'tuned_lens' else 'logit'} lens: what it would say if it stopped there"
+
+    def _repr_html_(self) -> str:
+        words, shares, tokens, labels = self._likeliest(MOST_SHOWN)
+        left_out = len(self.trace) - len(tokens)
+        said = "Rows are the tokens that it reads, columns the blocks after which it would stop; the stronger the shade, the surer it is."
+        note = (
+            f"The last {len(tokens)} of {len(self.trace):,} positions are shown; `.top()` has all." if left_out else ""
+        )
+        table = parts.word_table(words, shares, tokens, labels, "reads", "`.top()`")
+        return parts.fragment(table, parts.paragraph(note, "note"), title=self._title(), said=said)
+
+    def plot(self) -> Picture:
+        """The table of the last 40 positions as a matplotlib figure. Raises `MissingExtra` without matplotlib."""
+        from workings.display.plots import heat_plot
+
+        words, shares, tokens, labels = self._likeliest(40)
+        return heat_plot(
+            shares, tokens, labels, self._title(), words, 1.0, ("", "after"), "share of the likeliest token"
+        )
 
 
 def logit_lens(model: Model, prompt: Prompt, after_attention: bool = False, dtype: str = "float32") -> LogitLens:
@@ -86,9 +131,16 @@ def logit_lens(model: Model, prompt: Prompt, after_attention: bool = False, dtyp
     return LogitLens(trace, streams)
 
 
-def lens_name(stream: str) -> str:
+def lens_name(stream: str, kind: str = "lens") -> str:
     """The name of the logits that are read off a residual stream: `blocks.0.resid_post.lens.logits` [pos, d_vocab]."""
-    return f"{stream}.lens.logits"
+    return f"{stream}.{kind}.logits"
+
+
+def stream_label(stream: str) -> str:
+    """A residual stream in words: "block 3", or "block 3, attention" in the middle of it."""
+    *before, block, kind = stream.split(".")
+    side = f"{before[0]} " if before[0] != "blocks" else ""
+    return f"{side}block {block}" + (", attention" if kind == "resid_mid" else "")
 
 
 def draw_logit_lens(graph: Graph, after_attention: bool = False) -> list[str]:
@@ -97,17 +149,26 @@ def draw_logit_lens(graph: Graph, after_attention: bool = False) -> list[str]:
     After the last block they are the model's own logits again. Raises `InputError` for a model without residual streams
     or logits.
     """
+    streams = lens_streams(graph, after_attention)
+    again = draw_again(graph, {stream: graph.named[stream] for stream in streams})
+    for stream, drawn in again.items():
+        name(lens_name(stream), drawn)
+    return [lens_name(stream) for stream in streams]
+
+
+def lens_streams(graph: Graph, after_attention: bool = False) -> list[str]:
+    """The residual streams that a lens reads, in order of working. Raises `InputError` where there are none, or no logits."""
     found = {known: match[1] for known in graph.named if (match := STREAM.fullmatch(known))}
     streams = [known for known, kind in found.items() if after_attention or kind == "resid_post"]
     if not streams or "logits" not in graph.named:
         raise InputError("a logit lens needs a model with blocks.{i}.resid_post and logits; this one has none")
-    last, names = graph.named[streams[-1]], []
-    for stream in streams:
-        again = {last: graph.named[stream]}
-        drawn = _draw_again(graph.named["logits"], again)
-        name(lens_name(stream), drawn)
-        names.append(lens_name(stream))
-    return names
+    return streams
+
+
+def draw_again(graph: Graph, inputs: Mapping[str, Table]) -> dict[str, Table]:
+    """The steps from the last residual stream to the logits, once more for each of `inputs`."""
+    last = graph.named[lens_streams(graph)[-1]]
+    return {known: _draw_again(graph.named["logits"], {last: table}) for known, table in inputs.items()}
 
 
 def _draw_again(table: Table, again: dict[Table, Table]) -> Table:

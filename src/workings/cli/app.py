@@ -253,6 +253,23 @@ def attention(
     show_attention(_open(model), asked(prompt, edits), block, head, json)
 
 
+@verb("workings heads", "workings heads --kind induction", "workings heads --kind induction --json")
+def heads(
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind", metavar="KIND", help="One of: previous token, same token, induction, first token. Else all."
+        ),
+    ] = None,
+    model: ModelName = DEFAULT_MODEL,
+    json: Json = False,
+) -> None:
+    """Show which heads look at the token before, at the same token, and so on."""
+    from workings.cli.heads import show_heads
+
+    show_heads(_open(model), kind, json)
+
+
 @verb(
     "workings lens",
     'workings lens "Mike is a chef. Anna is a Jedi. She picked up her" --token lightsaber',

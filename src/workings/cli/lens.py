@@ -10,7 +10,7 @@ import numpy as np
 from rich.cells import cell_len
 from rich.text import Text
 
-from workings.anatomy.logit_lens import LogitLens, logit_lens
+from workings.anatomy.logit_lens import LogitLens, logit_lens, stream_label
 from workings.cli.asked import explain_again, find_token, lens_again, open_trace
 from workings.cli.screen import (
     chip_style,
@@ -19,7 +19,6 @@ from workings.cli.screen import (
     has_colour,
     heat,
     make_console,
-    percent,
     print_indented,
     print_line,
     print_next,
@@ -28,6 +27,7 @@ from workings.cli.screen import (
     spelled,
 )
 from workings.cli.streams import write_json
+from workings.display.words import percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -142,7 +142,7 @@ def _print_title(console: Console, lens: LogitLens, model: Model, chosen: int | 
 
 def _print_bands(console: Console, lens: LogitLens, cells: Cells) -> None:
     tokens = lens.trace.tokens
-    labels = [_label(stream) for stream in lens.streams]
+    labels = [stream_label(stream) for stream in lens.streams]
     label_width = max(map(cell_len, labels)) + 4
     longest = max(
         *(cell_len(left) + cell_len(right) for row in cells for left, right, _ in row),
@@ -188,13 +188,6 @@ def _band(
             line.append(fitted(left, width - 1 - cell_len(right)) + right, heat(share) if coloured else "")
             line.append(" ")
         yield line
-
-
-def _label(stream: str) -> str:
-    """ "block 3", or "block 3, attention" in the middle of it."""
-    *before, block, kind = stream.split(".")
-    side = f"{before[0]} " if before[0] != "blocks" else ""
-    return f"{side}block {block}" + (", attention" if kind == "resid_mid" else "")
 
 
 def _print_next(

@@ -138,15 +138,6 @@ def figure(value: float) -> str:
     return text.replace("-", "−")
 
 
-def percent(share: float) -> str:
-    """A share in percent; small ones are not rounded to nothing, and nearly all is not all."""
-    if 0 < share < 0.0005:
-        return "<0.1%"
-    if 0.9995 <= share < 1:
-        return ">99.9%"
-    return f"{share:.1%}"
-
-
 def bar(share: float, width: int) -> str:
     """A bar that fills `share` of `width` columns, to an eighth of a column."""
     eighths = round(max(0.0, min(share, 1.0)) * width * 8)

@@ -17,6 +17,7 @@ from workings.language.primitives import GIVEN
 from workings.language.tables import Table
 
 if TYPE_CHECKING:
+    from workings.display.plots import Picture
     from workings.readings.explain import Explanation
 
 Array = np.ndarray
@@ -51,6 +52,17 @@ class Trace:
     def __repr__(self) -> str:
         edits = f", {len(self.edits)} edits" if self.edits else ""
         return f"<trace of {len(self)} tokens{edits}: {''.join(self.tokens)[:60]!r}>"
+
+    def _repr_html_(self) -> str:
+        from workings.engine.showing import trace_html
+
+        return trace_html(self)
+
+    def plot(self) -> Picture:
+        """The likeliest next tokens as a matplotlib figure. Raises `MissingExtra` without matplotlib."""
+        from workings.engine.showing import trace_plot
+
+        return trace_plot(self)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from workings.checkpoints.merges import visible
 from workings.checkpoints.model import Model
+from workings.display.words import visible
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
 from workings.lab.asked import Query

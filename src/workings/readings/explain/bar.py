@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from workings.display.words import number
 from workings.readings.explain.expressions import Address, Cell, Expression, Fixed, Fold
-from workings.readings.explain.writing import number, ordinal, short
+from workings.readings.explain.writing import ordinal, short
 
 _SIGNS = {"add": (" + ", 1), "subtract": (" - ", 1), "multiply": (" * ", 2), "divide": (" / ", 2)}
 _FOLDS = {"sum": "SUM", "mean": "AVERAGE", "max": "MAX"}

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workings.display.words import number
 from workings.readings.explain.explanation import N_SHOWN, Breakdown, Term
 from workings.readings.explain.expressions import Address, Apply, Array, Cell, Expression, Fixed, Fold, is_choice
-from workings.readings.explain.writing import Writer, number
+from workings.readings.explain.writing import Writer
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from workings.display.words import number
 from workings.readings.explain.expressions import Address, Apply, Cell, Expression, Fixed, Fold, is_choice
 
 _SIGNS = {"add": " + ", "subtract": " − ", "multiply": " × ", "divide": " ÷ "}
 _STRENGTH = {"add": 1, "subtract": 1, "multiply": 2, "divide": 2}
 SHOWN_IN_LINE = 3
 """Terms of a long sum that are written out inside a formula with numbers."""
-
-
-def number(value: float) -> str:
-    """A number as a person writes it: four digits that count, a true minus sign."""
-    text = str(int(value)) if abs(value) < 1e15 and value == int(value) else f"{value:.4g}"
-    return text.replace("-", "−")
 
 
 def short(name: str, beside: str) -> str:

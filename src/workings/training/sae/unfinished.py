@@ -47,7 +47,7 @@ def go_on(trainer: Trainer, folder: Path) -> None:
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads(file.metadata()["facts"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (the file is no dict)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is damaged ({error}); remove it to begin this training anew") from None
     _check(trainer, facts["about"], path)
