@@ -79,14 +79,26 @@ class FeatureExamples:
             self.prompts.append(trace.ids)
 
     def of(self, number: int) -> list[Example]:
-        """The prompts in which a feature fires most strongly, strongest first."""
-        feature, found = self.sae.feature(number).number, []
-        for peak, where in zip(self._peaks[:, feature], self._where[:, feature], strict=True):
-            if peak > 0:
-                ids = self.prompts[where]
-                acts = _acts(self.model.trace(ids), self.sae)[:, feature]
-                found.append(Example(tuple(int(i) for i in ids), acts, int(acts.argmax())))
-        return found
+        """The prompts in which a feature fires most strongly, strongest first. Raises `OutsideTable`."""
+        return self._gather([self.sae.feature(number).number])[number]
+
+    def all(self) -> dict[int, list[Example]]:
+        """The same for every feature, each prompt read once."""
+        return self._gather(range(self.sae.config.d_sae))
+
+    def _gather(self, numbers: Sequence[int]) -> dict[int, list[Example]]:
+        wanted = np.asarray(numbers)
+        ranked: dict[int, list[tuple[int, Example]]] = {int(number): [] for number in numbers}
+        where = np.where(self._peaks[:, wanted] > 0, self._where[:, wanted], -1)
+        for prompt in np.unique(where[where >= 0]):
+            ids = self.prompts[prompt]
+            acts = _acts(self.model.trace(ids), self.sae)
+            for rank, place in np.argwhere(where == prompt):
+                number = int(wanted[place])
+                own = acts[:, number].copy()
+                example = Example(tuple(int(i) for i in ids), own, int(own.argmax()))
+                ranked[number].append((int(rank), example))
+        return {number: [example for _, example in sorted(each, key=lambda e: e[0])] for number, each in ranked.items()}
 
 
 def feature_examples(

@@ -78,6 +78,15 @@ def token_chips(tokens: Sequence[str], ids: Sequence[int] | Array | None = None)
     return f'<ol class="tokens">{chips}</ol>{_left_out(first, len(tokens), "tokens", "`.tokens`")}'
 
 
+def shaded_text(tokens: Sequence[str], shades: Sequence[float]) -> str:
+    """Tokens as running text, each shaded by a share of 0 to 1; the share where one points."""
+    marks = "".join(
+        f'<span style="--s:{min(max(shade, 0.0), 1.0):.2f}" title="{escape(percent(shade))}">{escape(visible(token).replace("␣", " "))}</span>'
+        for token, shade in zip(tokens, shades, strict=True)
+    )
+    return f'<p class="shaded">{marks}</p>'
+
+
 # Bars -----------------------------------------------------------------------------------------------------------------
 
 
@@ -259,4 +268,4 @@ def shape_of(shape: Sequence[int]) -> str:
 
 
 __all__ = ["bare", "bars", "count", "folded", "fragment", "heading", "heat_map", "lines", "names", "page", "paragraph",
-           "shape_of", "signed_bars", "small_maps", "token_chips", "waterfall", "word_table"]  # fmt: skip
+           "shaded_text", "shape_of", "signed_bars", "small_maps", "token_chips", "waterfall", "word_table"]  # fmt: skip

@@ -32,6 +32,7 @@ _PARTS = """
 & .tokens li { padding: .1rem .5rem .08rem; border-radius: .4rem; text-align: center; color: #16161e; line-height: 1.3; margin: 0 }
 & .tokens b { font-weight: 500; white-space: pre-wrap; display: block } & .tokens small { font-size: .7rem; opacity: .65 }
 & .c0 { background: #f6c177 } & .c1 { background: #9ccfd8 } & .c2 { background: #c4a7e7 } & .c3 { background: #a7d8a0 } & .c4 { background: #f2a7a7 } & .c5 { background: #d9d7ee }
+& .shaded { margin: .15rem 0; max-width: none; white-space: pre-wrap } & .shaded span { background: rgb(var(--adds) / calc(var(--s) * var(--strong))); border-radius: 2px; padding: .05rem 0 }
 & table { border-collapse: collapse; font-size: .87rem; margin: .3rem 0; border: 0; table-layout: auto; color: inherit; background: none; display: table }
 & tr, & tbody tr:nth-child(odd), & tbody tr:hover { background: none; border: 0 }
 & td, & th { padding: .2rem .55rem; border: 0; text-align: left; white-space: pre; color: inherit; font-weight: 400; vertical-align: middle; max-width: none }
