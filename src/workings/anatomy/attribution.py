@@ -41,6 +41,7 @@ class Part:
     """What one part of the model adds to the logit, and what that is made of in turn.
 
     `name` is TransformerLens's: `embed`, `pos_embed`, `L1H3` (block 1, head 3), `1_mlp_out`, `L1N12` (block 1, neuron 12),
+    `L1F12` (block 1, feature 12 of a sparse autoencoder of `resid_post`; `L1F12 of attn_out` of another table),
     a bias by its weight's name, what was added by hand `edit of blocks.0.resid_post`; the source positions of a head
     are `L1H3 <- 4`. `address` is the row or cell in the trace.
     """
@@ -134,7 +135,8 @@ def attribution(
 
     `token` (text or id; the likeliest unless given) is asked about; with `against`, the difference of the two logits.
     The parts are the token's embedding, its position's, every head (by source position in turn), every MLP (by neuron
-    in turn), and every bias.
+    in turn), and every bias. Where the model reads on through a sparse autoencoder, nothing before it is a part, but its
+    features, its bias, and what they miss (`blocks.2.resid_post.sae.error`) as one.
 
     What it means: the final norm's scale, one number a position, and the attention patterns are taken as they are; then
     the logit is exactly the sum of what each part wrote, weighed by the rest of the way to the logit.
@@ -208,7 +210,7 @@ class _Walk:
 
     def _passed_on(self, table: Table, weights: Array, owner: str) -> bool:
         """Hand the weights of a weighed sum on to what it is made of; False where the table is none."""
-        rule = getattr(self, f"_{table.primitive.name}", None)
+        rule = None if _is_missed(table) else getattr(self, f"_{table.primitive.name}", None)
         inputs = rule(table, weights) if rule else None
         for before, counted in inputs or ():
             self._count(before, counted, owner)
@@ -319,7 +321,7 @@ class _Walk:
                 self._head(table, owner, head, weights[head], float(values[head].sum())) for head in range(len(values))
             ]
         address = Address(owner, (self.position,))
-        if table.primitive.name == "rows_of":
+        if table.primitive.name == "rows_of" or _is_missed(table):
             return [Part(owner, address, float(values.sum()))]
         neurons = tuple(
             Part(_neuron_name(owner, place), Address(owner, (self.position, place)), float(value))
@@ -371,6 +373,11 @@ def _summed_to(weights: Array, shape: tuple[int, ...]) -> Array:
     return weights if shape else weights.sum(keepdims=True)
 
 
+def _is_missed(table: Table) -> bool:
+    """Whether this is what a sparse autoencoder misses: a part of its own, though it is a difference of others."""
+    return (table.name or "").endswith(".sae.error")
+
+
 def _one_a_row(table: Table) -> bool:
     return table.axes[-1].size == 1 if table.axes else False
 
@@ -385,12 +392,15 @@ def _head_name(owner: str, head: int) -> str:
 
 def _neuron_name(owner: str, place: int) -> str:
     found = _BLOCK.match(owner)
+    if found and ".sae." in owner:
+        table = owner[found.end() :].partition(".sae.")[0]
+        return f"{_side(found)}L{found[2]}F{place}{'' if table == 'resid_post' else f' of {table}'}"
     return f"{_side(found)}L{found[2]}N{place}" if found else f"{owner}[{place}]"
 
 
 def _layer_name(owner: str) -> str:
     found = _BLOCK.match(owner)
-    return f"{_side(found)}{found[2]}_mlp_out" if found and ".mlp." in owner else owner
+    return f"{_side(found)}{found[2]}_mlp_out" if found and ".mlp." in owner and ".sae." not in owner else owner
 
 
 def _side(found: re.Match[str]) -> str:

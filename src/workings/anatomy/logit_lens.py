@@ -126,7 +126,7 @@ def logit_lens(model: Model, prompt: Prompt, after_attention: bool = False, dtyp
     """
     plain = model.trace(prompt, dtype)
     program = model.program_with(partial(draw_logit_lens, after_attention=after_attention))
-    trace = Trace(Evaluation(program, plain.ids, plain.dtype), model.config.n_ctx, model.tokenizer)
+    trace = model.trace_of(Evaluation(program, plain.ids, plain.dtype))
     streams = tuple(known for known in program.graph.named if lens_name(known) in program.graph.named)
     return LogitLens(trace, streams)
 

@@ -10,8 +10,15 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from workings.checkpoints.folder import write_folder
-from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
-from workings.checkpoints.splicing import check_fit, draw_spliced, weights_of, with_weights
+from workings.checkpoints.sparse_autoencoder import Feature, SparseAutoencoder
+from workings.checkpoints.splicing import (
+    check_fit,
+    draw_spliced,
+    feature_among,
+    open_bundled_sae,
+    weights_of,
+    with_weights,
+)
 from workings.checkpoints.tokenizer import Tokenizer
 from workings.checkpoints.tokenizer_files import tokenizer_files_in
 from workings.engine.evaluation import Evaluation
@@ -44,6 +51,7 @@ class Model:
         self.tokenizer = tokenizer
         self.saes = tuple(saes)
         self._own_weights = dict(weights)
+        self._bundled_sae: tuple[SparseAutoencoder, ...] | None = None
         self.weights = {**weights, **weights_of(self.saes)}
         self._program = Program(self._draw(), self.weights)
 
@@ -123,7 +131,20 @@ class Model:
         if str(dtype) not in _TYPES:
             raise InputError(f"dtype is one of {' and '.join(_TYPES)}; {dtype!r} came")
         evaluation = Evaluation(self._program, self.encode(prompt), np.dtype(str(dtype)))
-        return Trace(evaluation, self.config.n_ctx, self.tokenizer)
+        return self.trace_of(evaluation)
+
+    def trace_of(self, evaluation: Evaluation) -> Trace:
+        """A trace of what a program of this model works out, with its tokens and features."""
+        return Trace(evaluation, self.config.n_ctx, self.tokenizer, self.feature)
+
+    def feature(self, which: str) -> Feature:
+        """The feature of this label in the model's sparse autoencoders; without any, in the one bundled with the model.
+
+        Raises `InputError` where there is none, with the nearest labels.
+        """
+        if not self.saes and self._bundled_sae is None:
+            self._bundled_sae = open_bundled_sae(self.name)
+        return feature_among(self.name, self.saes or self._bundled_sae or (), which)
 
     def generate(
         self,

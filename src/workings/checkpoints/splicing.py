@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
+from workings.checkpoints.sparse_autoencoder import Feature, SparseAutoencoder, nearest
 from workings.engine.lookup import find_table
 from workings.engine.program import draw
 from workings.errors import InputError, UnknownTable
@@ -44,6 +44,31 @@ def with_weights(sae: SparseAutoencoder, changed: Mapping[str, Array]) -> Sparse
     """The autoencoder with other weights where `changed` has some, by their names inside a model."""
     weights = {short: changed.get(weight_name(sae, short), array) for short, array in sae.weights.items()}
     return SparseAutoencoder(sae.config, weights, sae.labels, sae.evidence, sae.metadata)
+
+
+def open_bundled_sae(model_name: str) -> tuple[SparseAutoencoder, ...]:
+    """The sparse autoencoder that comes with a bundled model; none for any other."""
+    from workings.checkpoints.load_sae import bundled_sae, load_sae  # which opens models, too
+
+    return (load_sae(model_name),) if bundled_sae(model_name) else ()
+
+
+def feature_among(model_name: str, saes: Sequence[SparseAutoencoder], label: str) -> Feature:
+    """The one feature of this label among several sparse autoencoders. Raises `InputError` for none, or several."""
+    if not saes:
+        raise InputError(
+            f"{model_name} has no sparse autoencoder to look {label!r} up in; give a feature of one "
+            "(workings.load_sae(...).feature(...)), a vector, or take model.with_sae(...)"
+        )
+    if len(saes) == 1:
+        return saes[0].feature(label)
+    found = [f for sae in saes for f in sae.features(label) if str(f.label).casefold() == label.strip().casefold()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(f"several features are labelled {label!r}: {', '.join(map(str, found))}; give one of them")
+    known = [label for sae in saes for label in sae.labels.values()]
+    raise InputError(f"no feature is labelled {label!r}; {nearest(label, known)}")
 
 
 def check_fit(model_name: str, graph: Graph, saes: Sequence[SparseAutoencoder]) -> None:

@@ -215,7 +215,7 @@ def through_sae(x: Any, w: Any, config: SAEConfig) -> Any:
         with at("unedited"):
             unedited = _rebuilt(x, w, config)  # [pos, d_in]
         error = name("error", x - unedited)  # [pos, d_in]
-        return name("out", recons + error)  # [pos, d_in]
+        return name("out", error + recons)  # [pos, d_in]
 
 
 def _rebuilt(x: Any, w: Any, config: SAEConfig) -> Any:
