@@ -85,7 +85,9 @@ class FeatureCard:
                 suppresses=_pairs(given["suppresses"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"this is no card of a feature ({error!r}); look at the features again to make it") from None
+            raise InputError(
+                f"this is no card of a feature ({error!r}); look at the features again to make it"
+            ) from None
 
     def _repr_html_(self) -> str:
         return parts.fragment(
@@ -93,7 +95,9 @@ class FeatureCard:
             parts.heading("Tokens that it promotes, by the direct way"),
             parts.signed_bars([visible(token) for token, _ in self.promotes], [weight for _, weight in self.promotes]),
             parts.heading("Tokens that it suppresses"),
-            parts.signed_bars([visible(token) for token, _ in self.suppresses], [weight for _, weight in self.suppresses]),
+            parts.signed_bars(
+                [visible(token) for token, _ in self.suppresses], [weight for _, weight in self.suppresses]
+            ),
             title=self.title,
             said=f"It fires for {percent(self.density)} of tokens, at most with {written(self.largest)}. "
             "The stronger the shade, the more strongly it fires there.",

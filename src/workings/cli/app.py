@@ -29,8 +29,14 @@ app = typer.Typer(
 )
 
 
-def verb(*examples: str, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function a verb: its examples under its help, and a user's mistake as one message."""
+train_app = typer.Typer(name="train", help="Train something that helps to look inside.", rich_markup_mode=None)
+app.add_typer(train_app)
+
+
+def verb(
+    *examples: str, under: typer.Typer = app, **settings: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function a verb (of a group of them, if `under` one): its examples under its help, a user's mistake as one message."""
     # Without the mark \b the lines of the epilog would be run together.
     epilog = "\n".join(["\b", "Examples:", *(f"  {example}" for example in examples)])
 
@@ -46,7 +52,7 @@ def verb(*examples: str, **settings: Any) -> Callable[[Callable[..., None]], Cal
             except KeyboardInterrupt:
                 raise typer.Exit(QUIT_BY_CTRL_C) from None
 
-        app.command(epilog=epilog, **settings)(run)
+        under.command(epilog=epilog, **settings)(run)
         return body
 
     return register
@@ -386,3 +392,6 @@ def lab(
     from workings.lab.start import start
 
     start(_open(model), prompt, port, not no_browser)
+
+
+from workings.cli import feature_verbs  # noqa: E402, F401 (they register themselves with the app above)
