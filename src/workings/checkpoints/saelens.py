@@ -155,7 +155,7 @@ def _architecture(path: Path, stored: Mapping[str, Any]) -> tuple[str, int | Non
     architecture = stored.get("architecture") or "standard"
     activation = stored.get("activation_fn_str") or stored.get("activation_fn") or "relu"
     more = stored.get("activation_fn_kwargs") or {}
-    if architecture not in ARCHITECTURES:
+    if architecture not in tuple(ARCHITECTURES):
         raise CheckpointError(f"{path}: architecture {architecture!r} is not supported; {', '.join(ARCHITECTURES)} are")
     if activation not in ("relu", "topk") or (activation == "topk" and architecture not in ("standard", "topk")):
         raise CheckpointError(f"{path}: activation {activation!r} of a {architecture} autoencoder is not supported")
@@ -175,7 +175,9 @@ def _table(path: Path, stored: Mapping[str, Any], metadata: Mapping[str, Any]) -
 
 def _normalization(stored: Mapping[str, Any]) -> Any:
     kind = stored.get("normalize_activations")
-    return {None: "none", False: "none", True: "expected_average_only_in"}.get(kind, kind)
+    if kind is None or isinstance(kind, bool):  # of flat configs
+        return "expected_average_only_in" if kind else "none"
+    return kind
 
 
 def _scaling(folder: Path, stored: Mapping[str, Any], given: float | None) -> float:
