@@ -94,20 +94,26 @@ def lens_name(stream: str) -> str:
 def draw_logit_lens(graph: Graph, after_attention: bool = False) -> list[str]:
     """Add the logits after every block (and, if asked, after every attention) to a graph, and give their names.
 
-    After the last block they are the model's own logits again. Raises `InputError` for a model without residual streams
+    After the last block they are the model's own logits again. Where the model reads on through a sparse autoencoder, the
+    lens reads what comes out of it, as the model does. Raises `InputError` for a model without residual streams
     or logits.
     """
     found = {known: match[1] for known in graph.named if (match := STREAM.fullmatch(known))}
     streams = [known for known, kind in found.items() if after_attention or kind == "resid_post"]
     if not streams or "logits" not in graph.named:
         raise InputError("a logit lens needs a model with blocks.{i}.resid_post and logits; this one has none")
-    last, names = graph.named[streams[-1]], []
+    last, names = _read_on(graph, streams[-1]), []
     for stream in streams:
-        again = {last: graph.named[stream]}
+        again = {last: _read_on(graph, stream)}
         drawn = _draw_again(graph.named["logits"], again)
         name(lens_name(stream), drawn)
         names.append(lens_name(stream))
     return names
+
+
+def _read_on(graph: Graph, stream: str) -> Table:
+    """What the model goes on with after a stream: itself, or what its sparse autoencoder makes of it."""
+    return graph.named.get(f"{stream}.sae.out", graph.named[stream])
 
 
 def _draw_again(table: Table, again: dict[Table, Table]) -> Table:
