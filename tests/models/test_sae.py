@@ -299,3 +299,18 @@ def test_every_table_and_weight_of_an_autoencoder_is_in_the_glossary_and_the_dia
         assert plain == {name: axis_labels(through.graph.named[name].axes) for name in plain}, "words of axes stay"
         assert "resid_post.sae" in through.diagram()
         assert set(sae_weight_axes(through.saes[0].config)) == set(through.saes[0].weights)
+
+
+@pytest.mark.parametrize("block", [1, 2])
+def test_the_logit_lens_reads_what_comes_out_of_an_autoencoder(block):
+    from workings.anatomy.logit_lens import lens_name, logit_lens
+
+    table = f"blocks.{block}.resid_post"
+    model, through = spliced("topk", table)
+    plain, read = logit_lens(model, IDS, dtype="float64"), logit_lens(through, IDS, dtype="float64")
+    assert plain.streams == read.streams
+    for stream in plain.streams:
+        assert_close(read.logits(stream), plain.logits(stream), 1e-10, stream)
+    changed = read.trace.edit(f"{table}.sae.acts", (3, 5), value=9.0)
+    assert np.abs(changed[lens_name(table)][3] - read.logits(table)[3]).max() > 1e-3
+    assert_close(changed[lens_name("blocks.2.resid_post")], changed["logits"], 1e-10, "the last stream")

@@ -7,6 +7,7 @@ import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.autoencoders import autoencoder, config_of
 from tests.tiny import Tiny, model_of, tinies
 
 import workings
@@ -297,3 +298,19 @@ def test_an_evaluation_with_edits_can_be_the_measure(worked, storybook):
     ids = np.array(storybook.tokenizer.encode("Mike is quick. He"))
     plain = Evaluation(storybook.program_with(draw_logit_lens), ids, np.dtype("float64"))
     assert any(not one.fine for one in differences(worked, storybook, plain))
+
+
+SAES = [("topk", "blocks.1.resid_post", {}), ("jumprelu", "blocks.0.attn_out", {"normalize_activations": "layer_norm"}),
+        ("gated", "blocks.0.mlp_out", {"normalize_activations": "constant_norm_rescale"})]  # fmt: skip
+
+
+def test_a_model_that_reads_on_through_autoencoders_is_worked_out_with_every_feature(office, tmp_path):
+    tiny = Tiny(layers=2)
+    model = model_of(tiny)
+    model = model.with_sae(*(autoencoder(config_of(kind, 15, 24, table, **more)) for kind, table, more in SAES))
+    workings.write_workbook(model, tmp_path / "model.xlsx", prompt=[3, 1, 4, 1, 5], max_tokens=6)
+    worked = Worked(office, tmp_path / "model.xlsx")
+    names = assert_right(worked, model)
+    assert {
+        f"{table}.sae.{part}" for _, table, _ in SAES for part in ("pre", "acts", "recons", "error", "out")
+    } <= names

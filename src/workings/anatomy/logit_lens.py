@@ -146,11 +146,12 @@ def stream_label(stream: str) -> str:
 def draw_logit_lens(graph: Graph, after_attention: bool = False) -> list[str]:
     """Add the logits after every block (and, if asked, after every attention) to a graph, and give their names.
 
-    After the last block they are the model's own logits again. Raises `InputError` for a model without residual streams
+    After the last block they are the model's own logits again. Where the model reads on through a sparse autoencoder, the
+    lens reads what comes out of it, as the model does. Raises `InputError` for a model without residual streams
     or logits.
     """
     streams = lens_streams(graph, after_attention)
-    again = draw_again(graph, {stream: graph.named[stream] for stream in streams})
+    again = draw_again(graph, {stream: _read_on(graph, stream) for stream in streams})
     for stream, drawn in again.items():
         name(lens_name(stream), drawn)
     return [lens_name(stream) for stream in streams]
@@ -167,8 +168,13 @@ def lens_streams(graph: Graph, after_attention: bool = False) -> list[str]:
 
 def draw_again(graph: Graph, inputs: Mapping[str, Table]) -> dict[str, Table]:
     """The steps from the last residual stream to the logits, once more for each of `inputs`."""
-    last = graph.named[lens_streams(graph)[-1]]
+    last = _read_on(graph, lens_streams(graph)[-1])
     return {known: _draw_again(graph.named["logits"], {last: table}) for known, table in inputs.items()}
+
+
+def _read_on(graph: Graph, stream: str) -> Table:
+    """What the model goes on with after a stream: itself, or what its sparse autoencoder makes of it."""
+    return graph.named.get(f"{stream}.sae.out", graph.named[stream])
 
 
 def _draw_again(table: Table, again: dict[Table, Table]) -> Table:

@@ -77,7 +77,7 @@ def write_sae_folder(folder: Path, sae: SparseAutoencoder) -> None:
         write_safetensors(part / WEIGHTS, {name: _stored(array) for name, array in sae.weights.items()})
         write_whole(part / CONFIG, _as_json(_stored_config(sae)))
         if named:
-            write_whole(part / FEATURES, _as_json({"labels": sae.labels, "evidence": sae.evidence}))
+            write_whole(part / FEATURES, _as_json({"labels": sae.labels, "evidence": sae.evidence}, indent=None))
         for path in sorted(part.iterdir()):
             path.replace(folder / path.name)
     if not named:
@@ -88,9 +88,10 @@ def _stored(array: Array) -> Array:
     return array[0] if array.shape[0] == 1 else array
 
 
-def _as_json(content: Mapping[str, Any]) -> bytes:
+def _as_json(content: Mapping[str, Any], indent: int | None = 1) -> bytes:
+    close = (",", ":") if indent is None else None
     try:
-        return (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        return (json.dumps(content, indent=indent, separators=close, ensure_ascii=False, allow_nan=False) + "\n").encode()
     except (TypeError, ValueError) as error:
         raise InputError(f"labels, evidence and metadata are what JSON can hold; {error}") from None
 
@@ -155,7 +156,7 @@ def _architecture(path: Path, stored: Mapping[str, Any]) -> tuple[str, int | Non
     architecture = stored.get("architecture") or "standard"
     activation = stored.get("activation_fn_str") or stored.get("activation_fn") or "relu"
     more = stored.get("activation_fn_kwargs") or {}
-    if architecture not in ARCHITECTURES:
+    if architecture not in tuple(ARCHITECTURES):
         raise CheckpointError(f"{path}: architecture {architecture!r} is not supported; {', '.join(ARCHITECTURES)} are")
     if activation not in ("relu", "topk") or (activation == "topk" and architecture not in ("standard", "topk")):
         raise CheckpointError(f"{path}: activation {activation!r} of a {architecture} autoencoder is not supported")
@@ -175,7 +176,9 @@ def _table(path: Path, stored: Mapping[str, Any], metadata: Mapping[str, Any]) -
 
 def _normalization(stored: Mapping[str, Any]) -> Any:
     kind = stored.get("normalize_activations")
-    return {None: "none", False: "none", True: "expected_average_only_in"}.get(kind, kind)
+    if kind is None or isinstance(kind, bool):  # of flat configs
+        return "expected_average_only_in" if kind else "none"
+    return kind
 
 
 def _scaling(folder: Path, stored: Mapping[str, Any], given: float | None) -> float:

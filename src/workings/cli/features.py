@@ -23,7 +23,6 @@ from workings.cli.screen import (
     heat,
     make_console,
     one_line,
-    percent,
     print_indented,
     print_line,
     print_next,
@@ -31,6 +30,7 @@ from workings.cli.screen import (
     spelled,
 )
 from workings.cli.streams import write_json
+from workings.display.words import percent
 from workings.errors import InputError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _lines(path: Path) -> list[Prompt]:
 def show_features(model: Model, sae_name: str | None, text: str, as_json: bool) -> None:
     """List the features that have a label."""
     sae = open_sae(model, sae_name)
-    found = sae.features(text)
+    found = sorted(sae.features(text), key=lambda feature: not _searched(sae, feature.number))
     if as_json:
         write_json([{"number": feature.number, "label": feature.label} for feature in found])
         return
@@ -121,6 +121,11 @@ def show_features(model: Model, sae_name: str | None, text: str, as_json: bool) 
     first = found[0].number if found else 0
     print_next(console, [("One of them, with the texts in which it fires", command("sae", "show", str(first)))])
     console.print()
+
+
+def _searched(sae: SparseAutoencoder, number: int) -> bool:
+    """Whether a feature was found by searching for an idea; it is listed before those that examples alone have named."""
+    return "search" in (sae.evidence.get(number) or {})
 
 
 def show_feature(model: Model, sae_name: str | None, which: str, texts: str | None, as_json: bool) -> None:

@@ -9,7 +9,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from workings.cli.asked import DEFAULT_MODEL
 from workings.cli.features import texts_for
-from workings.cli.screen import command, make_console, percent, print_next
+from workings.cli.screen import command, make_console, print_next
+from workings.display.words import percent
 from workings.errors import InputError, MissingExtra
 
 if TYPE_CHECKING:

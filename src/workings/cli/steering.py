@@ -19,7 +19,6 @@ from workings.cli.screen import (
     fitted,
     make_console,
     one_line,
-    percent,
     print_indented,
     print_line,
     print_next,
@@ -27,6 +26,7 @@ from workings.cli.screen import (
     quoted,
 )
 from workings.cli.streams import complain, write_json
+from workings.display.words import percent
 from workings.errors import InputError
 from workings.surgery.edit_list import EditList
 from workings.surgery.steering import Flip, SteeringVector, smallest_strength, steering_vector
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from workings.engine.trace import Trace
 
 N_LIKELIEST = 4
+LEAST = 0.001
+"""Tokens whose share is smaller before and after are not shown."""
 N_WRITTEN = 12
 
 
@@ -166,7 +168,9 @@ class _Told:
         """The likeliest tokens of both, with their shares before and after."""
         shares = [way.rows("probabilities", -1)[0] for way in (self.trace, self.steered)]
         ids = dict.fromkeys(i for way in (self.steered, self.trace) for i, _ in way.top_ids(N_LIKELIEST))
-        return sorted(((i, *(float(share[i]) for share in shares)) for i in ids), key=lambda row: -max(row[1:]))
+        rows = [(i, float(shares[0][i]), float(shares[1][i])) for i in ids]
+        rows.sort(key=lambda row: -max(row[1:]))
+        return rows[:2] + [row for row in rows[2:] if max(row[1:]) >= LEAST]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""

@@ -40,7 +40,9 @@ def steered(trace: Trace, what: Steerable, strength: float, layer: int | None, p
     """See `Trace.steer`."""
     vector, table = _direction(trace, what, layer)
     amount = _checked_strength(strength) * _checked_vector(vector, table, trace.shape(table))
-    new = trace.edit(table, (_checked_positions(positions, len(trace)), slice(None)), add=amount)
+    new = trace
+    for rows in _checked_positions(positions, len(trace)):
+        new = new.edit(table, (rows, slice(None)), add=amount)
     _check_room(new, table, strength)
     return new
 
@@ -89,14 +91,15 @@ def _checked_vector(vector: Any, table: str, shape: tuple[int, ...]) -> Array:
     return numbers
 
 
-def _checked_positions(positions: Any, n_pos: int) -> Any:
-    """A NumPy index of the rows; `slice(None)` takes in all that come, too."""
+def _checked_positions(positions: Any, n_pos: int) -> list[Any]:
+    """The rows as indexes of one edit each, which a file of edits can hold; an open slice takes in rows to come."""
     if positions is None:
-        return slice(None)
+        return [slice(None)]
     if isinstance(positions, slice):
-        if not range(n_pos)[positions]:
+        rows_in = range(n_pos)[positions]
+        if not rows_in:
             raise OutsideTable(f"{positions} holds no position: the prompt has the positions 0 to {n_pos - 1}")
-        return positions
+        return [positions] if positions.step in (None, 1) else list(rows_in)
     rows = np.asarray(positions)
     if rows.ndim > 1 or rows.size == 0 or rows.dtype.kind not in "iu":
         raise InputError(
@@ -107,7 +110,7 @@ def _checked_positions(positions: Any, n_pos: int) -> Any:
             raise OutsideTable(f"there is no position {row}: the prompt has the positions 0 to {n_pos - 1}")
     if len(np.unique(rows % n_pos)) < rows.size:
         raise InputError(f"positions names a position twice: {positions!r:.80}")
-    return int(rows) if rows.ndim == 0 else rows.tolist()
+    return [int(row) for row in rows.ravel()]
 
 
 def _check_room(trace: Trace, table: str, strength: float) -> None:

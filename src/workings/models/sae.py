@@ -63,7 +63,7 @@ class SAEConfig:
 
 
 def _check(config: SAEConfig) -> None:
-    if config.architecture not in ARCHITECTURES:
+    if config.architecture not in tuple(ARCHITECTURES):
         raise InputError(f"architecture is one of {', '.join(ARCHITECTURES)}; {config.architecture!r} came")
     if config.normalize_activations not in NORMALIZATIONS:
         raise InputError(

@@ -26,7 +26,7 @@ from workings.training.sae.recipe import Recipe
 from workings.training.storybook.language import some_stories, stories
 from workings.training.storybook.words import SPECIAL_ROLES
 
-RECIPE = Recipe("blocks.2.resid_post", d_sae=1024, architecture="batchtopk", k=8, steps=8000)
+RECIPE = Recipe("blocks.2.resid_post", d_sae=1024, architecture="topk", k=8, steps=4000)
 TRAINED_ON, LOOKED_AT, MEASURED_ON = 2001, 3001, 4001
 """Seeds of the stories."""
 N_LOOKED_AT, N_MEASURED = 3000, 300
@@ -61,9 +61,9 @@ def label_of(card: FeatureCard) -> str | None:
     """What a feature's strongest examples have in common: the token at which it fires, and the one that comes next."""
     here = _common([shown.tokens[shown.strongest] for shown in card.examples])
     after = _common([_after(shown) for shown in card.examples])
-    if not here and not after:
-        return None
-    return f"{here or '…'} → {after}" if after else here
+    if here and after:
+        return f"“{here}” → “{after}”"
+    return f"at “{here}”" if here else f"before “{after}”" if after else None
 
 
 def _after(shown: Any) -> str:
