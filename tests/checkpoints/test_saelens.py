@@ -270,3 +270,36 @@ def test_saelens_gives_the_same_features_and_rows_whoever_wrote_the_folder(sae_l
     gaps += [np.abs(again.encode(X) - acts).max(), np.abs(again.decode(acts, X) - rows).max()]
     print(kind, options, sae_lens.__version__, max(gaps))
     assert (acts > 0).any() and max(gaps) < 1e-5
+
+
+def test_a_batchtopk_run_of_saelens_saved_for_use_opens_as_jumprelu(sae_lens, tmp_path):
+    from sae_lens.saes.batchtopk_sae import BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig
+    from sae_lens.saes.sae import SAEMetadata
+
+    metadata = SAEMetadata(hook_name="blocks.2.hook_mlp_out", model_name="gpt2-small")
+    trained = BatchTopKTrainingSAE(BatchTopKTrainingSAEConfig(d_in=6, d_sae=20, k=3, metadata=metadata))
+    with torch.no_grad():
+        trained.W_dec.mul_(7)
+        trained.W_enc.copy_(torch.randn(6, 20, generator=torch.Generator().manual_seed(0)))
+        trained.topk_threshold.fill_(1.5)
+    trained.save_inference_model(tmp_path)
+    ours, theirs = workings.load_sae(tmp_path), sae_lens.SAE.load_from_disk(str(tmp_path))
+    assert (ours.config.architecture, ours.config.table) == ("jumprelu", "blocks.2.mlp_out")
+    with torch.no_grad():
+        acts = theirs.encode(torch.from_numpy(X))
+        assert (acts > 0).any()
+        assert_close(ours.encode(X), acts.numpy(), 1e-5, "features")
+        assert_close(ours.decode(acts.numpy()), theirs.decode(acts).numpy(), 1e-5, "rows")
+
+
+def test_saelens_reads_a_flat_config_as_we_do(sae_lens, tmp_path):
+    sae = autoencoder(config_of("standard", 6, 20))
+    sae.save(tmp_path)
+    flat = {"d_in": 6, "d_sae": 20, "dtype": "float32", "device": "cpu", "hook_name": "blocks.1.hook_resid_post", "hook_layer": 1,
+            "activation_fn_str": "relu", "model_name": "gpt2-small", "context_size": 128}  # fmt: skip
+    (tmp_path / "cfg.json").write_text(json.dumps(flat))
+    theirs = sae_lens.SAE.load_from_disk(str(tmp_path))
+    with torch.no_grad():
+        assert_close(
+            workings.load_sae(tmp_path).encode(X), theirs.encode(torch.from_numpy(X)).numpy(), 1e-5, "features"
+        )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import workings
 from autoencoders import ARCHITECTURES, OPTIONS, autoencoder, config_of, in_torch
 from tiny import Tiny, assert_close, model_of, random_ids, trace_without_kernels
+from workings.engine import kernels
 from workings.errors import InputError
 from workings.models.sae import SAEConfig, decode, encode, sae_weight_axes
 
@@ -141,9 +142,9 @@ def test_any_table_of_one_row_a_token_has_room_for_an_autoencoder(table):
 def test_an_edit_of_a_feature_adds_its_decoder_row_and_nothing_makes_it_good(dtype):
     _, through = spliced("topk")
     trace = through.trace(IDS, dtype=dtype)
-    before = trace[f"{TABLE}.sae.acts"][3, 11]
+    before, out = trace[f"{TABLE}.sae.acts"][3, 11], trace[f"{TABLE}.sae.out"]
     changed = trace.edit(f"{TABLE}.sae.acts", (3, 11), value=5.0)
-    moved = changed[f"{TABLE}.sae.out"] - trace[f"{TABLE}.sae.out"]
+    moved = changed[f"{TABLE}.sae.out"] - out
     assert_close(moved[3], (5.0 - before) * through.weights[f"{TABLE}.sae.W_dec"][11], 10 * TOLERANCE[dtype], "out")
     assert not moved[:3].any() and not moved[4:].any()
     np.testing.assert_array_equal(changed[f"{TABLE}.sae.error"], trace[f"{TABLE}.sae.error"])
@@ -180,12 +181,19 @@ def test_row_by_row_is_all_at_once_with_a_feature_held():
         assert_close(growing[name], whole[name], 1e-10, name)
 
 
-def test_a_plain_reading_never_works_the_autoencoder_out():
+@pytest.mark.parametrize("looked_at", [None, "acts", "recons", "unedited.pre"])
+def test_reading_on_past_features_that_nobody_edited_never_works_them_out(monkeypatch, looked_at):
     _, through = spliced("topk")
     trace = through.trace(IDS)
-    trace.top(3)
-    kept = {table.name for table in trace._evaluation.stores}
-    assert not any(name.startswith(f"{TABLE}.sae.") and not name.endswith(".out") for name in kept)
+    if looked_at:
+        trace[f"{TABLE}.sae.{looked_at}"]
+    products, product = [], kernels.product
+    monkeypatch.setattr(kernels, "product", lambda x, weight: products.append(weight.shape) or product(x, weight))
+    trace[f"{TABLE}.sae.out"], trace["logits"], trace.top(3)
+    of_features = {(15, 40), (40, 15)}
+    assert products and of_features.isdisjoint(products)
+    trace.edit(f"{TABLE}.sae.acts", (2, 3), value=2.0).top(3)
+    assert of_features <= set(products)
 
 
 @pytest.mark.parametrize(("kind", "options"), KINDS)

@@ -108,9 +108,17 @@ class Evaluation:
         for name in on_the_way:
             before = named[name]
             store = self.stores.get(before)
-            if before in self.edits_of or (store is not None and not (rows - store.rows)):
+            there = store is not None and not (rows - store.rows)
+            if before in self.edits_of or (there and not self._passed_by(before, table)):
                 read.append(name)
         return frozenset(read)
+
+    def _passed_by(self, before: Table, table: Table) -> bool:
+        """Whether a kernel on the way to a table is quicker than going on from a table inside it."""
+        call = self.program.book.shortcuts.get(before)
+        if call is None or (table in call.members and table is not call.output):
+            return False
+        return not any(inside in self.edits_of for inside in call.members)
 
     def _with_edited_rows(self, table: Table, missing: Rows) -> Rows:
         """The missing rows, and all rows of edits among them, since an edit's rows are put in force together."""

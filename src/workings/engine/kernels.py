@@ -386,7 +386,7 @@ KERNELS = {
     "relu": Kernel(relu),
     "silu": Kernel(silu),
     "mlp": Kernel(mlp),
-    "through_sae": Kernel(through_sae),
+    "through_sae": Kernel(through_sae, unless_edited=True),
     "attention_scores": Kernel(attention_scores, causal=True),
     "attention_pattern": Kernel(attention_pattern, causal=True),
     "weigh_values": Kernel(weigh_values, causal=True),

@@ -98,11 +98,13 @@ class Kernel:
     """Fast code for one operation, called like the operation with arrays in the tables' places.
 
     `causal` says that it leaves out what the causal mask hides (so it is not used where an edit lets a token look
-    ahead), and takes the keyword `first_row`, the position of the first row it is given.
+    ahead), and takes the keyword `first_row`, the position of the first row it is given. `unless_edited` says that it is
+    quicker than going on from tables inside the operation that are there already, so that only an edit of one stops it.
     """
 
     run: Callable[..., Any]
     causal: bool = False
+    unless_edited: bool = False
 
 
 class RecipeBook:
@@ -114,6 +116,13 @@ class RecipeBook:
         self.bodies = bodies
         self.inner_names = {
             call: frozenset(t.name for t in call.members if t.name and t is not call.output) for call in graph.calls
+        }
+        self.shortcuts = {
+            table: call
+            for call in graph.calls
+            if call.name in kernels and kernels[call.name].unless_edited
+            for table in call.members
+            if table.name is not None and table is not call.output
         }
         self._fills: dict[Table, float | None] = {}
         self._recipes: dict[tuple[Table, bool, frozenset[str]], Recipe] = {}
