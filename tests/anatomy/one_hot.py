@@ -14,9 +14,7 @@ TABLE = "blocks.0.resid_post"
 def one_hot() -> tuple[Model, SparseAutoencoder]:
     """Token t is t + 1 in number t and 0 elsewhere; attention and MLP add nothing. Feature f fires with f + 1 for token f."""
     config = GPT2Config(n_layers=1, n_heads=1, d_model=N, d_mlp=4, d_vocab=N, n_ctx=16)
-    weights = {
-        name: np.zeros([axis.size for axis in axes], np.float32) for name, axes in weight_axes(config).items()
-    }
+    weights = {name: np.zeros([axis.size for axis in axes], np.float32) for name, axes in weight_axes(config).items()}
     weights["W_E"] = np.diag(np.arange(1, N + 1)).astype(np.float32)
     weights["ln_final.w"] = np.ones((1, N), np.float32)
     eye = np.eye(N, dtype=np.float32)

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from one_hot import N, TABLE, one_hot
+from one_hot import TABLE, N, one_hot
 
 import workings
 from workings.anatomy.feature_cards import FeatureCard, feature_card, feature_cards, saved_cards
@@ -82,7 +82,7 @@ def test_the_position_to_look_at_can_be_chosen():
 
 def test_a_card_comes_back_as_it_was_kept(looked, tmp_path):
     cards = feature_cards(looked)
-    model, sae = one_hot()
+    _, sae = one_hot()
     sae.evidence = {card.number: card.to_dict() for card in cards}
     sae.save(tmp_path)
     kept = saved_cards(workings.load_sae(tmp_path).evidence)

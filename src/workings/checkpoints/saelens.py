@@ -91,7 +91,9 @@ def _stored(array: Array) -> Array:
 def _as_json(content: Mapping[str, Any], indent: int | None = 1) -> bytes:
     close = (",", ":") if indent is None else None
     try:
-        return (json.dumps(content, indent=indent, separators=close, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        return (
+            json.dumps(content, indent=indent, separators=close, ensure_ascii=False, allow_nan=False) + "\n"
+        ).encode()
     except (TypeError, ValueError) as error:
         raise InputError(f"labels, evidence and metadata are what JSON can hold; {error}") from None
 
