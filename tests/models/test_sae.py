@@ -161,6 +161,36 @@ def test_edits_of_what_is_addressed_and_of_what_is_rebuilt_show_too(part):
 
 
 @pytest.mark.parametrize(("kind", "options"), KINDS)
+def test_an_edit_of_any_table_of_an_autoencoder_takes_effect_or_is_refused(kind, options):
+    _, through = spliced(kind, **options)
+    trace = through.trace(IDS, dtype="float64")
+    before = trace[f"{TABLE}.sae.out"]
+    strongest = int(trace[f"{TABLE}.sae.acts"][3].argmax())
+    for name in trace.names():
+        if ".sae." in name:
+            column = strongest if trace.shape(name)[1] == 40 else 0
+            if ".unedited." in name:
+                with pytest.raises(InputError, match=f"edit {name.replace('unedited.', '')}"):
+                    trace.edit(name, (3, column), scale=-3.0)
+                continue
+            changed = trace.edit(name, (3, column), scale=-3.0)
+            assert np.abs(changed[f"{TABLE}.sae.out"][3] - before[3]).max() > 1e-6, name
+
+
+def test_features_that_nobody_edited_fire_alike_to_the_last_bit_whichever_rows_are_worked_out_together():
+    _, through = spliced("topk")
+    read = through.trace(IDS[:3]).edit(f"{TABLE}.sae.acts", (0, 3), value=2.0)
+    for token in IDS[3:]:
+        read.top(1)
+        read = read.append([token])
+    read.rows("logits", 4)
+    read.rows(f"{TABLE}.sae.acts", 5)
+    for part in ("pre", "acts"):
+        found, unedited = (read[f"{TABLE}.sae.{where}{part}"][1:] for where in ("", "unedited."))
+        np.testing.assert_array_equal(found, unedited)
+
+
+@pytest.mark.parametrize(("kind", "options"), KINDS)
 def test_kernels_give_what_the_definition_gives_edited_or_not(kind, options):
     _, through = spliced(kind, **options)
     for change in (lambda trace: trace, lambda trace: trace.edit(f"{TABLE}.sae.acts", (2, 3), add=2.0)):
@@ -190,10 +220,11 @@ def test_reading_on_past_features_that_nobody_edited_never_works_them_out(monkey
     products, product = [], kernels.product
     monkeypatch.setattr(kernels, "product", lambda x, weight: products.append(weight.shape) or product(x, weight))
     trace[f"{TABLE}.sae.out"], trace["logits"], trace.top(3)
-    of_features = {(15, 40), (40, 15)}
-    assert products and of_features.isdisjoint(products)
+    encoder, decoder = (15, 40), (40, 15)
+    assert products and {encoder, decoder}.isdisjoint(products)
+    products.clear()
     trace.edit(f"{TABLE}.sae.acts", (2, 3), value=2.0).top(3)
-    assert of_features <= set(products)
+    assert decoder in products and products.count(encoder) <= 1, "rows are encoded once, edited or not"
 
 
 @pytest.mark.parametrize(("kind", "options"), KINDS)

@@ -129,7 +129,7 @@ class RecipeBook:
         self.kept: frozenset[Table] = frozenset()
         self._every_step: dict[tuple[Table, bool], Recipe] = {}
         self.together = products_of_one_table(graph) if "linear" in kernels else {}
-        self.kept = self._worth_keeping() | frozenset(self.together)
+        self.kept = self._worth_keeping() | self._read_twice_inside() | frozenset(self.together)
         self.passed = {table: self._passed_names(table) for table in graph.named.values()}
 
     def recipe(self, table: Table, read: frozenset[str] = frozenset(), causal: bool = True) -> Recipe:
@@ -180,13 +180,23 @@ class RecipeBook:
                         kept.add(source)
         return frozenset(kept)
 
+    def _read_twice_inside(self) -> frozenset[Table]:
+        """Tables inside a shortcut that several others there read: where it cannot be taken, these must read the same numbers,
+        rounded alike, since whether a feature fires may hang on the last digit."""
+        readers: dict[Table, int] = {}
+        for table in self.shortcuts:
+            for source in self._write(table, frozenset(self.graph.named), True, lambda _: False).reach:
+                readers[source] = readers.get(source, 0) + 1
+        return frozenset(table for table, count in readers.items() if count > 1 and table in self.shortcuts)
+
     def _passed_names(self, table: Table) -> frozenset[str]:
         """The named tables that the recipe may pass through, inside kernels or between them."""
         names: set[str] = set()
         todo, seen = [table], {table}
         while todo:
             for before in todo.pop().inputs:
-                if before not in seen and before not in self.kept and before.primitive is not GIVEN:
+                kept = before in self.kept and before not in self.shortcuts
+                if before not in seen and not kept and before.primitive is not GIVEN:
                     seen.add(before)
                     todo.append(before)
                     if before.name is not None:
@@ -332,10 +342,8 @@ class _Writer:
             return [(a, rows, between), (b, between, columns)]
         if kind == "transpose":
             return [(inputs[0], columns, rows)]
-        if kind in ("row_sum", "row_max", "row_mean"):
+        if kind in ("row_sum", "row_max", "row_mean", "kth_largest"):
             return [(inputs[0], rows, self._between(inputs[0], rows))]
-        if kind == "kth_largest":  # the k-th largest may be a masked number, so all columns count
-            return [(inputs[0], rows, Part.WHOLE)]
         if kind == "rows_of":
             return [(inputs[0], Part.WHOLE, Part.WHOLE), (inputs[1], rows, Part.WHOLE)]
         return [(t, rows, columns) for t in inputs]

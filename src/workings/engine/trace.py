@@ -14,6 +14,7 @@ from workings.engine.lookup import find_table
 from workings.engine.rows import Rows
 from workings.engine.steering import Direction, Steerable, steered
 from workings.errors import InputError, OutsideTable
+from workings.language.names import UNEDITED
 from workings.language.primitives import GIVEN
 from workings.language.tables import Table
 
@@ -196,6 +197,11 @@ class Trace:
         """
         table = self.table(name)
         assert table.name is not None
+        if UNEDITED in table.name.split("."):
+            raise InputError(
+                f"{table.name} stays as its formula gives it, so that edits show against it; "
+                f"edit {table.name.replace(f'{UNEDITED}.', '')}"
+            )
         open_axes = tuple(axis.is_pos for axis in table.axes)
         edit = make_edit(
             table.name, table.shape(len(self)), open_axes, index, self.dtype, value=value, add=add, scale=scale

@@ -14,6 +14,9 @@ from workings.language.tables import Table
 _scope: ContextVar[str] = ContextVar("scope", default="")
 _splices: ContextVar[Mapping[str, Callable[[Table], Table]]] = ContextVar("splices", default=MappingProxyType({}))
 
+UNEDITED = "unedited"
+"""A word in a name: tables behind it stay as their formulas give them, so that others can be compared with them."""
+
 
 def join_name(scope: str, short: str) -> str:
     """`blocks.0` and `resid_pre` give `blocks.0.resid_pre`."""

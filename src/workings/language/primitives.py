@@ -182,8 +182,9 @@ def largest(x: Any) -> Any:
 
 
 def _kth_axes(x: Axes, k: int) -> Axes:
-    width = x[-1].size
-    if k < 1 or (width is not None and k > width):
+    if (
+        x[-1].size is None or not 1 <= k <= x[-1].size
+    ):  # of a row that grows with the prompt, only some columns may be at hand
         raise ValueError(f"a row of {list(x)} has no number {k} by size")
     return _one_column(x)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workings.errors import InputError
-from workings.language.names import Weights, at, name
+from workings.language.names import UNEDITED, Weights, at, name
 from workings.language.operations import gated_relu, jump_relu, linear, operation, relu, square, top_k
 from workings.language.primitives import exp, matmul, row_mean, row_sum, sqrt, transpose
 from workings.language.tables import ONE, Axis, Table
@@ -25,6 +25,7 @@ ARCHITECTURES = {
     "gated": "whether a feature fires and how strongly are asked apart (Rajamanoharan et al. 2024, Gated SAEs)",
 }
 NORMALIZATIONS = ("none", "expected_average_only_in", "constant_norm_rescale", "layer_norm")
+Tables = tuple[Any, ...]
 TINY = 1e-5
 """Keeps `layer_norm` from dividing by 0, as in SAELens."""
 
@@ -109,9 +110,10 @@ def encode(x: Any, w: Any, config: SAEConfig) -> tuple[Any, Any]:
     """Which features a row has, and how strongly: `pre` and `acts`, both [pos, d_sae], of `x` [pos, d_in].
 
     `pre` is how strongly each feature is addressed, before it is decided whether it fires (of a gated autoencoder, the
-    strength; the gate is a table of its own, `gate`). `w` are the weights of `sae_weight_axes`.
+    strength; its gate is a table of its own). `w` are the weights of `sae_weight_axes`.
     """
-    return _encode(x, w, config, _sizes(x, config))
+    addressed = _address(x, w, config, _sizes(x, config))
+    return addressed[0], _fire(addressed, w, config)
 
 
 def decode(acts: Any, w: Any, config: SAEConfig, x: Any = None) -> Any:
@@ -128,27 +130,30 @@ def decode(acts: Any, w: Any, config: SAEConfig, x: Any = None) -> Any:
     return _decode(acts, w, config, _sizes(x, config))
 
 
-def _encode(x: Any, w: Any, config: SAEConfig, sizes: tuple[Any, ...]) -> tuple[Any, Any]:
+def _address(x: Any, w: Any, config: SAEConfig, sizes: Tables) -> Tables:
+    """`pre`, and of a gated autoencoder `gate`; [pos, d_sae]."""
     rows = _common_size(x, config, sizes)  # [pos, d_in]
     rows = rows - w.b_dec if config.apply_b_dec_to_input else rows
+    if config.architecture != "gated":
+        return (name("pre", linear(rows, w.W_enc, w.b_enc)),)
+    shared = matmul(rows, w.W_enc)  # [pos, d_sae]
+    return name("pre", shared * exp(w.r_mag) + w.b_mag), name("gate", shared + w.b_gate)
+
+
+def _fire(addressed: Tables, w: Any, config: SAEConfig) -> Any:
+    """How strongly each feature fires; [pos, d_sae]."""
+    pre = addressed[0]
     if config.architecture == "gated":
-        addressed = matmul(rows, w.W_enc)  # [pos, d_sae]
-        gate = name("gate", addressed + w.b_gate)  # [pos, d_sae]
-        pre = name("pre", addressed * exp(w.r_mag) + w.b_mag)  # [pos, d_sae]
-        return pre, name("acts", gated_relu(pre, gate))  # [pos, d_sae]
-    pre = name("pre", linear(rows, w.W_enc, w.b_enc))  # [pos, d_sae]
-    return pre, name("acts", _firing(pre, w, config))  # [pos, d_sae]
-
-
-def _firing(pre: Any, w: Any, config: SAEConfig) -> Any:
+        return name("acts", gated_relu(*addressed))
     if config.architecture == "jumprelu":
-        return jump_relu(pre, w.threshold)
+        return name("acts", jump_relu(pre, w.threshold))
     if config.architecture == "topk":
-        return top_k(pre * _decoder_norm(w) if config.rescale_acts_by_decoder_norm else pre, config.k)
-    return relu(pre)
+        weighed = pre * _decoder_norm(w) if config.rescale_acts_by_decoder_norm else pre
+        return name("acts", top_k(weighed, config.k))
+    return name("acts", relu(pre))
 
 
-def _decode(acts: Any, w: Any, config: SAEConfig, sizes: tuple[Any, ...]) -> Any:
+def _decode(acts: Any, w: Any, config: SAEConfig, sizes: Tables) -> Any:
     acts = acts / _decoder_norm(w) if config.rescale_acts_by_decoder_norm else acts
     return _own_size(linear(acts, w.W_dec, w.b_dec), config, sizes)  # [pos, d_in]
 
@@ -169,7 +174,7 @@ def sample_deviation(x: Any, mean: Any, width: int) -> Any:
     return sqrt(row_sum(square(x - mean)) / (width - 1.0))
 
 
-def _sizes(x: Any, config: SAEConfig) -> tuple[Any, ...]:
+def _sizes(x: Any, config: SAEConfig) -> Tables:
     """What brings each row to a common size, and back: nothing, its size, or its mean and its deviation; [pos, 1]."""
     if config.normalize_activations == "constant_norm_rescale":
         return (name("size", typical_size(x)),)
@@ -179,7 +184,7 @@ def _sizes(x: Any, config: SAEConfig) -> tuple[Any, ...]:
     return ()
 
 
-def _common_size(x: Any, config: SAEConfig, sizes: tuple[Any, ...]) -> Any:
+def _common_size(x: Any, config: SAEConfig, sizes: Tables) -> Any:
     """The rows as the encoder wants them."""
     if len(sizes) == 2:
         mean, scale = sizes
@@ -189,7 +194,7 @@ def _common_size(x: Any, config: SAEConfig, sizes: tuple[Any, ...]) -> Any:
     return x * config.scaling_factor if config.scaling_factor != 1 else x
 
 
-def _own_size(rebuilt: Any, config: SAEConfig, sizes: tuple[Any, ...]) -> Any:
+def _own_size(rebuilt: Any, config: SAEConfig, sizes: Tables) -> Any:
     """What `_common_size` did, undone."""
     if len(sizes) == 2:
         mean, scale = sizes
@@ -206,22 +211,24 @@ def _own_size(rebuilt: Any, config: SAEConfig, sizes: tuple[Any, ...]) -> Any:
 def through_sae(x: Any, w: Any, config: SAEConfig) -> Any:
     """Take each row apart into features, rebuild it from them, and add what they miss: unedited, the row itself.
 
-    What they miss (`error`) is taken from the same features worked out a second time (`unedited.acts`), so that an edit of
-    `pre`, `acts` or `recons` shows in the result and is not made good again. Source: Marks et al. 2024, Sparse Feature
-    Circuits, section 2.
+    What they miss (`error`) is taken from `unedited.acts`, out of reach of edits, so that an edit of `pre`, `acts` or `recons`
+    shows in the result and is not made good again. Both begin with the same numbers, `unedited.pre`. Source: Marks et al.
+    2024, Sparse Feature Circuits, section 2.
     """
     with at(w):
-        recons = _rebuilt(x, w, config)  # [pos, d_in]
-        with at("unedited"):
-            unedited = _rebuilt(x, w, config)  # [pos, d_in]
+        with at(UNEDITED):
+            sizes = _sizes(x, config)
+            addressed = _address(x, w, config, sizes)
+            unedited = name("recons", _decode(_fire(addressed, w, config), w, config, sizes))  # [pos, d_in]
+        sizes, addressed = _once_more(sizes), _once_more(addressed)
+        recons = name("recons", _decode(_fire(addressed, w, config), w, config, sizes))  # [pos, d_in]
         error = name("error", x - unedited)  # [pos, d_in]
         return name("out", error + recons)  # [pos, d_in]
 
 
-def _rebuilt(x: Any, w: Any, config: SAEConfig) -> Any:
-    sizes = _sizes(x, config)
-    _, acts = _encode(x, w, config, sizes)  # [pos, d_sae]
-    return name("recons", _decode(acts, w, config, sizes))  # [pos, d_in]
+def _once_more(tables: Tables) -> Tables:
+    """The same numbers under the same names here, to be edited on their own."""
+    return tuple(name(table.name.rsplit(".", 1)[-1], table) for table in tables)
 
 
 def splice(config: SAEConfig) -> Callable[[Table], Table]:

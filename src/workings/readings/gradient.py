@@ -29,6 +29,7 @@ from workings.language.primitives import (
     greater,
     join,
     keep_past,
+    kth_largest,
     largest,
     row_sum,
     split,
@@ -228,7 +229,8 @@ def _row_max(out: Table, g: Table, place: int) -> Table:
 
 def _kth_largest(out: Table, g: Table, place: int) -> Table:
     (x,) = out.inputs
-    hit = (1.0 - greater(out, x)) * (1.0 - greater(x, out))  # 1 where x is the k-th largest
+    kth = kth_largest(x, **out.options)  # once more, from the very numbers that it is compared with
+    hit = (1.0 - greater(kth, x)) * (1.0 - greater(x, kth))
     return g * hit / row_sum(hit)
 
 
