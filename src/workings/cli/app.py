@@ -264,7 +264,7 @@ def heads(
     model: ModelName = DEFAULT_MODEL,
     json: Json = False,
 ) -> None:
-    """Show which heads look at the token before, at the same token, and so on."""
+    """Show what every attention head does."""
     from workings.cli.heads import show_heads
 
     show_heads(_open(model), kind, json)
