@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from workings.anatomy.heads import head_scores as head_scores
     from workings.anatomy.logit_lens import logit_lens as logit_lens
     from workings.anatomy.looks import looks as looks
+    from workings.anatomy.tuned_lens import TunedLens as TunedLens
+    from workings.anatomy.tuned_lens import tuned_lens as tuned_lens
     from workings.checkpoints.load import load as load
     from workings.checkpoints.model import Model as Model
     from workings.checkpoints.tokenizer import Tokenizer as Tokenizer
@@ -36,12 +38,14 @@ _HOMES = {
     "logit_lens": "workings.anatomy.logit_lens",
     "looks": "workings.anatomy.looks",
     "trace_gradient": "workings.anatomy.gradients",
+    "tuned_lens": "workings.anatomy.tuned_lens",
     "EditList": "workings.surgery.edit_list",
     "load": "workings.checkpoints.load",
     "load_edits": "workings.surgery.edit_list",
     "Model": "workings.checkpoints.model",
     "Tokenizer": "workings.checkpoints.tokenizer",
     "Trace": "workings.engine.trace",
+    "TunedLens": "workings.anatomy.tuned_lens",
     "WorkingsError": "workings.errors",
     "write_workbook": "workings.workbook.write",
 }
@@ -51,6 +55,7 @@ __all__ = [
     "Model",
     "Tokenizer",
     "Trace",
+    "TunedLens",
     "WorkingsError",
     "__version__",
     "attention",
@@ -61,6 +66,7 @@ __all__ = [
     "logit_lens",
     "looks",
     "trace_gradient",
+    "tuned_lens",
     "write_workbook",
 ]
 

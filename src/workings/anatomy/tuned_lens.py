@@ -108,12 +108,18 @@ def _check_weights(path: Path, weights: Mapping[str, Array], streams: tuple[str,
     shapes |= {weight_name(stream, "b"): (1, width) for stream in streams}
     if weights.keys() != shapes.keys():
         odd = sorted(weights.keys() ^ shapes.keys())[0]
-        raise CheckpointError(f"{path}: {odd} is {'not expected' if odd in weights else 'missing'}; copy the folder again")
+        raise CheckpointError(
+            f"{path}: {odd} is {'not expected' if odd in weights else 'missing'}; copy the folder again"
+        )
     for known, shape in shapes.items():
         if weights[known].shape != shape:
-            raise CheckpointError(f"{path}: {known} has the shape {list(weights[known].shape)}; {list(shape)} was expected")
+            raise CheckpointError(
+                f"{path}: {known} has the shape {list(weights[known].shape)}; {list(shape)} was expected"
+            )
         if weights[known].dtype != np.float32 or not np.isfinite(weights[known]).all():
-            raise CheckpointError(f"{path}: {known} should hold finite float32 numbers, and does not; train the lens again")
+            raise CheckpointError(
+                f"{path}: {known} should hold finite float32 numbers, and does not; train the lens again"
+            )
 
 
 def mapped_streams(model: Model, after_attention: bool = False) -> tuple[str, ...]:

@@ -29,8 +29,14 @@ app = typer.Typer(
 )
 
 
-def verb(*examples: str, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function a verb: its examples under its help, and a user's mistake as one message."""
+train_app = typer.Typer(name="train", help="Train something that helps to look inside.", rich_markup_mode=None)
+app.add_typer(train_app)
+
+
+def verb(
+    *examples: str, under: typer.Typer = app, **settings: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function a verb (of a group of them, if `under` one): its examples under its help, a user's mistake as one message."""
     # Without the mark \b the lines of the epilog would be run together.
     epilog = "\n".join(["\b", "Examples:", *(f"  {example}" for example in examples)])
 
@@ -46,7 +52,7 @@ def verb(*examples: str, **settings: Any) -> Callable[[Callable[..., None]], Cal
             except KeyboardInterrupt:
                 raise typer.Exit(QUIT_BY_CTRL_C) from None
 
-        app.command(epilog=epilog, **settings)(run)
+        under.command(epilog=epilog, **settings)(run)
         return body
 
     return register
@@ -284,13 +290,49 @@ def lens(
     attention: Annotated[
         bool, typer.Option("--attention", help="Read after attention too, and not only after whole blocks.")
     ] = False,
+    tuned: Annotated[
+        str | None,
+        typer.Option("--tuned", metavar="FOLDER", help="Read through a tuned lens, made by `workings train lens`."),
+    ] = None,
     model: ModelName = DEFAULT_MODEL,
     json: Json = False,
 ) -> None:
     """Show what the model would say, block by block."""
     from workings.cli.lens import show_lens
 
-    show_lens(_open(model), asked(prompt, None), token, attention, json)
+    if tuned is not None and attention:
+        raise typer.BadParameter("--attention does not go with --tuned: a tuned lens reads what it was trained for")
+    show_lens(_open(model), asked(prompt, None), token, attention, tuned, json)
+
+
+@verb(
+    "workings train lens --out my-lens",
+    "workings train lens --model gpt2 --texts sentences.txt --out gpt2-lens",
+    under=train_app,
+    name="lens",
+)
+def train_lens(
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Where to save the lens.")],
+    texts: Annotated[
+        str | None,
+        typer.Option("--texts", metavar="FILE", help="What to train on, a text a line; storybook has its own."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", metavar="N", help="Steps of training; 500 unless given.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same number trains the same lens.")] = 0,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="For the streams after attention too, and not only after whole blocks.")
+    ] = False,
+    model: ModelName = DEFAULT_MODEL,
+    json: Json = False,
+) -> None:
+    """Train a tuned lens: what the model would say, block by block, better read."""
+    from pathlib import Path
+
+    from workings.cli.training import train_lens as train
+
+    train(_open(model), Path(out), None if texts is None else Path(texts), steps, seed, attention, json)
 
 
 @verb(

@@ -65,10 +65,21 @@ CHOICES = {
 }
 
 
+TUNED = {
+    "translated": "The residual stream as the tuned lens turns it into the directions of the last one.",
+    "W": "Learnt weights of a tuned lens: how it turns a residual stream into the directions of the last one.",
+    "b": "Learnt amounts that a tuned lens adds.",
+}
+"""Tables with `tuned_lens` in their names."""
+
+
 def sentence(name: str) -> str:
     """What a table is, by the last word of its name; empty for a name that is not listed."""
     if name in CHOICES:
         return CHOICES[name]
     if name.startswith("gradient."):
         return f"How far what was asked about moves for each unit that {name.removeprefix('gradient.')} is moved."
-    return TABLES.get(name.rsplit(".", 1)[-1], "")
+    last = name.rsplit(".", 1)[-1]
+    if "tuned_lens." in name and last in TUNED:
+        return TUNED[last]
+    return TABLES.get(last, "")

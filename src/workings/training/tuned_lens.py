@@ -20,7 +20,7 @@ from workings.training.last_steps import last_steps
 Array = np.ndarray
 Progress = Callable[[int, dict[str, float]], None]
 
-STEPS, TOKENS_PER_STEP, RATE = 600, 1024, 2e-3
+STEPS, TOKENS_PER_STEP, RATE = 500, 1024, 0.1
 
 
 def train_tuned_lens(
@@ -38,8 +38,8 @@ def train_tuned_lens(
     """Train the maps on what the model makes of texts (or lists of token ids).
 
     A list of texts is gone through again and again, each time in another order by `seed`; an iterator is read as it
-    comes and must not end early. Each of `steps` steps takes texts until there are `tokens_per_step` tokens. The rate
-    of Adam falls in a straight line to 0. `progress(step, losses)` is called after each, with KL(model || lens) of each
+    comes and must not end early. Each of `steps` steps takes texts until there are `tokens_per_step` tokens. Adam's rate
+    is `rate` divided by the root of d_model, and falls in a straight line to 0. `progress(step, losses)` is called after each, with KL(model || lens) of each
     stream in nats. `source` says in the saved lens what the texts were. The same arguments give the same lens on the
     same machine.
 
@@ -51,14 +51,17 @@ def train_tuned_lens(
     if not streams:
         raise InputError(f"{model.name} has one block, and the lens of the last block is the model itself")
     maps = {stream: _Map(model.config.d_model) for stream in streams}
-    optimizer = torch.optim.Adam([p for m in maps.values() for p in m.parameters()], lr=rate)
+    optimizer = torch.optim.Adam([p for m in maps.values() for p in m.parameters()])
     feed, seen = _endless(texts, seed), 0
     for step in range(steps):
         rows, logits = _read(model, streams, feed, tokens_per_step)
         seen += len(logits)
+        if step == 0:
+            for stream, made in maps.items():
+                made.size.copy_(rows[stream].square().mean().sqrt())
         losses = {stream: _divergence(logits, finish(maps[stream](rows[stream]))) for stream in streams}
         for group in optimizer.param_groups:
-            group["lr"] = rate * (1 - step / steps)
+            group["lr"] = rate / model.config.d_model**0.5 * (1 - step / steps)
         optimizer.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         optimizer.step()
@@ -69,16 +72,22 @@ def train_tuned_lens(
 
 
 class _Map(torch.nn.Module):
-    """An affine map that begins as the identity: `x + x @ D + b`."""
+    """An affine map that begins as the identity: `x + x @ D + size * b`.
+
+    `size`, how large a stream's numbers typically are, makes one rate fit all streams.
+    """
+
+    size: torch.Tensor
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.D = torch.nn.Parameter(torch.zeros(width, width))
         self.b = torch.nn.Parameter(torch.zeros(1, width))
+        self.register_buffer("size", torch.ones(()))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Rows [row, d_model] as the last stream would have them."""
-        return x + x @ self.D + self.b
+        return x + x @ self.D + self.size * self.b
 
 
 def _divergence(own: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
@@ -118,5 +127,5 @@ def _weights(maps: dict[str, _Map]) -> dict[str, Array]:
     for stream, trained in maps.items():
         matrix = trained.D.detach().numpy()
         weights[weight_name(stream, "W")] = np.eye(len(matrix), dtype=np.float32) + matrix
-        weights[weight_name(stream, "b")] = trained.b.detach().numpy().copy()
+        weights[weight_name(stream, "b")] = (trained.size * trained.b).detach().numpy()
     return weights
