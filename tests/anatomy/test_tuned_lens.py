@@ -17,7 +17,7 @@ from workings.models.gpt2 import GPT2Config, weight_axes
 from workings.training.last_steps import last_steps
 from workings.training.tuned_lens import train_tuned_lens
 
-D_MODEL, D_VOCAB, SEEN = 8, 80, 60
+D_MODEL, D_VOCAB, SEEN = 8, 60, 30
 
 
 @lru_cache
@@ -56,13 +56,13 @@ def test_training_finds_a_rotation_that_the_logit_lens_does_not_see():
     trace = model.trace([3], dtype="float64")
     turned_row = trace["blocks.0.resid_post"] @ rotation
     assert trace["blocks.1.resid_post"] == pytest.approx(turned_row, abs=1e-4)
-    lens = train_tuned_lens(model, prompts(0, SEEN), steps=400, tokens_per_step=SEEN)
+    lens = train_tuned_lens(model, prompts(0, SEEN), steps=150, tokens_per_step=SEEN, rate=0.3)
     unseen = prompts(SEEN, D_VOCAB)
     stream = "blocks.0.resid_post"
-    assert lens_divergence(model, unseen)[stream] > 0.5
-    assert lens_divergence(model, unseen, lens)[stream] < 0.01
+    assert lens_divergence(model, unseen)[stream] > 5
+    assert lens_divergence(model, unseen, lens)[stream] < 0.05
     found = trace[stream] @ lens.weights[weight_name(stream, "W")] + lens.weights[weight_name(stream, "b")]
-    assert np.corrcoef(found[0], turned_row[0])[0, 1] > 0.995
+    assert np.corrcoef(found[0], turned_row[0])[0, 1] > 0.99
 
 
 @settings(max_examples=10, deadline=None)
@@ -157,7 +157,7 @@ def lens_weights(folder):
 
 def test_a_lens_of_another_model_is_refused():
     lens = TunedLens.identity(model_of(Tiny()))
-    with pytest.raises(InputError, match="rows have 15 numbers; those of .* have 10"):
+    with pytest.raises(InputError, match=r"rows have 15 numbers; those of .* have 10"):
         workings.tuned_lens(model_of(Tiny(heads=2)), [1], lens)
     with pytest.raises(InputError, match="made for another, and this is"):
         workings.tuned_lens(model_of(Tiny()), [1], replace(lens, model="another"))

@@ -12,6 +12,7 @@ from random import Random
 import numpy as np
 import torch
 
+from workings.anatomy.logit_lens import lens_streams
 from workings.anatomy.tuned_lens import TunedLens, mapped_streams, weight_name
 from workings.checkpoints.model import Model, Prompt
 from workings.errors import InputError
@@ -21,6 +22,8 @@ Array = np.ndarray
 Progress = Callable[[int, dict[str, float]], None]
 
 STEPS, TOKENS_PER_STEP, RATE = 500, 1024, 0.1
+MOST_KEPT = 1 << 27
+"""Numbers of residual streams that are kept of a list of texts (512 MB), so that each is read once."""
 
 
 def train_tuned_lens(
@@ -52,14 +55,18 @@ def train_tuned_lens(
         raise InputError(f"{model.name} has one block, and the lens of the last block is the model itself")
     maps = {stream: _Map(model.config.d_model) for stream in streams}
     optimizer = torch.optim.Adam([p for m in maps.values() for p in m.parameters()])
-    feed, seen = _endless(texts, seed), 0
+    feed, seen = _endless(model, (*streams, lens_streams(model.graph)[-1]), texts, seed), 0
     for step in range(steps):
-        rows, logits = _read(model, streams, feed, tokens_per_step)
-        seen += len(logits)
+        *rows, last = _batch(feed, tokens_per_step)
+        seen += len(last)
         if step == 0:
-            for stream, made in maps.items():
-                made.size.copy_(rows[stream].square().mean().sqrt())
-        losses = {stream: _divergence(logits, finish(maps[stream](rows[stream]))) for stream in streams}
+            for made, row in zip(maps.values(), rows, strict=True):
+                made.size.copy_(row.square().mean().sqrt())
+        own = torch.log_softmax(finish(last), -1)
+        losses = {
+            stream: _divergence(own, torch.log_softmax(finish(maps[stream](row)), -1))
+            for stream, row in zip(streams, rows, strict=True)
+        }
         for group in optimizer.param_groups:
             group["lr"] = rate / model.config.d_model**0.5 * (1 - step / steps)
         optimizer.zero_grad()
@@ -91,35 +98,44 @@ class _Map(torch.nn.Module):
 
 
 def _divergence(own: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
-    """KL(model || lens), mean over rows, of two tables of logits [row, d_vocab]."""
-    said, by_lens = torch.log_softmax(own, -1), torch.log_softmax(found, -1)
-    return (said.exp() * (said - by_lens)).sum(-1).mean()
+    """KL(model || lens), mean over rows, from the logarithms of both's shares [row, d_vocab]."""
+    return (own.exp() * (own - found)).sum(-1).mean()
 
 
-def _endless(texts: Sequence[Prompt] | Iterator[Prompt], seed: int) -> Iterator[Prompt]:
+def _endless(
+    model: Model, streams: Sequence[str], texts: Sequence[Prompt] | Iterator[Prompt], seed: int
+) -> Iterator[torch.Tensor]:
+    """Each text's residual streams [stream, pos, d_model], from the engine; those of a list are kept where there is room."""
     if isinstance(texts, Iterator):
-        yield from texts
+        yield from (_read(model, streams, text) for text in texts)
         return
     random, order = Random(seed), list(range(len(texts)))
+    kept: dict[int, torch.Tensor] = {}
+    room = MOST_KEPT
     while order:
         random.shuffle(order)
-        yield from (texts[place] for place in order)
+        for place in order:
+            rows = kept[place] if place in kept else _read(model, streams, texts[place])
+            if place not in kept and rows.numel() <= room:
+                kept[place] = rows
+                room -= rows.numel()
+            yield rows
 
 
-def _read(
-    model: Model, streams: Sequence[str], feed: Iterator[Prompt], tokens: int
-) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """The next texts' residual streams [row, d_model] and logits [row, d_vocab], from the engine."""
-    found: dict[str, list[Array]] = {name: [] for name in (*streams, "logits")}
-    while sum(map(len, found["logits"])) < tokens:
-        text = next(feed, None)
-        if text is None:
+def _read(model: Model, streams: Sequence[str], text: Prompt) -> torch.Tensor:
+    trace = model.trace(text)
+    return torch.from_numpy(np.stack([trace[stream] for stream in streams]))
+
+
+def _batch(feed: Iterator[torch.Tensor], tokens: int) -> torch.Tensor:
+    """The next texts' streams, `tokens` tokens or a few more [stream, row, d_model]."""
+    found: list[torch.Tensor] = []
+    while sum(rows.shape[1] for rows in found) < tokens:
+        rows = next(feed, None)
+        if rows is None:
             raise InputError("the texts came to an end before the training did; give more of them, or fewer steps")
-        trace = model.trace(text)
-        for name, rows in found.items():
-            rows.append(trace[name])
-    joined = {name: torch.from_numpy(np.concatenate(rows)) for name, rows in found.items()}
-    return joined, joined.pop("logits")
+        found.append(rows)
+    return torch.cat(found, 1)
 
 
 def _weights(maps: dict[str, _Map]) -> dict[str, Array]:
