@@ -6,7 +6,7 @@ Belrose et al. 2023, Eliciting Latent Predictions from Transformers with the Tun
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from workings.anatomy.logit_lens import LogitLens, draw_again, lens_name, lens_streams, logit_lens
+from workings.anatomy.logit_lens import LogitLens, draw_again, lens_name, lens_streams
 from workings.checkpoints.files import read_json, write_whole
 from workings.checkpoints.model import Model, Prompt
 from workings.checkpoints.safetensors_file import read_safetensors, write_safetensors
@@ -158,12 +158,21 @@ def tuned_lens(model: Model, prompt: Prompt, lens: TunedLens, dtype: str = "floa
 
     Raises `InputError` for a lens that was made for another model, and as `model.trace` does.
     """
+    return _reader(model, lens)(prompt, dtype)
+
+
+def _reader(model: Model, lens: TunedLens) -> Callable[[Prompt, str], LogitLens]:
+    """What reads prompts through a lens; the tables are drawn once for all of them."""
     lens.check(model)
-    plain = model.trace(prompt, dtype)
     program = model.program_with(partial(draw_tuned_lens, lens=lens), weights=lens.weights)
-    trace = Trace(Evaluation(program, plain.ids, plain.dtype), model.config.n_ctx, model.tokenizer)
     streams = (*lens.streams, lens_streams(model.graph)[-1])
-    return LogitLens(trace, streams, KIND)
+
+    def read(prompt: Prompt, dtype: str) -> LogitLens:
+        plain = model.trace(prompt, dtype)
+        trace = Trace(Evaluation(program, plain.ids, plain.dtype), model.config.n_ctx, model.tokenizer)
+        return LogitLens(trace, streams, KIND)
+
+    return read
 
 
 def lens_divergence(model: Model, prompts: Iterable[Prompt], lens: TunedLens | None = None) -> dict[str, float]:
@@ -171,10 +180,11 @@ def lens_divergence(model: Model, prompts: Iterable[Prompt], lens: TunedLens | N
 
     Without a tuned lens it is the logit lens that is measured, after every block. Source: Belrose et al. 2023, section 3.
     """
+    reader = _reader(model, TunedLens.identity(model) if lens is None else lens)
     sums: dict[str, float] = {}
     n_tokens = 0
     for prompt in prompts:
-        read = logit_lens(model, prompt) if lens is None else tuned_lens(model, prompt, lens)
+        read = reader(prompt, "float32")
         own = log_shares(read.trace["logits"])
         n_tokens += len(own)
         for stream in read.streams:
