@@ -13,7 +13,7 @@ import workings
 from workings.checkpoints.model import Model
 from workings.errors import MissingExtra
 
-MOST = 1_500_000
+MOST = 500_000
 """Bytes of HTML that the largest of them may have."""
 NAMES = ["trace", "edited", "lens", "attention", "one head", "explanation", "attribution", "heads"]
 
