@@ -107,3 +107,22 @@ def test_attention_maps_are_views_of_the_traces_tables(trace):
 
 def test_the_words_for_what_is_left_out_are_those_of_the_documentation():
     assert {ITSELF, FIRST} == {"itself", "the first token"}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_share_of_nothing_is_told_only_where_all_are_asked_for_and_what_is_no_number_never(trace):
+    name = "blocks.0.attn.scores"
+    alone = trace.edit(name, (0, 6, 6), value=1e4)  # all earlier shares underflow to 0
+    (look,) = workings.looks(alone, None, 0, 0, 6, at_least=0)
+    assert look.share == 0
+    assert workings.looks(alone, None, 0, 0, 6) == []
+    tiny = model_of(Tiny()).trace([1, 2, 3, 4])
+    broken = tiny.edit("blocks.0.resid_post", (2, slice(None)), value=3e38 * np.sin(np.arange(15)))
+    assert np.isnan(broken["blocks.1.attn.pattern"][0, 2, 1])
+    assert workings.looks(broken, None, 1, 0, 2, at_least=0) == []
+
+
+def test_an_edit_that_lets_a_token_look_ahead_is_told(trace):
+    ahead = trace.edit("blocks.0.attn.pattern", (0, 1, 4), value=0.7)
+    (look,) = workings.looks(ahead, 1, 0, 0, 1)
+    assert look.at[0].position == 4 and look.share == pytest.approx(0.7)

@@ -135,3 +135,20 @@ def test_looking_in_a_notebook_does_not_import_matplotlib():
     code = "import sys, workings; workings.load('storybook').trace('Mike is')._repr_html_(); print('matplotlib' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("broken", [1e30, 3e38 * (-1) ** np.arange(15), 3e38 * np.sin(np.arange(15))])
+def test_numbers_that_an_edit_made_overflow_show_themselves_all_the_same(broken):
+    trace = model_of(Tiny()).trace([1, 2, 3, 4]).edit("blocks.0.resid_post", (2, slice(None)), value=broken)
+    if np.ndim(broken) and broken[1] > 0:
+        assert not np.isfinite(trace["blocks.1.attn.pattern"]).all()
+    things = [trace, workings.attention(trace, 1), workings.attention(trace, 1, 0)]
+    things += [
+        trace.explain("logits", -1, 5),
+        trace.explain("blocks.1.resid_post", 2, 0),
+        workings.attribution(trace, 3),
+    ]
+    for thing in things:
+        assert "workings-view" in thing._repr_html_()
+        assert thing.plot()._repr_png_()

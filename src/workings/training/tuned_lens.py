@@ -63,19 +63,21 @@ def train_tuned_lens(
             for made, row in zip(maps.values(), rows, strict=True):
                 made.size.copy_(row.square().mean().sqrt())
         own = torch.log_softmax(finish(last), -1)
-        losses = {
-            stream: _divergence(own, torch.log_softmax(finish(maps[stream](row)), -1))
-            for stream, row in zip(streams, rows, strict=True)
-        }
-        for group in optimizer.param_groups:
-            group["lr"] = rate / model.config.d_model**0.5 * (1 - step / steps)
-        optimizer.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()
-        optimizer.step()
+        said = (torch.log_softmax(finish(made(row)), -1) for made, row in zip(maps.values(), rows, strict=True))
+        losses = torch.stack([_divergence(own, shares) for shares in said])  # [stream]
+        _improve(optimizer, losses.sum(), rate / model.config.d_model**0.5 * (1 - step / steps))
         if progress is not None:
-            progress(step + 1, {stream: float(loss.detach()) for stream, loss in losses.items()})
+            progress(step + 1, dict(zip(streams, losses.tolist(), strict=True)))
     known = {"source": source, "tokens": seen, "steps": steps, "tokens_per_step": tokens_per_step}
     return TunedLens(model.name, model.config.d_model, streams, _weights(maps), {**known, "rate": rate, "seed": seed})
+
+
+def _improve(optimizer: torch.optim.Optimizer, loss: torch.Tensor, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
 
 
 class _Map(torch.nn.Module):
