@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from workings.anatomy.heads import head_scores as head_scores
     from workings.anatomy.logit_lens import logit_lens as logit_lens
     from workings.anatomy.looks import looks as looks
+    from workings.anatomy.tuned_lens import TunedLens as TunedLens
+    from workings.anatomy.tuned_lens import tuned_lens as tuned_lens
     from workings.checkpoints.load import load as load
     from workings.checkpoints.load_sae import load_sae as load_sae
     from workings.checkpoints.model import Model as Model
@@ -38,6 +40,7 @@ _HOMES = {
     "logit_lens": "workings.anatomy.logit_lens",
     "looks": "workings.anatomy.looks",
     "trace_gradient": "workings.anatomy.gradients",
+    "tuned_lens": "workings.anatomy.tuned_lens",
     "EditList": "workings.surgery.edit_list",
     "load": "workings.checkpoints.load",
     "load_edits": "workings.surgery.edit_list",
@@ -46,6 +49,7 @@ _HOMES = {
     "SparseAutoencoder": "workings.checkpoints.sparse_autoencoder",
     "Tokenizer": "workings.checkpoints.tokenizer",
     "Trace": "workings.engine.trace",
+    "TunedLens": "workings.anatomy.tuned_lens",
     "WorkingsError": "workings.errors",
     "write_workbook": "workings.workbook.write",
 }
@@ -56,6 +60,7 @@ __all__ = [
     "SparseAutoencoder",
     "Tokenizer",
     "Trace",
+    "TunedLens",
     "WorkingsError",
     "__version__",
     "attention",
@@ -67,6 +72,7 @@ __all__ = [
     "logit_lens",
     "looks",
     "trace_gradient",
+    "tuned_lens",
     "write_workbook",
 ]
 

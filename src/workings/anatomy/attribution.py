@@ -87,10 +87,8 @@ class Attribution:
     def largest(self, parts: Sequence[Part], most: int = 24) -> tuple[list[str], list[float]]:
         """Labels and values of the `most` largest of some parts, what adds most first; then all others as one."""
         shown = sorted(parts, key=lambda part: -abs(part.value))[:most]
-        labels, values = [], []
-        for part in sorted(shown, key=lambda part: -part.value):
-            labels.append(self.label(part))
-            values.append(part.value)
+        shown.sort(key=lambda part: -part.value)
+        labels, values = [self.label(part) for part in shown], [part.value for part in shown]
         if len(parts) > len(shown):
             labels.append(f"{len(parts) - len(shown)} others")
             values.append(sum(part.value for part in parts) - sum(values))

@@ -77,7 +77,9 @@ class HeadScores:
 
     def sentence(self, block: int, head: int) -> str:
         """What a head was seen to do, in words: the share that it gives to each kind of place."""
-        given = ", ".join(f"{table[block, head]:.0%} {PLACES[kind]}" for kind, table in self.scores.items())
+        given = ", ".join(
+            f"{whole_percent(float(table[block, head]))} {PLACES[kind]}" for kind, table in self.scores.items()
+        )
         kind = self.kind_of(block, head)
         return f"On random tokens that come twice it gives {given}: {f'a head of the kind “{kind}”' if kind else 'none of these is its habit'}."
 

@@ -50,6 +50,11 @@ class Look:
         """The largest share."""
         return self.at[0].share
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """The head that looks: its block, and its number there."""
+        return self.block, self.head
+
     def __str__(self) -> str:
         at = ", ".join(f"{quoted(seen.token)} ({whole_percent(seen.share)})" for seen in self.at)
         habit = f"; on random tokens this head mostly {KINDS[self.habit]}" if self.habit else ""
@@ -134,19 +139,26 @@ def _in_block(
     first = 0 if position is None else position % len(trace)
     # The fork keeps what is worked out for this and no longer.
     rows = trace.fork().rows(pattern_name(block), first, None if position is None else first + 1)  # [head, query, key]
-    shares = np.array(rows[list(heads)])
-    if ITSELF in leave_out:
-        shares[:, np.arange(shares.shape[1]), first + np.arange(shares.shape[1])] = 0
-    if FIRST in leave_out:
-        shares[:, :, 0] = 0
+    shares = _told(np.array(rows[list(heads)]), first, leave_out)
     strongest = shares.max(axis=-1)  # [head, query]
     order = np.argsort(-strongest, axis=None, kind="stable")[: strongest.size if k is None else k]
     tokens = trace.tokens
     return [
         _look(block, heads[place], first + query, shares[place, query], tokens, scores)
         for place, query in zip(*np.unravel_index(order, strongest.shape), strict=True)
-        if strongest[place, query] > 0
+        if strongest[place, query] >= 0
     ]
+
+
+def _told(shares: Array, first: int, leave_out: Collection[str]) -> Array:
+    """The shares that may be told [head, query, key]; -1 for what is left out, comes later, or is not a number."""
+    queries, keys = first + np.arange(shares.shape[1])[:, None], np.arange(shares.shape[2])
+    hidden = (keys > queries) & (shares == 0)  # an edit may let a token look ahead
+    if ITSELF in leave_out:
+        hidden |= keys == queries
+    if FIRST in leave_out:
+        hidden |= keys == 0
+    return np.where(hidden | np.isnan(shares), -1.0, shares)
 
 
 def _look(block: int, head: int, position: int, shares: Array, tokens: list[str], scores: HeadScores | None) -> Look:

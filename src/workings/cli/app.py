@@ -270,7 +270,7 @@ def heads(
     model: ModelName = DEFAULT_MODEL,
     json: Json = False,
 ) -> None:
-    """Show which heads look at the token before, at the same token, and so on."""
+    """Show what every attention head does."""
     from workings.cli.heads import show_heads
 
     show_heads(_open(model), kind, json)
@@ -290,13 +290,49 @@ def lens(
     attention: Annotated[
         bool, typer.Option("--attention", help="Read after attention too, and not only after whole blocks.")
     ] = False,
+    tuned: Annotated[
+        str | None,
+        typer.Option("--tuned", metavar="FOLDER", help="Read through a tuned lens, made by `workings train lens`."),
+    ] = None,
     model: ModelName = DEFAULT_MODEL,
     json: Json = False,
 ) -> None:
     """Show what the model would say, block by block."""
     from workings.cli.lens import show_lens
 
-    show_lens(_open(model), asked(prompt, None), token, attention, json)
+    if tuned is not None and attention:
+        raise typer.BadParameter("--attention does not go with --tuned: a tuned lens reads what it was trained for")
+    show_lens(_open(model), asked(prompt, None), token, attention, tuned, json)
+
+
+@verb(
+    "workings train lens --out my-lens",
+    "workings train lens --model gpt2 --texts sentences.txt --out gpt2-lens",
+    under=train_app,
+    name="lens",
+)
+def train_lens(
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FOLDER", help="Where to save the lens.")],
+    texts: Annotated[
+        str | None,
+        typer.Option("--texts", metavar="FILE", help="What to train on, a text a line; storybook has its own."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", metavar="N", help="Steps of training; 500 unless given.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same number trains the same lens.")] = 0,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="For the streams after attention too, and not only after whole blocks.")
+    ] = False,
+    model: ModelName = DEFAULT_MODEL,
+    json: Json = False,
+) -> None:
+    """Train a tuned lens: what the model would say, block by block, better read."""
+    from pathlib import Path
+
+    from workings.cli.training import train_lens as train
+
+    train(_open(model), Path(out), None if texts is None else Path(texts), steps, seed, attention, json)
 
 
 @verb(

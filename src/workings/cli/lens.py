@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from workings.anatomy.logit_lens import LogitLens, logit_lens, stream_label
+from workings.anatomy.tuned_lens import TunedLens, tuned_lens
 from workings.cli.asked import explain_again, find_token, lens_again, open_trace
 from workings.cli.screen import (
     chip_style,
@@ -41,9 +42,12 @@ _NARROWEST, _WIDEST = 8, 16  # columns of a cell
 _MOST_BANDS = 4  # tables below one another, each of so many positions as there is room for
 
 
-def show_lens(model: Model, prompt: Asked, token: str | None, after_attention: bool, as_json: bool) -> None:
+def show_lens(
+    model: Model, prompt: Asked, token: str | None, after_attention: bool, tuned: str | None, as_json: bool
+) -> None:
     """Show the lens, for people or as JSON."""
-    lens = logit_lens(model, open_trace(model, prompt).ids, after_attention)
+    ids = open_trace(model, prompt).ids
+    lens = tuned_lens(model, ids, TunedLens.load(tuned)) if tuned else logit_lens(model, ids, after_attention)
     chosen = None if token is None else find_token(model, token)
     if as_json:
         _write_document(lens, model, prompt, chosen)
@@ -55,7 +59,8 @@ def show_lens(model: Model, prompt: Asked, token: str | None, after_attention: b
     coloured = has_colour(console)
     cells = _likeliest(lens, coloured) if chosen is None else _chosen(lens, chosen)
     _print_bands(console, lens, cells)
-    _print_next(console, lens, model, prompt, chosen, after_attention)
+    options = ["--attention"] if after_attention else [] if tuned is None else ["--tuned", tuned]
+    _print_next(console, lens, model, prompt, chosen, options)
     console.print()
 
 
@@ -69,6 +74,7 @@ def _write_document(lens: LogitLens, model: Model, prompt: Asked, chosen: int | 
         "ids": trace.ids,
         "tokens": trace.tokens,
         "streams": list(lens.streams),
+        "lens": "logit" if lens.kind == "lens" else "tuned",
         "likeliest": {
             "ids": np.ascontiguousarray(ids),
             "tokens": [[trace.spell(int(i)) for i in row] for row in ids],
@@ -126,7 +132,9 @@ def _print_title(console: Console, lens: LogitLens, model: Model, chosen: int | 
     asked = "what it would say if it stopped after a block"
     if chosen is not None:
         asked = f"how likely {quoted(lens.trace.spell(chosen))} would be if it stopped after a block"
-    print_title(console, (model.name, "bold cyan"), f"  The logit lens: {asked}")
+    print_title(
+        console, (model.name, "bold cyan"), f"  The {'logit' if lens.kind == 'lens' else 'tuned'} lens: {asked}"
+    )
     legend = Text("On top the tokens that it reads; below each, what it would say next.", style="dim")
     if chosen is not None:
         legend.append(" Share, and rank among all tokens; #1 is the likeliest.")
@@ -191,12 +199,11 @@ def _band(
 
 
 def _print_next(
-    console: Console, lens: LogitLens, model: Model, prompt: Asked, chosen: int | None, after_attention: bool
+    console: Console, lens: LogitLens, model: Model, prompt: Asked, chosen: int | None, options: list[str]
 ) -> None:
     trace = lens.trace
     likeliest, share = trace.top_ids(1)[0]
     token = likeliest if chosen is None else chosen
-    options = ["--attention"] if after_attention else []
     suggestions = []
     if chosen is None:
         what = f"How {quoted(trace.spell(token))} ({percent(share)} at the end) came up, block by block"
@@ -204,7 +211,7 @@ def _print_next(
         suggestions.append((what, command(*lens_again(model.name, prompt, "--token", spelling, *options))))
     else:
         suggestions.append(("What is likeliest everywhere", command(*lens_again(model.name, prompt, *options))))
-    if not after_attention:
+    if not options:
         options = [] if chosen is None else ["--token", trace.spell(chosen).strip() or str(chosen)]
         suggestions.append(
             (

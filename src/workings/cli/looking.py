@@ -12,7 +12,7 @@ from rich.text import Text
 
 from workings.anatomy.attention import attention
 from workings.anatomy.heads import HeadScores, head_scores
-from workings.anatomy.looks import ITSELF, Look, looks, n_blocks
+from workings.anatomy.looks import ITSELF, Look, looks, n_blocks, pattern_name
 from workings.cli.asked import Asked, attention_again, explain_again, open_trace
 from workings.cli.screen import (
     command,
@@ -77,7 +77,7 @@ def show_attention(model: Model, prompt: Asked, block: int | None, head: int | N
 def _document(trace: Trace, block: int | None, head: int | None) -> dict[str, Any]:
     told = {"looks": [look.to_dict() for look in looks(trace, _MOST_TOLD, block, head)]}
     if block is None:
-        return {"last_token_looks_at": [_short(look) for row in _last_looks(trace) for look in row], **told}
+        return {"last_token_looks_at": [_short(look) for row in _last_looks(trace) for look in row if look], **told}
     pattern = attention(trace, block, head).pattern
     if head is None:
         return {"block": block, "pattern": np.ascontiguousarray(pattern), **told}
@@ -89,14 +89,13 @@ def _short(look: Look) -> dict[str, Any]:
     return {"block": look.block, "head": look.head, "position": most.position, "token": most.token, "share": most.share}
 
 
-def _last_looks(trace: Trace) -> list[list[Look]]:
+def _last_looks(trace: Trace) -> list[list[Look | None]]:
     """Where the last token looks most among the earlier ones (a single token: at itself), [block][head]."""
     leave_out = (ITSELF,) if len(trace) > 1 else ()
     found = looks(trace, None, position=-1, leave_out=leave_out, at_least=0)
-    rows: list[list[Look]] = [[] for _ in range(n_blocks(trace))]
-    for look in sorted(found, key=lambda look: (look.block, look.head)):
-        rows[look.block].append(look)
-    return rows
+    by_place = {look.place: look for look in found}  # none where an edit made numbers overflow
+    n_heads = trace.shape(pattern_name(0))[0]
+    return [[by_place.get((block, head)) for head in range(n_heads)] for block in range(n_blocks(trace))]
 
 
 def _scores(model: Model) -> HeadScores | None:
@@ -134,7 +133,7 @@ def _print_summary(console: Console, trace: Trace, model: Model, prompt: Asked) 
     )
     console.print()
     rows, n_heads = _last_looks(trace), model.config.n_heads
-    most = max(cell_len(spelled(look.at[0].token)) for row in rows for look in row)
+    most = max((cell_len(spelled(look.at[0].token)) for row in rows for look in row if look), default=1)
     room = max(console.width - _LABEL, 9)
     groups = math.ceil(n_heads * 9 / room)
     across = math.ceil(n_heads / groups)
@@ -149,27 +148,28 @@ def _print_summary(console: Console, trace: Trace, model: Model, prompt: Asked) 
             _print_looks(console, f"block {block}", [row[h] for h in heads], width)
         console.print()
     _print_sentences(console, trace)
-    best = max((look for row in rows for look in row), key=lambda look: look.share)
-    options = ["--block", str(best.block)]
+    told = [look for row in rows for look in row if look]
+    block, head = max(told, key=lambda look: look.share).place if told else (0, 0)
+    options = ["--block", str(block)]
     print_next(
         console,
         [
-            (f"All heads of block {best.block}, as maps", command(*attention_again(model.name, prompt, *options))),
+            (f"All heads of block {block}, as maps", command(*attention_again(model.name, prompt, *options))),
             (
                 "The head that looks hardest, share by share",
-                command(*attention_again(model.name, prompt, *options, "--head", str(best.head))),
+                command(*attention_again(model.name, prompt, *options, "--head", str(head))),
             ),
         ],
     )
 
 
-def _print_looks(console: Console, label: str, found: Sequence[Look], width: int) -> None:
+def _print_looks(console: Console, label: str, found: Sequence[Look | None], width: int) -> None:
     coloured = has_colour(console)
     upper, lower = Text(f"  {label:<{_LABEL - 2}}"), Text(" " * _LABEL)
     for look in found:
-        style = heat(look.share) if coloured else ""
-        upper.append(" " + fitted(spelled(look.at[0].token), width - 1), style)
-        lower.append(f" {whole_percent(look.share):<{width - 1}}", style)
+        style = heat(look.share) if coloured and look else ""
+        upper.append(" " + fitted(spelled(look.at[0].token) if look else "·", width - 1), style)
+        lower.append(f" {whole_percent(look.share) if look else '':<{width - 1}}", style)
     for line in (upper, lower):
         print_line(console, line)
 

@@ -123,7 +123,7 @@ def waterfall(
 def _scale(spans: Sequence[tuple[float, float]]) -> list[str]:
     """Bars from number to number, to one scale that has 0 on it."""
     ends = [end for span in spans for end in span if np.isfinite(end)]
-    low, high = min(0.0, *ends), max(0.0, *ends)
+    low, high = min([0.0, *ends]), max([0.0, *ends])
     size = (high - low) or 1.0
     return [_bar((start - low) / size, (stop - low) / size, -low / size) for start, stop in spans]
 

@@ -67,7 +67,7 @@ def heat_plot(
     if words is not None and values.size <= MOST_WORDS:
         _write(axes, values, words, mesh.get_clim()[1])
     figure.colorbar(mesh, ax=axes, label=scale, shrink=0.8)
-    _title(figure, axes, title)
+    _title(figure, title)
     return figure
 
 
@@ -98,7 +98,7 @@ def maps_plot(
     figure.colorbar(mesh, ax=grid, label=scale, shrink=0.6)
     figure.supylabel(named[0], fontsize="small")
     figure.supxlabel(named[1], fontsize="small")
-    figure.suptitle(title, fontsize="medium", parse_math=False)
+    _title(figure, title)
     return figure
 
 
@@ -130,13 +130,13 @@ def _bars(labels: Sequence[str], starts: Array, lengths: Array, title: str, scal
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(scale, parse_math=False)
-    _title(figure, axes, title)
+    _title(figure, title)
     return figure
 
 
-def _title(figure: Picture, axes: Any, title: str) -> None:
-    wide = int(figure.get_figwidth() * 10)  # characters that there is room for
-    axes.set_title(fill(title, wide), fontsize="medium", parse_math=False)
+def _title(figure: Picture, title: str) -> None:
+    wide = int(figure.get_figwidth() * 11)  # characters that there is room for
+    figure.suptitle(fill(title, wide), fontsize="medium", parse_math=False)
 
 
 def _map(axes: Any, values: Array, largest: float | None) -> Any:

@@ -38,7 +38,7 @@ _PARTS = """
 & td, & th { padding: .2rem .55rem; border: 0; text-align: left; white-space: pre; color: inherit; font-weight: 400; vertical-align: middle; max-width: none }
 & th { font-weight: 550; font-size: .84rem } & thead th { color: var(--soft); font-weight: 450; text-align: center }
 & .num { text-align: right; font-variant-numeric: tabular-nums }
-& .rows { width: 100%; max-width: 58rem } & .rows td, & .rows th { border-bottom: 1px solid var(--line) } & .rows thead th { text-align: left } & .rows .num { width: 1% }
+& .rows { width: 100%; max-width: 58rem } & .rows td, & .rows th { border-bottom: 1px solid var(--line) } & .rows thead th { text-align: right } & .rows thead th:first-child { text-align: left } & .rows thead th:last-child { width: auto } & .rows .num { width: 1% }
 & .rows th { width: 1%; max-width: 26rem; overflow: hidden; text-overflow: ellipsis } & .rows .sum th, & .rows .sum td { font-weight: 650; border-bottom: 0 }
 & .rows .wide { min-width: 8rem; padding-right: 0 }
 & .bar { position: relative; display: block; height: .75rem; background: linear-gradient(var(--line), var(--line)) calc(var(--z, 0) * 100%) 0 / 1px 100% no-repeat }

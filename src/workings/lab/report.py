@@ -151,11 +151,11 @@ def _maps(patterns: Sequence[Array], tokens: Sequence[str]) -> str:
         for block, heads in enumerate(patterns)
     ]
     said = (
-        "All heads: each square is one. A row is a token that looks, a column one that is looked at, both "
+        "Each square is one head. A row is a token that looks, a column one that is looked at, both "
         "in the order of the text; the stronger the colour, the more it takes from there."
         f"{'' if ahead else ' Above the diagonal there is nothing: no token looks ahead.'}"
     )
-    return parts.paragraph(said) + "".join(drawn)
+    return parts.heading("All heads") + parts.paragraph(said) + "".join(drawn)
 
 
 def _closing(answers: Answers) -> str:

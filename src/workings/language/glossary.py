@@ -85,6 +85,14 @@ CHOICES = {
 }
 
 
+TUNED = {
+    "translated": "The residual stream as the tuned lens turns it into the directions of the last one.",
+    "W": "Learnt weights of a tuned lens: how it turns a residual stream into the directions of the last one.",
+    "b": "Learnt amounts that a tuned lens adds.",
+}
+"""Tables with `tuned_lens` in their names."""
+
+
 def sentence(name: str) -> str:
     """What a table is, by the last two words of its name, or the last; empty for a name that is not listed."""
     if name in CHOICES:
@@ -93,3 +101,7 @@ def sentence(name: str) -> str:
         return f"How far what was asked about moves for each unit that {name.removeprefix('gradient.')} is moved."
     words = name.split(".")
     return TABLES.get(".".join(words[-2:])) or TABLES.get(words[-1], "")
+    last = name.rsplit(".", 1)[-1]
+    if "tuned_lens." in name and last in TUNED:
+        return TUNED[last]
+    return TABLES.get(last, "")
