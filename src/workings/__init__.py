@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workings.anatomy.attribution import attribution as attribution
+    from workings.anatomy.attribution_patching import attribution_patching as attribution_patching
     from workings.anatomy.gradients import trace_gradient as trace_gradient
     from workings.anatomy.heads import head_scores as head_scores
+    from workings.anatomy.knock_out import knock_out as knock_out
     from workings.anatomy.logit_lens import logit_lens as logit_lens
+    from workings.anatomy.patching import patching_sweep as patching_sweep
+    from workings.anatomy.path_patching import path_patch as path_patch
+    from workings.anatomy.path_patching import path_patching_sweep as path_patching_sweep
     from workings.checkpoints.load import load as load
     from workings.checkpoints.model import Model as Model
     from workings.checkpoints.tokenizer import Tokenizer as Tokenizer
@@ -29,8 +34,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "attribution": "workings.anatomy.attribution",
+    "attribution_patching": "workings.anatomy.attribution_patching",
     "head_scores": "workings.anatomy.heads",
+    "knock_out": "workings.anatomy.knock_out",
     "logit_lens": "workings.anatomy.logit_lens",
+    "patching_sweep": "workings.anatomy.patching",
+    "path_patch": "workings.anatomy.path_patching",
+    "path_patching_sweep": "workings.anatomy.path_patching",
     "trace_gradient": "workings.anatomy.gradients",
     "EditList": "workings.surgery.edit_list",
     "load": "workings.checkpoints.load",
@@ -50,10 +60,15 @@ __all__ = [
     "WorkingsError",
     "__version__",
     "attribution",
+    "attribution_patching",
     "head_scores",
+    "knock_out",
     "load",
     "load_edits",
     "logit_lens",
+    "patching_sweep",
+    "path_patch",
+    "path_patching_sweep",
     "trace_gradient",
     "write_workbook",
 ]

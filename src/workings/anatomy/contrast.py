@@ -57,6 +57,11 @@ class Contrast:
         assert self.choice.against is not None
         return float(logits[self.choice.token]) - float(logits[self.choice.against])
 
+    def share(self, differences: Any) -> Any:
+        """Differences, so measured that the corrupted prompt is 0 and the clean one 1."""
+        low, high = self.difference(self.corrupted), self.difference(self.clean)
+        return (differences - low) / (high - low)
+
     def sweep(self, cells: Sequence[Callable[[], Trace]], progress: Progress | None) -> list[float]:
         """The difference in each of many traces, which are made, worked out side by side and let go in turn."""
         found: list[float] = []
@@ -144,7 +149,7 @@ class PatchingSweep:
 
         There is no limit at 0 or 1: a patch may overshoot, or push the other way.
         """
-        return (self.differences - self.corrupted) / (self.clean - self.corrupted)
+        return np.asarray(self.contrast.share(self.differences))
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def patching_sweep(
     """
     pair = contrast(model, clean, corrupted, answer, against, position, direction, dtype)
     tables, by_head = swept(pair.base, over)
-    cells = [partial(patched, pair, table, place) for table in tables for place in _places(pair.base, table)]
+    cells = [partial(patched, pair, table, place) for table in tables for place in places_of(pair.base, table)]
     found = pair.sweep(cells, progress)
     differences = np.array(found).reshape(len(tables), -1)
     n_columns = differences.shape[1]
@@ -83,7 +83,7 @@ def swept(trace: Trace, over: str) -> tuple[tuple[str, ...], bool]:
     return tables, len(trace.shape(tables[0])) == 3
 
 
-def _places(trace: Trace, table: str) -> Iterator[Place]:
+def places_of(trace: Trace, table: str) -> Iterator[Place]:
     """The places of one table that are patched in turn: every head, or every position."""
     shape = trace.shape(table)
     return ((n, *(WHOLE,) * (len(shape) - 1)) for n in range(shape[0]))
@@ -97,4 +97,4 @@ def patched(pair: Contrast, table: str, place: Place) -> Trace:
     return pair.base.edit(table, place, value=numbers)
 
 
-__all__ = ["OVER", "patched", "patching_sweep", "swept"]
+__all__ = ["OVER", "patched", "patching_sweep", "places_of", "swept"]

@@ -40,7 +40,7 @@ def rows_of_all(traces: Sequence[Trace], name: str, start: int = 0, stop: int | 
 
 def _lacking(traces: Sequence[Trace], name: str, start: int, stop: int | None) -> dict[Table, list[Lacking]]:
     found: dict[Table, list[Lacking]] = {}
-    for trace in traces:
+    for trace in {id(trace._evaluation): trace for trace in traces}.values():
         evaluation, table = trace._evaluation, trace.table(name)
         if table.primitive is not GIVEN:
             rows = Rows.run(*slice(start, stop).indices(len(trace))[:2])
