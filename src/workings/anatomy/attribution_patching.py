@@ -54,7 +54,13 @@ def attribution_patching(
         estimates.append(start + moved.reshape(len(moved), -1).sum(axis=-1))
     cells = [[partial(patched, pair, table, place) for place in places_of(pair.base, table)] for table in tables]
     return PatchingSweep(
-        over, "attribution patching", pair, tables, by_head, np.array(estimates), lambda block, column: cells[block][column]()
+        over,
+        "attribution patching",
+        pair,
+        tables,
+        by_head,
+        np.array(estimates),
+        lambda block, column: cells[block][column](),
     )
 
 

@@ -97,10 +97,14 @@ def contrast(
     choice = Choice(wanted.position, wanted.token, other.token)
     if choice.token == choice.against:
         word = repr(traces[0].spell(choice.token))
-        raise InputError(f"the answer and the token against it are both {word}; give two tokens that the prompts tell apart")
+        raise InputError(
+            f"the answer and the token against it are both {word}; give two tokens that the prompts tell apart"
+        )
     found = Contrast(*traces, choice, direction)
     if found.difference(found.clean) == found.difference(found.corrupted):
-        raise InputError("clean and corrupted prompt have the same difference of logits, so there is nothing to restore")
+        raise InputError(
+            "clean and corrupted prompt have the same difference of logits, so there is nothing to restore"
+        )
     return found
 
 
@@ -162,7 +166,9 @@ class PatchingSweep:
         values = self.values
         away = values if self.contrast.direction == "denoising" else 1 - values
         order = np.argsort(-away, axis=None, kind="stable")[:k]
-        return [(int(b), int(c), float(values[b, c])) for b, c in zip(*np.unravel_index(order, values.shape), strict=True)]
+        return [
+            (int(b), int(c), float(values[b, c])) for b, c in zip(*np.unravel_index(order, values.shape), strict=True)
+        ]
 
     def trace_of(self, block: int, column: int) -> Trace:
         """The patched trace behind one cell, with every table of it. Raises `OutsideTable`."""

@@ -20,9 +20,7 @@ KINDS = ("zero", "mean")
 By = str | Trace | Sequence[Trace] | Array | float
 
 
-def knock_out(
-    trace: Trace, name: str, head: int | None = None, positions: Positions = None, by: By = "zero"
-) -> Trace:
+def knock_out(trace: Trace, name: str, head: int | None = None, positions: Positions = None, by: By = "zero") -> Trace:
     """A new trace in which a part of a table is replaced by what says nothing about this prompt.
 
     `name` is any table with rows of tokens: `blocks.1.attn.z` with `head=3` is what that head found, `blocks.1.mlp_out`
@@ -50,7 +48,9 @@ def knock_out(
         new = new.edit(name, place, value=amount)
         changed = changed or bool((numbers[place] != np.asarray(amount, trace.dtype)).any())
     if not changed:
-        raise InputError(f"knocking out these cells of {name} would change nothing: they hold these very numbers already")
+        raise InputError(
+            f"knocking out these cells of {name} would change nothing: they hold these very numbers already"
+        )
     return new
 
 
@@ -58,10 +58,14 @@ def _amount(name: str, numbers: Array, place: Place, by: By) -> Any:
     """What the cells at a place are replaced by; a row that is to stand at every position stays one row."""
     if isinstance(by, str):
         if by not in KINDS:
-            raise InputError(f"by is {' or '.join(map(repr, KINDS))}, a trace, a list of traces or numbers; {by!r} came")
+            raise InputError(
+                f"by is {' or '.join(map(repr, KINDS))}, a trace, a list of traces or numbers; {by!r} came"
+            )
         return 0.0 if by == "zero" else numbers.mean(axis=-2, keepdims=True)[(*place[:-2], WHOLE, WHOLE)]
-    others = [by] if isinstance(by, Trace) else list(by) if isinstance(by, Sequence) else []
-    if not others or not all(isinstance(other, Trace) for other in others):
+    if not isinstance(by, Trace | Sequence):
+        return by
+    others = [by] if isinstance(by, Trace) else [other for other in by if isinstance(other, Trace)]
+    if not others or (isinstance(by, Sequence) and len(others) < len(by)):
         return by
     for other in others:
         if len(other) != numbers.shape[-2]:

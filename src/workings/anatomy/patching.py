@@ -69,7 +69,9 @@ def patching_sweep(
     found = pair.sweep(cells, progress)
     differences = np.array(found).reshape(len(tables), -1)
     n_columns = differences.shape[1]
-    return PatchingSweep(over, "activation patching", pair, tables, by_head, differences, lambda b, c: cells[b * n_columns + c]())
+    return PatchingSweep(
+        over, "activation patching", pair, tables, by_head, differences, lambda b, c: cells[b * n_columns + c]()
+    )
 
 
 def swept(trace: Trace, over: str) -> tuple[tuple[str, ...], bool]:

@@ -123,7 +123,13 @@ def path_patching_sweep(
     cells = [partial(make, table, head) for table in tables for head in range(n_heads)]
     differences = np.array(pair.sweep(cells, progress)).reshape(-1, n_heads)
     return PatchingSweep(
-        "heads", f"path patching into {_spelled(receiver)}", pair, tables, True, differences, lambda b, h: make(tables[b], h)
+        "heads",
+        f"path patching into {_spelled(receiver)}",
+        pair,
+        tables,
+        True,
+        differences,
+        lambda b, h: make(tables[b], h),
     )
 
 

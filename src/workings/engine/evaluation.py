@@ -231,9 +231,7 @@ class Evaluation:
                 values[number] = None
         return values[recipe.result.number]
 
-    def fill_in_rows_of_all(
-        self, table: Table, recipe: Recipe, lacking: Sequence[tuple[Evaluation, Rows]]
-    ) -> None:
+    def fill_in_rows_of_all(self, table: Table, recipe: Recipe, lacking: Sequence[tuple[Evaluation, Rows]]) -> None:
         """Work out missing rows of one table for several evaluations in one go: rows that do not look at each other.
 
         They must agree with this one in every weight that the recipe reads.
