@@ -47,7 +47,7 @@ def show_lens(model: Model, prompt: Asked, token: str | None, after_attention: b
     coloured = has_colour(console)
     cells = _likeliest(lens, coloured) if chosen is None else _chosen(lens, chosen)
     rows = [(_label(stream), row) for stream, row in zip(lens.streams, cells, strict=True)]
-    print_map(console, HeatMap([("reads", lens.trace.tokens)], rows))
+    print_map(console, HeatMap([("reads", [spelled(token) for token in lens.trace.tokens])], rows))
     _print_next(console, lens, model, prompt, chosen, after_attention)
     console.print()
 

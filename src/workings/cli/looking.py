@@ -171,7 +171,9 @@ def _print_head(console: Console, trace: Trace, model: Model, prompt: Asked, blo
         )
         for query, token in enumerate(trace.tokens)
     ]
-    print_map(console, HeatMap([("", trace.tokens)], rows, _WITH_SHARES, 12, most_bands=1))
+    print_map(
+        console, HeatMap([("", [spelled(token) for token in trace.tokens])], rows, _WITH_SHARES, 12, most_bands=1)
+    )
     last = len(trace) - 1
     best = int(pattern[last].argmax())
     address = f"blocks.{block}.attn.pattern[{head}, {last}, {best}]"

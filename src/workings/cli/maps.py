@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from workings.cli.screen import chip_style, fitted, has_colour, heat, print_indented, print_line, spelled
+from workings.cli.screen import chip_style, fitted, has_colour, heat, print_indented, print_line
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ Row = tuple[str, Sequence[Cell | None]]
 
 @dataclass(frozen=True)
 class HeatMap:
-    """A map of rows by columns. `heads` are the lines above it, each with its name; the first has its columns' numbers on top."""
+    """A map of rows by columns. `heads` are the lines above it, each with its name and a text for every column."""
 
     heads: Sequence[tuple[str, Sequence[str]]]
     rows: Sequence[Row]
@@ -36,6 +36,8 @@ class HeatMap:
     widest: int = 16
     most_bands: int = 4
     """Maps below one another, each of so many columns as there is room for."""
+    numbered: bool = True
+    """Whether the columns' numbers stand above all."""
 
     @property
     def n_columns(self) -> int:
@@ -47,7 +49,7 @@ class HeatMap:
         cells = [cell for _, row in self.rows for cell in row if cell]
         longest = max(
             *(cell_len(cell.left) + cell_len(cell.right) for cell in cells),
-            *(cell_len(spelled(text)) for _, texts in self.heads for text in texts),
+            *(cell_len(text) for _, texts in self.heads for text in texts),
         )
         room = (console.width - self.label_width) // self.n_columns if self.most_bands == 1 else self.widest
         return max(min(longest + 1, self.widest, room), self.narrowest)
@@ -84,12 +86,13 @@ def say_left_out(console: Console, count: int, most: int) -> int:
 
 def _band(console: Console, drawn: HeatMap, shown: Sequence[int], width: int) -> Iterable[Text]:
     coloured, label_width = has_colour(console), drawn.label_width
-    yield Text(" " * label_width + "".join(f"{column:<{width}}" for column in shown).rstrip(), style="dim")
+    if drawn.numbered:
+        yield Text(" " * label_width + "".join(f"{column:<{width}}" for column in shown).rstrip(), style="dim")
     for name, texts in drawn.heads if width > 5 else ():  # narrower ones say nothing
         line = Text().append(f"  {name:<{label_width - 2}}", "dim")
         for column in shown:
-            style = chip_style(column) if coloured else "bold"
-            line.append(fitted(spelled(texts[column]), width - 1), style if texts[column] else "")
+            style = chip_style(column) if coloured and drawn.numbered else "bold"
+            line.append(fitted(texts[column], width - 1), style if texts[column] else "")
             line.append(" ")
         yield line
     for name, row in drawn.rows:
