@@ -13,7 +13,7 @@ import workings
 from workings.cli.app import app
 from workings.cli.screen import one_line
 
-VERBS = ["run", "generate", "tokens", "explain", "attention", "lens", "attribution", "export", "lab"]
+VERBS = "run generate tokens explain attention lens attribution patch knockout export lab".split()
 
 
 @pytest.fixture(autouse=True)

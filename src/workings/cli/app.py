@@ -311,8 +311,8 @@ def attribution(
 
 
 @verb(
-    "workings patch                       (She picked up her ... against He picked up his ...)",
-    'workings patch "Mike is a chef. Anna is a Jedi. She picked up her" "Mike is a Jedi. Anna is a chef. She picked up her"',
+    "workings patch                       (how she comes to have a lightsaber)",
+    'workings patch "Mike is a Jedi. He picked up his" "Mike is a chef. He picked up his"',
     "workings patch --over heads",
     "workings patch --over heads --attribution",
 )
@@ -358,7 +358,7 @@ def patch(
     model: ModelName = DEFAULT_MODEL,
     json: Json = False,
 ) -> None:
-    """Find where a model keeps what matters: patch one prompt's numbers into another."""
+    """Find where an answer is kept, by patching two prompts."""
     if clean is not None and corrupted is None:
         raise typer.BadParameter("give two prompts of equally many tokens: CLEAN and CORRUPTED")
     from workings.cli.patching import show_patching
@@ -368,7 +368,7 @@ def patch(
 
 
 @verb(
-    f'workings knockout "{CHEF_AND_JEDI}" --head 2.0 --head 3.1',
+    f'workings knockout "{CHEF_AND_JEDI}" --head 2.0,3.1',
     "workings knockout --table blocks.0.mlp_out --by mean",
     'workings knockout "Mike is quick. He" --head 3.2 --positions -1',
 )
@@ -376,7 +376,7 @@ def knockout(
     prompt: Prompt = None,
     head: Annotated[
         list[str] | None,
-        typer.Option("--head", metavar="B.H", help="A head by its block and number, 2.0; again for more of them."),
+        typer.Option("--head", metavar="B.H", help="A head by its block and number; several: 2.0,3.1."),
     ] = None,
     table: Annotated[
         list[str] | None, typer.Option("--table", metavar="NAME", help="Any table, such as blocks.0.mlp_out.")
@@ -394,12 +394,13 @@ def knockout(
     ] = 5,
     json: Json = False,
 ) -> None:
-    """Knock out heads or whole tables, and see what the model says without."""
+    """Show what is said without some heads or a table."""
     if not head and not table:
         raise typer.BadParameter("say what to knock out: --head 2.0, or --table blocks.0.mlp_out")
     from workings.cli.knocking_out import show_knock_out
 
-    show_knock_out(_open(model), asked(prompt, edits), head or [], table or [], by, positions, top, json)
+    heads = [one.strip() for listed in head or [] for one in listed.split(",")]
+    show_knock_out(_open(model), asked(prompt, edits), heads, table or [], by, positions, top, json)
 
 
 @verb(

@@ -236,7 +236,7 @@ def _suggestions(
         (block, head, _), (block_too, head_too, _) = sweep.best(2)
         more = [] if model.name == DEFAULT_MODEL else ["--model", model.name]
         looks = command("attention", clean, "--block", str(block), "--head", str(head), *more)
-        without = command("knockout", clean, "--head", f"{block}.{head}", "--head", f"{block_too}.{head_too}", *more)
+        without = command("knockout", clean, "--head", f"{block}.{head},{block_too}.{head_too}", *more)
         found += [("What that head looks at", looks), ("What is said without the two strongest", without)]
     if "attribution" not in sweep.method:
         over = [] if sweep.over == "resid_pre" else ["--over", sweep.over]
