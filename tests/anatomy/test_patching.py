@@ -6,6 +6,7 @@ import pytest
 from by_hand import additive, by_hand
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from little import needs_storybook
 
 import workings
 from tiny import Change, Tiny, assert_close, model_of, random_ids, third_opinion, tinies
@@ -142,7 +143,7 @@ def test_attribution_patching_ranks_heads_of_a_random_model_much_as_true_patches
         asked = (model, clean, corrupted, 3, 5, "heads")
         estimated = workings.attribution_patching(*asked).differences.ravel()
         correlations.append(_rank_correlation(estimated, workings.patching_sweep(*asked).differences.ravel()))
-    assert np.median(correlations) > 0.6, correlations
+    assert min(correlations) > 0.9, correlations
 
 
 def _rank_correlation(a, b):
@@ -224,3 +225,18 @@ def test_a_path_that_is_none_is_refused():
         workings.path_patching_sweep(by_hand(), CLEAN, CORRUPTED, ("blocks.0.attn.q", 0), 5, 6)
     with pytest.raises(OutsideTable, match="heads 0 to 1"):
         path(("blocks.0.attn.z", 2), "logits")
+
+
+@needs_storybook
+def test_in_storybook_her_tells_two_heads_whom_to_look_at():
+    model = workings.load("storybook")
+    prompts = [
+        f"Mike is a chef. Anna is a Jedi. {who} picked up {whose}" for who, whose in (("She", "her"), ("He", "his"))
+    ]
+    heads = workings.patching_sweep(model, *prompts, over="heads")
+    assert {place[:2] for place in heads.best(3)} == {(1, 1), (2, 0), (3, 1)}
+    for block, head in ((2, 0), (3, 1)):
+        told = workings.path_patching_sweep(model, *prompts, (f"blocks.{block}.attn.q", head))
+        assert told.best(1)[0][:2] == (1, 1) and told.best(1)[0][2] > 0.5
+        told = workings.path_patching_sweep(model, *prompts, (f"blocks.{block}.attn.k", head))
+        assert told.best(1)[0][2] < 0.1

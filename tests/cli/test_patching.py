@@ -49,6 +49,14 @@ def test_the_map_shows_how_she_hands_the_jedi_on_to_her(call):
 
 
 @needs_storybook
+def test_the_map_of_paths_shows_who_tells_a_head_where_to_look(call, ask):
+    told = " ".join(call("patch", "--into", "2.0.q").stdout.split())
+    assert "into blocks.2.attn.q, head 0 alone and directly" in told
+    assert "block 1, head 1: what it found, at all tokens, brings back 57%" in told
+    assert np.shape(ask("patch", "--into", "2.0.q")["values"]) == (2, 4)
+
+
+@needs_storybook
 def test_two_heads_stand_in_for_each_other(call, ask):
     prompt = "Mike is a chef. Anna is a Jedi. She picked up her"
     words = ["knockout", prompt, "--head", "2.0,3.1"]
@@ -66,7 +74,7 @@ def test_two_heads_stand_in_for_each_other(call, ask):
 
 
 @needs_storybook
-@pytest.mark.parametrize("words", [["patch"], ["patch", "--over", "heads"]])
+@pytest.mark.parametrize("words", [["patch"], ["patch", "--over", "heads"], ["patch", "--into", "2.0.q"]])
 def test_the_commands_that_patching_suggests_work(call, words):
     text = call(*words).stdout
     lines = [line.strip() for line in text.splitlines() if re.match(r"    workings \w", line)]
@@ -95,6 +103,10 @@ def test_knockout_shows_before_and_after(call, ask, folder, model):
         (
             ["patch", "3 1", "3 2", "--answer", "1", "--against", "2", "--over", "x", "--model", "{wordless}"],
             "goes over",
+        ),
+        (
+            ["patch", "3 1", "3 2", "--answer", "1", "--against", "2", "--into", "0.0.q", "--model", "{wordless}"],
+            "no head",
         ),
         (["knockout", "3 1", "--head", "2.0", "--model", "{wordless}"], "no block 2: this model has 2"),
         (["knockout", "3 1", "--head", "x", "--model", "{wordless}"], "such as 1.3; 'x' came"),

@@ -314,6 +314,7 @@ def attribution(
     "workings patch                       (how she comes to have a lightsaber)",
     'workings patch "Mike is a Jedi. He picked up his" "Mike is a chef. He picked up his"',
     "workings patch --over heads",
+    "workings patch --into 2.0.q          (who tells head 0 of block 2 where to look)",
     "workings patch --over heads --attribution",
 )
 def patch(
@@ -338,13 +339,14 @@ def patch(
         typer.Option("--against", metavar="TOKEN", help="What CORRUPTED makes likely: what it would say unless given."),
     ] = None,
     over: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--over",
             metavar="WHAT",
             help="resid_pre, resid_mid, resid_post, attn_out or mlp_out, by position; heads, queries, keys or values, by head.",
+            show_default="resid_pre",
         ),
-    ] = "resid_pre",
+    ] = None,
     position: Annotated[
         int, typer.Option("--position", metavar="N", help="After which position; -1 is the last.")
     ] = -1,
@@ -355,16 +357,30 @@ def patch(
     attribution: Annotated[
         bool, typer.Option("--attribution", help="Estimate all patches by one gradient, instead of trying each.")
     ] = False,
+    into: Annotated[
+        str | None,
+        typer.Option(
+            "--into",
+            metavar="B.H.q",
+            help="Only what each head tells these queries (or k, v, a table) directly: its path.",
+        ),
+    ] = None,
     model: ModelName = DEFAULT_MODEL,
     json: Json = False,
 ) -> None:
     """Find where an answer is kept, by patching two prompts."""
     if clean is not None and corrupted is None:
         raise typer.BadParameter("give two prompts of equally many tokens: CLEAN and CORRUPTED")
+    if into is not None and (attribution or over not in (None, "heads")):
+        raise typer.BadParameter(
+            "--into goes over heads, by true patches; leave out --attribution, and --over but for heads"
+        )
     from workings.cli.patching import show_patching
 
     prompts = clean or CHEF_AND_JEDI, corrupted or CHEF_AND_JEDI_HIM
-    show_patching(_open(model), *prompts, answer, against, over, position, noising, attribution, json)
+    show_patching(
+        _open(model), *prompts, answer, against, over or "resid_pre", position, noising, attribution, into, json
+    )
 
 
 @verb(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from rich.text import Text
 from workings.anatomy.attribution_patching import attribution_patching
 from workings.anatomy.contrast import PatchingSweep
 from workings.anatomy.patching import patching_sweep
+from workings.anatomy.path_patching import End, path_patching_sweep
 from workings.cli.asked import DEFAULT_MODEL, find_token, ids_in
 from workings.cli.maps import Cell, HeatMap, print_map, print_scale
 from workings.cli.screen import (
@@ -45,6 +47,9 @@ WHAT = {
     "values": "a head's values",
 }
 """What is patched, in words, by `over`."""
+_STRONG = 0.1  # from here on a head is worth knocking out
+_NOTHING = "   ·"
+_RECEIVER = re.compile(r"(\d+)\.(\d+)\.([qkv])")
 _RESTORED = 0.5  # from here on a cell is said to carry the answer
 
 
@@ -58,6 +63,7 @@ def show_patching(
     position: int,
     noising: bool,
     attribution: bool,
+    into: str | None,
     as_json: bool,
 ) -> None:
     """Sweep, and show the map, for people or as JSON."""
@@ -66,6 +72,10 @@ def show_patching(
     direction = "noising" if noising else "denoising"
     if attribution:
         sweep = attribution_patching(model, prompts[0], prompts[1], token, other, over, position, direction)
+    elif into is not None:
+        sweep = path_patching_sweep(
+            model, prompts[0], prompts[1], _receiver(into), token, other, position, direction=direction
+        )
     else:
         with _bar() as bar:
             task = bar.add_task("Patching", total=None)
@@ -86,6 +96,12 @@ def show_patching(
     console.print()
     print_next(console, _suggestions(model, clean, corrupted, answer, against, sweep))
     console.print()
+
+
+def _receiver(text: str) -> End:
+    """`2.0.q` is the queries of head 0 of block 2; anything else is a table."""
+    found = _RECEIVER.fullmatch(text)
+    return (f"blocks.{found[1]}.attn.{found[3]}", int(found[2])) if found else text
 
 
 def _bar() -> Progress:
@@ -117,9 +133,12 @@ def _print_title(console: Console, model: Model, sweep: PatchingSweep) -> None:
         print_indented(console, line.append(f"  → {ahead}, by {abs(difference):.1f}", "dim"))
     source, base = ("clean", "corrupted") if denoising else ("corrupted", "clean")
     estimated = "Estimated by slopes, not tried: " if "attribution" in sweep.method else ""
+    taken = f"{WHAT[sweep.over]}{'' if sweep.by_head else ' at that token'} is taken from the {source} prompt"
+    if sweep.method.startswith("path"):
+        taken = f"{WHAT[sweep.over]} in the {source} prompt goes {sweep.method.removeprefix('path patching ')} alone and directly"
     legend = (
-        f"{estimated}In each cell {WHAT[sweep.over]}{'' if sweep.by_head else ' at that token'} is taken from the {source} prompt, all else "
-        f"being the {base} one's. 0 is as in the corrupted prompt (·), 100 as in the clean one."
+        f"{estimated}In each cell {taken}, all else being the {base} one's. 0 is as in the corrupted prompt (·), "
+        "100 as in the clean one."
     )
     print_indented(console, Text(legend, style="dim"))
     print_scale(console, "Restored", (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0))
@@ -144,7 +163,7 @@ def _row_name(sweep: PatchingSweep, block: int) -> str:
 
 
 def _hundredths(value: float) -> str:
-    return "   ·" if abs(value) < 0.005 else f"{value * 100:>4.0f}".replace("-", "−")
+    return _NOTHING if abs(value) < 0.005 else f"{value * 100:>4.0f}".replace("-", "−")
 
 
 # What it comes to, in words
@@ -160,9 +179,14 @@ def _findings(sweep: PatchingSweep) -> list[Text]:
 
 
 def _runners_up(sweep: PatchingSweep) -> str:
-    best = sweep.best(4)[1:]
-    told = ", ".join(f"head {head} of block {block} ({_hundredths(value).strip()})" for block, head, value in best)
-    return f"{told}. What several carry together may be more, or less, than the sum."
+    told = [
+        f"head {head} of block {block} ({_hundredths(value).strip()})"
+        for block, head, value in sweep.best(4)[1:]
+        if _hundredths(value) != _NOTHING
+    ]
+    if not told:
+        return "no other does anything."
+    return f"{', '.join(told)}. What several carry together may be more, or less, than the sum."
 
 
 def _strongest(sweep: PatchingSweep) -> str:
@@ -233,12 +257,20 @@ def _suggestions(
         found.append(("Which heads carry it", command(*again, "--over", "heads")))
     else:
         found.append(("At which tokens it is, block by block", command(*again)))
-        (block, head, _), (block_too, head_too, _) = sweep.best(2)
+        strong = [(block, head) for block, head, value in sweep.best(2) if abs(value) >= _STRONG] or [
+            sweep.best(1)[0][:2]
+        ]
+        block, head = strong[0]
         more = [] if model.name == DEFAULT_MODEL else ["--model", model.name]
         looks = command("attention", clean, "--block", str(block), "--head", str(head), *more)
-        without = command("knockout", clean, "--head", f"{block}.{head},{block_too}.{head_too}", *more)
-        found += [("What that head looks at", looks), ("What is said without the two strongest", without)]
-    if "attribution" not in sweep.method:
+        without = command("knockout", clean, "--head", ",".join(f"{b}.{h}" for b, h in strong), *more)
+        if block and not sweep.method.startswith("path"):
+            found.append(("Who tells that head where to look", command(*again, "--into", f"{block}.{head}.q")))
+        found += [
+            ("What that head looks at", looks),
+            (f"What is said without {'the two strongest' if len(strong) > 1 else 'it'}", without),
+        ]
+    if sweep.method == "activation patching":
         over = [] if sweep.over == "resid_pre" else ["--over", sweep.over]
         found.append(("The same, estimated by one gradient", command(*again, *over, "--attribution")))
     return found
