@@ -14,7 +14,7 @@ from workings.anatomy.attribution_patching import attribution_patching
 from workings.anatomy.contrast import PatchingSweep
 from workings.anatomy.patching import patching_sweep
 from workings.anatomy.path_patching import End, path_patching_sweep
-from workings.cli.asked import DEFAULT_MODEL, find_token, ids_in
+from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, DEFAULT_MODEL, find_token, ids_in
 from workings.cli.maps import Cell, HeatMap, print_map, print_scale
 from workings.cli.screen import (
     command,
@@ -182,18 +182,22 @@ def _runners_up(sweep: PatchingSweep) -> str:
     told = [
         f"head {head} of block {block} ({_hundredths(value).strip()})"
         for block, head, value in sweep.best(4)[1:]
-        if _hundredths(value) != _NOTHING
+        if _hundredths(_done(sweep, value)) != _NOTHING
     ]
     if not told:
         return "no other does anything."
     return f"{', '.join(told)}. What several carry together may be more, or less, than the sum."
 
 
+def _done(sweep: PatchingSweep, value: float) -> float:
+    """How much of the difference a cell brings back, or in noising takes away."""
+    return value if sweep.contrast.direction == "denoising" else 1 - value
+
+
 def _strongest(sweep: PatchingSweep) -> str:
     [(block, column, value)] = sweep.best(1)
     pair, denoising = sweep.contrast, sweep.contrast.direction == "denoising"
-    left = value if denoising else 1 - value
-    done = f"{'brings back' if denoising else 'takes away'} {left * 100:.0f}% of the difference"
+    done = f"{'brings back' if denoising else 'takes away'} {_done(sweep, value) * 100:.0f}% of the difference"
     if "attribution" in sweep.method:
         done = f"would {done.replace('brings', 'bring').replace('takes', 'take')}, by its slope"
     patched = sweep.trace_of(block, column)
@@ -251,13 +255,14 @@ def _suggestions(
     options += ["--against", against] if against else []
     options += [] if model.name == DEFAULT_MODEL else ["--model", model.name]
     options += ["--noising"] if sweep.contrast.direction == "noising" else []
-    again = ["patch", clean, corrupted, *options]
+    usual = (clean, corrupted) == (CHEF_AND_JEDI, CHEF_AND_JEDI_HIM)
+    again = ["patch", *(() if usual else (clean, corrupted)), *options]
     found = []
     if sweep.over != "heads":
         found.append(("Which heads carry it", command(*again, "--over", "heads")))
     else:
         found.append(("At which tokens it is, block by block", command(*again)))
-        strong = [(block, head) for block, head, value in sweep.best(2) if abs(value) >= _STRONG] or [
+        strong = [(block, head) for block, head, value in sweep.best(2) if _done(sweep, value) >= _STRONG] or [
             sweep.best(1)[0][:2]
         ]
         block, head = strong[0]
