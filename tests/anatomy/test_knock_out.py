@@ -67,6 +67,8 @@ def test_a_knocked_out_part_stays_so_while_writing_on_and_is_saved():
         ({"name": "blocks.0.mlp_out", "head": 1}, InputError, "no heads"),
         ({"name": "blocks.0.attn.z", "positions": 3}, OutsideTable, "positions 0 to 2"),
         ({"name": "blocks.0.attn.z", "positions": slice(2, 2)}, InputError, "name no row"),
+        ({"name": "blocks.0.attn.z", "positions": 1.5}, InputError, "a whole number, a list"),
+        ({"name": "blocks.0.attn.z", "positions": [0, 1.5]}, OutsideTable, "1.5 was asked for"),
         ({"name": "blocks.0.attn.w"}, UnknownTable, "blocks.0.attn"),
         ({"name": "W_E"}, InputError, "no rows of tokens"),
         ({"name": "blocks.0.attn.z", "by": "median"}, InputError, "'zero' or 'mean'"),

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 from workings.engine.rows import Rows
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
@@ -44,8 +46,12 @@ def _runs(name: str, n_pos: int, positions: Positions) -> list[slice]:
         return [WHOLE]
     if isinstance(positions, slice):
         numbers: Sequence[int] = range(n_pos)[positions]
+    elif isinstance(positions, Integral):
+        numbers = [int(positions)]
+    elif isinstance(positions, Sequence | np.ndarray):
+        numbers = list(positions)
     else:
-        numbers = [positions] if isinstance(positions, Integral) else list(positions)  # type: ignore[arg-type,list-item]
+        raise InputError(f"positions are a whole number, a list of them, a slice or None; {positions!r} came")
     for number in numbers:
         if not isinstance(number, Integral) or not -n_pos <= number < n_pos:
             raise OutsideTable(f"{name} has the positions 0 to {n_pos - 1} in this prompt; {number!r} was asked for")

@@ -101,11 +101,20 @@ def contrast(
             f"the answer and the token against it are both {word}; give two tokens that the prompts tell apart"
         )
     found = Contrast(*traces, choice, direction)
-    if found.difference(found.clean) == found.difference(found.corrupted):
+    between = found.difference(found.clean) - found.difference(found.corrupted)
+    if abs(between) <= _rounding(found):
         raise InputError(
-            "clean and corrupted prompt have the same difference of logits, so there is nothing to restore"
+            "clean and corrupted prompt have the same difference of logits, so there is nothing to restore; "
+            "change what matters for the answer, or ask about other tokens"
         )
     return found
+
+
+def _rounding(pair: Contrast) -> float:
+    """How far two differences of logits may be apart that would be the same without rounding."""
+    at = pair.choice.position
+    largest = max(float(np.abs(trace.rows("logits", at, at + 1)).max()) for trace in (pair.clean, pair.corrupted))
+    return 16 * float(np.finfo(pair.base.dtype).eps) * largest
 
 
 def _check_lengths(clean: Trace, corrupted: Trace) -> None:

@@ -2,6 +2,16 @@
 
 Sources: zero ablation, Olsson et al. 2022, In-context Learning and Induction Heads; mean ablation, Wang et al. 2022,
 Interpretability in the Wild, section 3.1; another prompt's value, Chan et al. 2022, Causal Scrubbing ("resampling").
+
+>>> import workings
+>>> trace = workings.load("storybook").trace("Mike is a chef. Anna is a Jedi. She picked up her")
+>>> trace.top(1)[0][0]
+' lightsaber'
+>>> one = workings.knock_out(trace, "blocks.2.attn.z", head=0)
+>>> one.top(1)[0][0]
+' lightsaber'
+>>> workings.knock_out(one, "blocks.3.attn.z", head=1).top(1)[0][0]  # which stood in for the other
+' knife'
 """
 
 from __future__ import annotations

@@ -4,6 +4,14 @@ Sources: Vig et al. 2020, Investigating Gender Bias in Language Models Using Cau
 Locating and Editing Factual Associations in GPT ("causal tracing"); Zhang and Nanda 2023, Towards Best Practices of
 Activation Patching, whose difference of logits is measured here; Heimersheim and Nanda 2024, How to Use and Interpret
 Activation Patching.
+
+>>> import workings
+>>> model = workings.load("storybook")
+>>> sweep = workings.patching_sweep(model, "Mike is a Jedi. He picked up his", "Mike is a chef. He picked up his")
+>>> sweep.best(1)[0][:2]  # before block 0, at the token that differs
+(0, 3)
+>>> sweep.trace_of(0, 3).top(1)[0][0]
+' lightsaber'
 """
 
 from __future__ import annotations
