@@ -55,6 +55,8 @@ def test_a_knocked_out_part_stays_so_while_writing_on_and_is_saved():
     model = model_of(Tiny())
     trace = workings.knock_out(model.trace([3, 1, 4]), "blocks.0.attn.z", head=1)
     assert (trace.append([2])["blocks.0.attn.z"][1] == 0).all()
+    later = workings.knock_out(model.trace([3, 1, 4]), "blocks.0.mlp_out", positions=slice(2, None)).append([2])
+    assert [bool(row.any()) for row in later["blocks.0.mlp_out"]] == [True, True, False, False]
     parts = workings.knock_out(model.trace([3, 1, 4]), "blocks.0.attn.z", head=1, positions=[0, 2], by="mean")
     again = workings.EditList.of(parts).trace(model)
     assert again["logits"] == pytest.approx(parts["logits"], abs=1e-5)

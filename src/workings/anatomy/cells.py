@@ -57,6 +57,8 @@ def _runs(name: str, n_pos: int, positions: Positions) -> list[slice]:
             raise OutsideTable(f"{name} has the positions 0 to {n_pos - 1} in this prompt; {number!r} was asked for")
     if not numbers:
         raise InputError(f"positions {positions!r} name no row of {name}, which has {n_pos} in this prompt")
+    if isinstance(positions, slice) and positions.step in (None, 1):
+        return [positions]  # as it is: one that is open at its end takes in tokens to come
     return [slice(*span) for span in Rows.of(int(number) % n_pos for number in numbers).spans]
 
 
