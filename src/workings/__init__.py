@@ -14,10 +14,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workings.anatomy.attention import attention as attention
     from workings.anatomy.attribution import attribution as attribution
+    from workings.anatomy.attribution_patching import attribution_patching as attribution_patching
     from workings.anatomy.gradients import trace_gradient as trace_gradient
     from workings.anatomy.heads import head_scores as head_scores
+    from workings.anatomy.knock_out import knock_out as knock_out
     from workings.anatomy.logit_lens import logit_lens as logit_lens
     from workings.anatomy.looks import looks as looks
+    from workings.anatomy.patching import patching_sweep as patching_sweep
+    from workings.anatomy.path_patching import path_patch as path_patch
+    from workings.anatomy.path_patching import path_patching_sweep as path_patching_sweep
     from workings.anatomy.tuned_lens import TunedLens as TunedLens
     from workings.anatomy.tuned_lens import tuned_lens as tuned_lens
     from workings.checkpoints.load import load as load
@@ -36,9 +41,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "attention": "workings.anatomy.attention",
     "attribution": "workings.anatomy.attribution",
+    "attribution_patching": "workings.anatomy.attribution_patching",
     "head_scores": "workings.anatomy.heads",
+    "knock_out": "workings.anatomy.knock_out",
     "logit_lens": "workings.anatomy.logit_lens",
     "looks": "workings.anatomy.looks",
+    "patching_sweep": "workings.anatomy.patching",
+    "path_patch": "workings.anatomy.path_patching",
+    "path_patching_sweep": "workings.anatomy.path_patching",
     "trace_gradient": "workings.anatomy.gradients",
     "tuned_lens": "workings.anatomy.tuned_lens",
     "EditList": "workings.surgery.edit_list",
@@ -65,12 +75,17 @@ __all__ = [
     "__version__",
     "attention",
     "attribution",
+    "attribution_patching",
     "head_scores",
+    "knock_out",
     "load",
     "load_edits",
     "load_sae",
     "logit_lens",
     "looks",
+    "patching_sweep",
+    "path_patch",
+    "path_patching_sweep",
     "trace_gradient",
     "tuned_lens",
     "write_workbook",

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.by_hand import by_hand
+from by_hand import by_hand
 from tests.tiny import Tiny, model_of
 
 from workings.anatomy.heads import KINDS, head_scores

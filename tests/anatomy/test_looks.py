@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.by_hand import by_hand
+from by_hand import by_hand
 from tests.tiny import Tiny, model_of
 
 import workings

@@ -13,7 +13,7 @@ import workings
 from workings.cli.app import app
 from workings.cli.screen import one_line
 
-VERBS = ["run", "generate", "tokens", "explain", "attention", "heads", "lens", "attribution", "export", "lab"]
+VERBS = "run generate tokens explain attention heads lens attribution patch knockout steer sae export lab train".split()
 
 
 @pytest.fixture(autouse=True)

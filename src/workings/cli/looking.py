@@ -14,6 +14,7 @@ from workings.anatomy.attention import attention
 from workings.anatomy.heads import HeadScores, head_scores
 from workings.anatomy.looks import ITSELF, Look, looks, n_blocks, pattern_name
 from workings.cli.asked import Asked, attention_again, explain_again, open_trace
+from workings.cli.maps import Cell, HeatMap, print_map, say_left_out
 from workings.cli.screen import (
     command,
     fitted,
@@ -186,58 +187,28 @@ def _print_head(console: Console, trace: Trace, model: Model, prompt: Asked, blo
     print_indented(console, Text(_HOW_TO_READ, style="dim"))
     console.print()
     pattern = trace[f"blocks.{block}.attn.pattern"][head]  # [query pos, key pos]
-    labels = [spelled(token) for token in trace.tokens]
-    label_width = min(max(map(cell_len, labels)), 16)
-    room = console.width - label_width - 9
-    width = max(min(max(map(cell_len, labels)) + 1, 12, room // len(labels)), _WITH_SHARES)
-    first = _leave_out(console, len(labels), room // width)
-    _print_columns(console, labels, first, width, label_width)
-    for query in range(first, len(labels)):
-        line = Text(f"  {query:>4} {fitted(labels[query], label_width)} ")
-        for key in range(first, len(labels)):
-            line.append_text(_cell(console, pattern[query, key] if key <= query else None, width))
-        print_line(console, line)
-    console.print()
+    rows = [
+        (
+            f"{query:>4} {spelled(token)}",
+            [
+                Cell(whole_percent(share), float(share)) if key <= query else None
+                for key, share in enumerate(pattern[query])
+            ],
+        )
+        for query, token in enumerate(trace.tokens)
+    ]
+    print_map(
+        console, HeatMap([("", [spelled(token) for token in trace.tokens])], rows, _WITH_SHARES, 12, most_bands=1)
+    )
     if scores := _scores(model):
         print_indented(console, Text(scores.sentence(block, head), style="dim"), 0)
         console.print()
     _print_sentences(console, trace, block, head)
-    last = len(labels) - 1
+    last = len(trace) - 1
     best = int(pattern[last].argmax())
     address = f"blocks.{block}.attn.pattern[{head}, {last}, {best}]"
     print_next(console, [(f"How {quoted(trace.tokens[-1])} came to give {whole_percent(pattern[last, best])} to {quoted(trace.tokens[best])}",
                           command(*explain_again(address, model.name, prompt)))])  # fmt: skip
-
-
-def _leave_out(console: Console, count: int, most: int) -> int:
-    """How many tokens at the beginning are not shown because the screen is too narrow; says so."""
-    first = max(count - max(most, 1), 0)
-    if first:
-        note = f"There is room for the last {count - first} of {count} tokens; a wider window shows more, --json all."
-        print_indented(console, Text(note, style="yellow"))
-        console.print()
-    return first
-
-
-def _print_columns(console: Console, labels: Sequence[str], first: int, width: int, label_width: int) -> None:
-    left = " " * (label_width + 8)
-    shown = range(first, len(labels))
-    if width > 5:
-        console.print(
-            Text(left + "".join(fitted(labels[key], width - 1).ljust(width - 1) + " " for key in shown).rstrip()),
-            soft_wrap=True,
-        )
-    console.print(
-        Text(left + "".join((f"{key:<{width}}" if width > 5 else f"{key:>3} ") for key in shown).rstrip(), style="dim"),
-        soft_wrap=True,
-    )
-
-
-def _cell(console: Console, share: float | None, width: int) -> Text:
-    if share is None:
-        return Text(" " * width)
-    text = f"{_percent(share):>{min(width - 1, 3)}}".ljust(width)
-    return Text(text, style=heat(share)) if has_colour(console) else Text(text)
 
 
 def _percent(share: float) -> str:
@@ -255,7 +226,7 @@ def _print_block(console: Console, trace: Trace, model: Model, prompt: Asked, bl
     labels = [spelled(token) for token in trace.tokens]
     room = console.width - _LABEL - 4
     width = 2 if 2 * len(labels) <= room else 1
-    first = _leave_out(console, len(labels), room // width)
+    first = say_left_out(console, len(labels), room // width)
     across = max(room // (max(width * (len(labels) - first), 8) + 3), 1)
     for start in range(0, len(patterns), across):
         for line in _small_maps(

@@ -156,6 +156,14 @@ class RecipeBook:
         recipes = (self.step_by_step(table, causal) for table in self.graph.named.values())
         return any(part is Part.WHOLE for recipe in recipes for part in recipe.reach.values())
 
+    @cached_property
+    def around_attention(self) -> frozenset[str]:
+        """Names of the last tables before rows look at each other, and of the first ones after it: `q` and `z`."""
+        products = [table for table in self.graph.tables if table.primitive.name == "matmul"]
+        before = {table.inputs[0].name for table in products if table.columns_are_positions}
+        after = {table.name for table in products if table.inputs[0].columns_are_positions}
+        return frozenset(known for known in before | after if known is not None)
+
     def _write(self, table: Table, shown: Set[str], causal: bool, passes: Callable[[Table], bool]) -> Recipe:
         blocked = frozenset(call for call in self._calls_inside(table) if not self.inner_names[call].isdisjoint(shown))
         return _Writer(self, table, causal, blocked, lambda t: passes(t) and t.name not in shown).recipe

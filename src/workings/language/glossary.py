@@ -100,8 +100,6 @@ def sentence(name: str) -> str:
     if name.startswith("gradient."):
         return f"How far what was asked about moves for each unit that {name.removeprefix('gradient.')} is moved."
     words = name.split(".")
+    if "tuned_lens" in words and words[-1] in TUNED:
+        return TUNED[words[-1]]
     return TABLES.get(".".join(words[-2:])) or TABLES.get(words[-1], "")
-    last = name.rsplit(".", 1)[-1]
-    if "tuned_lens." in name and last in TUNED:
-        return TUNED[last]
-    return TABLES.get(last, "")
