@@ -190,10 +190,7 @@ def _print_head(console: Console, trace: Trace, model: Model, prompt: Asked, blo
     rows = [
         (
             f"{query:>4} {spelled(token)}",
-            [
-                Cell(whole_percent(share), float(share)) if key <= query else None
-                for key, share in enumerate(pattern[query])
-            ],
+            [Cell(_percent(share), float(share)) if key <= query else None for key, share in enumerate(pattern[query])],
         )
         for query, token in enumerate(trace.tokens)
     ]
