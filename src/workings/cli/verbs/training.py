@@ -43,7 +43,7 @@ def train_lens(
 @verb(
     "workings train sae --out my-sae",
     "workings train sae --table blocks.1.resid_post --architecture jumprelu --out my-sae",
-    "workings train sae --model gpt2 --k 32 --first-position 1 --texts texts.txt --out gpt2-sae",
+    "workings train sae --model gpt2 --k 32 --first-position 1 --texts t.txt --out gpt2-sae",
     under=train_app,
     name="sae",
 )
