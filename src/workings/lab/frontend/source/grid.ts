@@ -35,7 +35,7 @@ export class Grid {
   onDrawn: () => void = () => undefined;
   private current: Current | null = null;
   private compared = false;
-  private readonly shades = new WeakMap<Element, string>();
+  private rem = 16;
 
   constructor(private readonly page: Page) {
     this.element = document.createElement("regular-table");
@@ -44,7 +44,10 @@ export class Grid {
       this.element.setAttribute(name, value);
     this.element.setDataListener((x0, y0, x1, y1) => this.answer(x0, y0, x1, y1));
     this.element.addStyleListener(() => this.style());
-    new ResizeObserver(() => void this.draw()).observe(this.element);
+    new ResizeObserver(() => {
+      this.measure();
+      void this.draw();
+    }).observe(this.element);
   }
 
   get sheet(): Current | null {
@@ -59,8 +62,8 @@ export class Grid {
     if (!next) return;
     this.current = next;
     this.compared = state.edits.some((edit) => edit.on);
-    const rem = this.rem;
-    const width = Math.round(WIDTHS[state.digits] * rem);
+    this.measure();
+    const { rem, columnWidth: width } = this;
     this.element.style.setProperty("--column", `${width}px`);
     const widths = widthsOf(this.element);
     if (widths) widths.indices = [...HEADERS.map((header) => Math.round(header * rem)), ...new Array<number>(next.columns).fill(width)];
@@ -142,8 +145,9 @@ export class Grid {
     return meta?.type === "body" ? { row: meta.y, column: meta.x } : null;
   }
 
-  private get rem(): number {
-    return parseFloat(getComputedStyle(document.documentElement).fontSize);
+  /** Read off what the style sheet says: seldom, since asking for a style has the browser work all styles out. */
+  private measure(): void {
+    this.rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   }
 
   private get rowHeight(): number {
@@ -229,12 +233,8 @@ export class Grid {
       const changed = before !== undefined && value !== before;
       const chosen = y >= top && y <= bottom && x >= left && x <= right;
       const here = y === row && x === column;
-      const shade = value === undefined ? "" : behind(value, largest);
-      if (this.shades.get(cell) !== shade) {
-        this.shades.set(cell, shade);
-        cell.style.backgroundColor = shade;
-      }
       const marks = [
+        value !== undefined && behind(value, largest),
         chosen && "chosen",
         here && "cursor",
         edits.length > 0 && edits.some((edit) => touches(edit, sheet, y, x)) ? "edited" : changed && "changed",

@@ -66,9 +66,11 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
     );
   }
 
+  let drawn: unknown = null;
   function showTable(): void {
     const { sheet } = grid;
-    if (!sheet) return;
+    if (!sheet || sheet === drawn) return;
+    drawn = sheet;
     fill(said, sheet.info.sentence);
     const axes = sheet.info.axes;
     const shape = sheet.info.shape.map((length, axis) => `${axes[axis]} ${length ?? page.get().opened?.tokens.length ?? ""}`);
