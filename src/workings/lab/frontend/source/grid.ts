@@ -2,20 +2,19 @@
 import "regular-table";
 import type { CellMetadata, DataResponse } from "regular-table/dist/esm/types";
 import type { RegularTableElement } from "regular-table";
-import { behind } from "./colours";
 import { clamp } from "./dom";
 import { decimalsFor, inCell } from "./format";
+import { type Look, markCells, markHeadings, nameParts } from "./marks";
 import { hasWords, Labels, Ranges, sheetOf } from "./sheet";
 import type { Page } from "./state";
 import { sentence } from "./session";
 import { Tiles } from "./tiles";
-import type { Edit } from "./types";
 
 const WIDTHS = { short: 4.75, long: 7, all: 8.5 }; // rem a column
 const HEADERS = [3, 6.5]; // rem: a row's number and its word
 const ROW = 1.75; // rem
 
-type Current = NonNullable<ReturnType<typeof sheetOf>>;
+export type Current = NonNullable<ReturnType<typeof sheetOf>>;
 
 /**
  * What regular-table keeps of its columns' widths, found by its look, since the name is shortened in its bundle. Filled in
@@ -220,58 +219,22 @@ export class Grid {
     const sheet = this.current;
     if (!sheet) return;
     const state = this.page.get();
-    const largest = state.colours ? (this.ranges.at(sheet)?.largest ?? 0) : 0;
-    const { row, column } = this.cursor();
-    const { top, bottom, left, right } = this.selection();
-    const edits = state.edits.filter((edit) => edit.on && edit.table === sheet.table);
-    for (const cell of this.element.querySelectorAll<HTMLTableCellElement>("tbody td")) {
-      const meta = this.element.getMeta(cell);
-      if (meta?.type !== "body") continue;
-      const { x, y } = meta;
-      const value = this.tiles.at(sheet, "tile", y, x);
-      const before = this.compared ? this.tiles.at(sheet, "changed", y, x) : undefined;
-      const changed = before !== undefined && value !== before;
-      const chosen = y >= top && y <= bottom && x >= left && x <= right;
-      const here = y === row && x === column;
-      const marks = [
-        value !== undefined && behind(value, largest),
-        chosen && "chosen",
-        here && "cursor",
-        edits.length > 0 && edits.some((edit) => touches(edit, sheet, y, x)) ? "edited" : changed && "changed",
-        cell.textContent === "masked" && "masked",
-      ]
-        .filter(Boolean)
-        .join(" ");
-      if (cell.className !== marks) cell.className = marks;
-      put(cell, "id", here ? "cursor-cell" : null);
-      put(cell, "role", "gridcell");
-      put(cell, "aria-selected", chosen ? "true" : null);
-      put(cell, "title", changed ? `was ${inCell(before, "all", 0)}` : null);
-    }
-    for (const cell of this.element.querySelectorAll<HTMLTableCellElement>("thead th")) {
-      put(cell, "role", "columnheader");
-      const meta = this.element.getMeta(cell);
-      cell.classList.toggle("here", meta?.type === "column_header" && meta.x === column);
-      put(cell, "title", cell.textContent || null);
-    }
-    for (const cell of this.element.querySelectorAll<HTMLTableCellElement>("tbody th")) {
-      put(cell, "role", "rowheader");
-      const meta = this.element.getMeta(cell);
-      cell.classList.toggle("here", meta?.type === "row_header" && meta.y === row);
-    }
-    for (const line of this.element.querySelectorAll("tr")) put(line, "role", "row");
-    for (const part of this.element.querySelectorAll("thead, tbody")) put(part, "role", "rowgroup");
-    put(this.element.querySelector("table")!, "role", "none");
-    put(this.element, "aria-activedescendant", "cursor-cell");
+    const { element, tiles, compared } = this;
+    const at = (cell: Element): CellMetadata | undefined => element.getMeta(cell as HTMLElement) as CellMetadata | undefined;
+    const look: Look = {
+      sheet,
+      cursor: this.cursor(),
+      selection: this.selection(),
+      largest: state.colours ? (this.ranges.at(sheet)?.largest ?? 0) : 0,
+      edits: state.edits.filter((edit) => edit.on && edit.table === sheet.table),
+      value: (row, column) => tiles.at(sheet, "tile", row, column),
+      before: (row, column) => (compared ? tiles.at(sheet, "changed", row, column) : undefined),
+    };
+    markCells(element, look, at);
+    markHeadings(element, look.cursor, at);
+    nameParts(element);
     this.onDrawn();
   }
-}
-
-/** Set an attribute only where it differs: while scrolling, hundreds of cells are looked at in every frame. */
-function put(element: Element, name: string, value: string | null): void {
-  if (element.getAttribute(name) === value) return;
-  if (value === null) element.removeAttribute(name);
-  else element.setAttribute(name, value);
 }
 
 export function axesOf(axes: string[]): [string, string] {
@@ -279,17 +242,6 @@ export function axesOf(axes: string[]): [string, string] {
 }
 
 const span = (from: number, to: number): number[] => Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
-
-/** Whether an edit of this table takes in a cell. */
-function touches(edit: Edit, sheet: Current, row: number, column: number): boolean {
-  const at = edit.index.length === 3 ? [sheet.sheet, row, column] : edit.index.length === 2 ? [row, column] : [row];
-  return at.every((place, axis) => {
-    const part = edit.index[axis]!;
-    if (typeof part === "number") return part === place;
-    const [from, to] = part.split(":");
-    return place >= Number(from || 0) && (to === "" || to === undefined || place < Number(to));
-  });
-}
 
 /** Where a cell of the grid would be edited: the box in which an input is laid over it. */
 export function boxOf(cell: HTMLElement, around: HTMLElement): { left: number; top: number; width: number; height: number } {
