@@ -138,9 +138,18 @@ def test_writing_on_adds_tokens_and_can_be_stopped(visit: Visit) -> None:
     assert text.startswith("Mike is ")
     assert visit.lab.model.generate("Mike is", max_new_tokens=40).startswith(text[:20])
     visit.type_sentence("Mike is")
-    visit.page.click("text=Write on")
-    visit.page.click("text=Stop")
+    visit.page.evaluate(
+        """async () => {
+            const button = document.querySelector(".prompt .primary");
+            const count = () => document.querySelectorAll(".chip").length;
+            button.click();
+            while (count() < 3) await new Promise((done) => setTimeout(done, 1));
+            button.click();
+        }"""
+    )
     visit.page.wait_for_selector("text=Write on")
+    visit.settled()
+    assert 3 <= len(visit.words(".chip")) < 42
     assert not visit.words(".trouble p")
 
 
