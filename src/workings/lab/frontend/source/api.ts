@@ -106,6 +106,11 @@ export const api = {
     json<{ next: Guess[] }>("lens/cell", { view, block, position }),
   merges: (text: string) => json<unknown>("merges", { text }),
   write: (query: { view: string; temperature: number; most: number }, signal: AbortSignal) => listen("write", query, signal),
-  file: async (path: string, query: Record<string, string | number>) => (await ask(url(path, query))).blob(),
+  /** A file to be kept, and what the server calls it. */
+  file: async (path: string, view: string): Promise<{ made: Blob; name: string }> => {
+    const answer = await ask(url(path, { view }));
+    const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1];
+    return { made: await answer.blob(), name: name ?? path };
+  },
   find: (text: string) => json<{ found: { name: string; sentence: string }[] }>("find", { text }),
 };

@@ -51,6 +51,8 @@ export function drawMap(
   const cell = Math.max(least, Math.min(3 * text, (Math.min(room.width, room.height) - margin) / n));
   const size = margin + cell * n;
   const context = sharpen(canvas, size, size);
+  context.fillStyle = styled("--surface"); // for whoever keeps the picture
+  context.fillRect(0, 0, size, size);
   context.drawImage(image(numbers, n, n, 1), margin, margin, cell * n, cell * n);
   // What lies in a token's future cannot be looked at: no square there.
   context.fillStyle = styled("--paper");

@@ -3,12 +3,13 @@ import { api } from "./api";
 import { shade } from "./colours";
 import { fill, h, newest, spelt, word } from "./dom";
 import { percent } from "./format";
+import { lensPicture } from "./pictures";
 import { sentence } from "./session";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
 import type { Guess, Lens } from "./types";
 
-export function lensView(page: Page, travel: Travel): { element: HTMLElement; draw: () => void } {
+export function lensView(page: Page, travel: Travel): { element: HTMLElement; draw: () => void; picture: () => HTMLCanvasElement | null } {
   const table = h("table", { class: "lens" });
   const detail = h("section", { class: "lens-detail", "aria-live": "polite", "aria-label": "Distribution" });
   const take = newest();
@@ -118,7 +119,11 @@ export function lensView(page: Page, travel: Travel): { element: HTMLElement; dr
     choose(chosen.block + by[0], chosen.position + by[1]);
   });
   page.on(["opened", "screen"], () => void refresh());
-  return { element: h("div", { class: "lens-view" }, h("div", { class: "lens-scroll" }, table), detail), draw };
+  return {
+    element: h("div", { class: "lens-view" }, h("div", { class: "lens-scroll" }, table), detail),
+    draw,
+    picture: () => (lens && lensPicture(lens, page.get().opened?.tokens ?? [], blockTitle)),
+  };
 }
 
 function blockTitle(name: string): string {

@@ -13,6 +13,7 @@ import { lensView } from "./lens";
 import { architectureMap } from "./map";
 import { nextBars } from "./next";
 import { outline } from "./outline";
+import { sheetPicture } from "./pictures";
 import { promptBar } from "./prompt";
 import { searchBox } from "./search";
 import { sentence, Session } from "./session";
@@ -86,7 +87,7 @@ function build(root: HTMLElement, page: Page): void {
       h("span", { class: "spring" }),
       undo,
       redo,
-      exportMenu(page, session, grid, attention.canvas),
+      exportMenu(page, session, { lens: lens.picture, attention: () => attention.canvas, numbers: () => sheetPicture(grid) }),
     ),
     trouble,
     h("div", { class: "asked" }, prompt.element, nextBars(page, session, travel)),
