@@ -23,6 +23,7 @@ from workings.language.tables import Graph, Table
 
 Array = np.ndarray
 
+ROWS_AT_ONCE = 32
 STREAM = re.compile(r"(?:decoder\.)?blocks\.\d+\.(resid_mid|resid_post)")
 
 
@@ -51,13 +52,7 @@ class LogitLens:
         d_vocab = self.trace.shape("logits")[-1]
         if not 1 <= k <= d_vocab:
             raise InputError(f"top takes a number of tokens from 1 to {d_vocab}; {k!r} came")
-        ids, shares = [], []
-        for stream in self.streams:
-            all_shares = self.probabilities(stream)
-            best = np.sort(np.argpartition(-all_shares, k - 1, axis=-1)[:, :k], axis=-1)  # [pos, k]
-            order = np.argsort(-np.take_along_axis(all_shares, best, axis=-1), axis=-1, kind="stable")
-            ids.append(np.take_along_axis(best, order, axis=-1))
-            shares.append(np.take_along_axis(all_shares, ids[-1], axis=-1))
+        ids, shares = zip(*(likeliest(self.trace, stream, k) for stream in self.streams), strict=True)
         return np.stack(ids), np.stack(shares)
 
     def token(self, token: Token) -> tuple[Array, Array]:
@@ -82,8 +77,37 @@ def logit_lens(model: Model, prompt: Prompt, after_attention: bool = False, dtyp
     plain = model.trace(prompt, dtype)
     program = model.program_with(partial(draw_logit_lens, after_attention=after_attention))
     trace = Trace(Evaluation(program, plain.ids, plain.dtype), model.config.n_ctx, model.tokenizer)
-    streams = tuple(known for known in program.graph.named if lens_name(known) in program.graph.named)
-    return LogitLens(trace, streams)
+    return LogitLens(trace, tuple(lens_streams(trace)))
+
+
+def lens_streams(trace: Trace) -> list[str]:
+    """The residual streams that the lens reads in a trace, in order of working. Raises `InputError` where there are none."""
+    streams = [stream for stream in trace.names() if lens_name(stream) in trace]
+    if not streams:
+        raise InputError("this model has no residual streams that a logit lens could read")
+    return streams
+
+
+def likeliest(trace: Trace, stream: str, k: int = 1) -> tuple[Array, Array]:
+    """The ids of the `k` likeliest tokens after a stream, likeliest first, and their shares, both [pos, k].
+
+    The trace keeps the scores of the whole vocabulary, as it keeps every table: a fork of it takes them along when it goes.
+    """
+    ids, shares = [], []
+    for start in range(0, len(trace), ROWS_AT_ONCE):
+        scores = trace.rows(lens_name(stream), start, min(start + ROWS_AT_ONCE, len(trace)))  # [pos, d_vocab]
+        ids.append(_best(scores, k))
+        shares.append(np.take_along_axis(np.asarray(softmax(scores)), ids[-1], axis=-1))
+    return np.concatenate(ids), np.concatenate(shares)
+
+
+def _best(scores: Array, k: int) -> Array:
+    """The columns of the `k` largest numbers of every row, the largest first, of equal ones the first."""
+    if k == 1:
+        return scores.argmax(axis=-1)[:, None]
+    best = np.sort(np.argpartition(-scores, k - 1, axis=-1)[:, :k], axis=-1)  # [pos, k]
+    order = np.argsort(-np.take_along_axis(scores, best, axis=-1), axis=-1, kind="stable")
+    return np.take_along_axis(best, order, axis=-1)
 
 
 def lens_name(stream: str) -> str:

@@ -15,8 +15,9 @@ import numpy as np
 from workings import __version__
 from workings.checkpoints.merges import visible
 from workings.engine.trace import Trace
-from workings.errors import WorkingsError
+from workings.errors import InputError
 from workings.lab.answers import Answers
+from workings.lab.asked import Asker
 from workings.lab.report_style import STYLE
 from workings.lab.tiles import attention
 from workings.lab.views import View
@@ -29,15 +30,15 @@ LARGEST_MAP = 24
 N_HEADS_TOLD = 12
 
 
-def report(answers: Answers, view: View) -> str:
+def report(answers: Answers, view: View, asker: Asker | None = None) -> str:
     """The report of a view, as HTML."""
-    with answers.views.working(view) as (trace, session):
+    with answers.views.working(view, asker=asker) as (trace, session):
         patterns = _patterns(trace)
         refusals = iter(session.refusals)
         outcomes = [next(refusals) if edit.on else None for edit in view.given.edits]
-    opened, before = answers.open(view.given.to_dict()), None
+    opened, before = answers.open(view.given.to_dict(), asker), None
     if opened["before"]:
-        with answers.views.working(view, edited=False) as (trace, _):
+        with answers.views.working(view, False, asker) as (trace, _):
             before = trace.rows("probabilities", -1)[0]
     tokens = [token["readable"] for token in opened["tokens"]]
     parts = [
@@ -45,7 +46,7 @@ def report(answers: Answers, view: View) -> str:
         _tokens(opened),
         _prediction(opened, before),
         _edits(view, outcomes),
-        _lens(answers, view, tokens),
+        _lens(answers, view, tokens, asker),
         _attention(patterns, tokens),
         _closing(answers),
     ]
@@ -122,10 +123,10 @@ def _said(edit: SavedEdit) -> str:
     return f"{place} was silenced (multiplied by 0)" if edit.amount == 0 else f"{place} was multiplied by {amount}"
 
 
-def _lens(answers: Answers, view: View, tokens: Sequence[str]) -> str:
+def _lens(answers: Answers, view: View, tokens: Sequence[str], asker: Asker | None) -> str:
     try:
-        names, found = answers.lens_of(view)
-    except WorkingsError:
+        names, found = answers.lens_of(view, asker)
+    except InputError:
         return ""  # a model that has no lens
     head = "".join(f'<th scope="col">{place}</th>' for place in range(len(names)))
     rows = []

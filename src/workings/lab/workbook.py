@@ -45,9 +45,9 @@ class Workbook:
 
 def _write(answers: Answers, query: Query, path: Path) -> None:
     view = answers.views.view(query.text("view"))
-    with answers.views.working(view) as (trace, _):
+    with answers.views.working(view, asker=query.asker) as (trace, _):
         ids, model = [int(i) for i in trace.ids], with_edited_weights(answers.model, trace)
     most = query.whole(
         "max_tokens", min(max(USUAL_TOKENS, len(ids)), model.config.n_ctx), least=len(ids), most=model.config.n_ctx
     )
-    write_workbook(model, path, ids, most)
+    write_workbook(model, path, ids, most, progress=lambda done, all: query.asker.check())
