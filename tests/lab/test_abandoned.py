@@ -66,10 +66,10 @@ def test_an_asker_who_stays_is_not_told_so(leaver):
 def test_the_lens_stops_between_two_blocks(leaver, monkeypatch):
     read: list[str] = []
 
-    def slow(trace, stream):
+    def slow(trace, stream, **more):
         read.append(stream)
         time.sleep(0.3)
-        return likeliest(trace, stream)
+        return likeliest(trace, stream, **more)
 
     monkeypatch.setattr(answers, "likeliest", slow)
     view = leaver.open("Anna is")["id"]

@@ -88,14 +88,17 @@ def lens_streams(trace: Trace) -> list[str]:
     return streams
 
 
-def likeliest(trace: Trace, stream: str, k: int = 1) -> tuple[Array, Array]:
+def likeliest(
+    trace: Trace, stream: str, k: int = 1, positions: tuple[int, int] | None = None
+) -> tuple[Array, Array]:
     """The ids of the `k` likeliest tokens after a stream, likeliest first, and their shares, both [pos, k].
 
-    The trace keeps the scores of the whole vocabulary, as it keeps every table: a fork of it takes them along when it goes.
+    `positions` are the first and the one after the last; all of them unless given. The trace keeps the scores of the whole vocabulary, as it keeps every table: a fork of it takes them along when it goes.
     """
     ids, shares = [], []
-    for start in range(0, len(trace), ROWS_AT_ONCE):
-        scores = trace.rows(lens_name(stream), start, min(start + ROWS_AT_ONCE, len(trace)))  # [pos, d_vocab]
+    first, end = positions or (0, len(trace))
+    for start in range(first, end, ROWS_AT_ONCE):
+        scores = trace.rows(lens_name(stream), start, min(start + ROWS_AT_ONCE, end))  # [pos, d_vocab]
         ids.append(_best(scores, k))
         shares.append(np.take_along_axis(np.asarray(softmax(scores)), ids[-1], axis=-1))
     return np.concatenate(ids), np.concatenate(shares)

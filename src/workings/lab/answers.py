@@ -132,32 +132,35 @@ class Answers:
             return attention(trace, block)
 
     def lens(self, query: Query) -> Json:
-        """The likeliest token after every block at every position."""
+        """The likeliest token after every block at every position, or at some of them."""
         view = self.views.view(query.text("view"))
-        names, found = self.lens_of(view, query.asker)
+        positions = query.span("positions", len(view.ids))
+        names, found = self.lens_of(view, positions, query.asker)
         cells = [
             [{**self._token(int(i)), "share": float(share)} for i, share in zip(ids, shares, strict=True)]
             for ids, shares in found
         ]
-        return {"blocks": names, "cells": cells}
+        return {"blocks": names, "first": positions[0], "cells": cells}
 
-    def lens_of(self, view: View, asker: Asker | None = None) -> tuple[list[str], list[tuple[Array, Array]]]:
-        """The streams, and for each the likeliest ids and their shares at every position.
+    def lens_of(
+        self, view: View, positions: tuple[int, int], asker: Asker | None = None
+    ) -> tuple[list[str], list[tuple[Array, Array]]]:
+        """The streams, and for each the likeliest ids and their shares at the positions from the first to before the last.
 
         Other requests come in between the blocks; what is worked out is shared, but the scores of the whole vocabulary.
         """
-        found = []
+        found, key = [], f"lens {positions}"
         with self.views.working(view, asker=asker) as (trace, session):
             streams = lens_streams(trace)
-            if "lens" in session.kept:
-                return streams, session.kept["lens"]
+            if key in session.kept:
+                return streams, session.kept[key]
             trace.rows(streams[-1])
         for stream in streams:
             with self.views.working(view, asker=asker) as (trace, _):
                 fork = trace.fork()
-            ids, shares = likeliest(fork, stream)
+            ids, shares = likeliest(fork, stream, positions=positions)
             found.append((ids[:, 0], shares[:, 0]))
-        session.kept["lens"] = found
+        session.kept[key] = found
         return streams, found
 
     def lens_cell(self, query: Query) -> Json:

@@ -28,6 +28,8 @@ Array = np.ndarray
 LARGEST_MAP = 24
 """Attention is drawn as maps for prompts of up to so many tokens; longer ones are told in words."""
 N_HEADS_TOLD = 12
+MOST_LENS = 128
+"""The lens is shown for the last so many tokens; for all of a long text it would take a minute to work out, and nobody would read it."""
 
 
 def report(answers: Answers, view: View, asker: Asker | None = None) -> str:
@@ -124,13 +126,14 @@ def _said(edit: SavedEdit) -> str:
 
 
 def _lens(answers: Answers, view: View, tokens: Sequence[str], asker: Asker | None) -> str:
+    first = max(0, len(tokens) - MOST_LENS)
     try:
-        names, found = answers.lens_of(view, asker)
+        names, found = answers.lens_of(view, (first, len(tokens)), asker)
     except InputError:
         return ""  # a model that has no lens
     head = "".join(f'<th scope="col">{place}</th>' for place in range(len(names)))
     rows = []
-    for place, token in enumerate(tokens):
+    for place, token in enumerate(tokens[first:]):
         cells = "".join(
             f'<td style="--s:{shares[place]:.3f}" title="{_percent(shares[place])}">{escape(answers.readable(int(ids[place])))}</td>'
             for ids, shares in found
@@ -140,7 +143,8 @@ def _lens(answers: Answers, view: View, tokens: Sequence[str], asker: Asker | No
         "How it makes up its mind",
         f"The text passes through {_count(len(names), 'block')}, one after another. This is what the model would say comes next if it stopped "
         "after each of them, counted from 0 (a reading called the logit lens). Each row is a token of the text; the stronger a cell’s colour, "
-        "the surer the model already is. The last column is what it does say.",
+        "the surer the model already is. The last column is what it does say."
+        + (f" Of the {len(tokens)} tokens the last {MOST_LENS} are shown." if first else ""),
         f"<div class=scroll><table class=lens><tr><th>after</th>{head}</tr>{''.join(rows)}</table></div>",
     )
 

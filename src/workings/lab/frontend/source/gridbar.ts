@@ -56,7 +56,7 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
     if (asked === formula.dataset.asked) return;
     formula.dataset.asked = asked;
     const current = take();
-    api.formula(state.opened.id, sheet.table, index).then(
+    api.formula(state.opened.id, sheet.table, index, current.signal).then(
       (told) => current() && fill(formula, told.formula),
       () => {
         if (!current()) return;

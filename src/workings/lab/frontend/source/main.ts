@@ -1,6 +1,6 @@
 // The page put together.
 import { api } from "./api";
-import { attentionView } from "./attention";
+import { Attention } from "./attention";
 import { onSchemeChange } from "./colours";
 import { fill, h, icon } from "./dom";
 import { editList } from "./edits";
@@ -9,7 +9,7 @@ import { roughly } from "./format";
 import { Grid } from "./grid";
 import { gridBar } from "./gridbar";
 import { listenToGrid } from "./gridkeys";
-import { lensView } from "./lens";
+import { LensView } from "./lens";
 import { architectureMap } from "./map";
 import { nextBars } from "./next";
 import { outline } from "./outline";
@@ -45,8 +45,8 @@ function build(root: HTMLElement, page: Page): void {
   const travel = new Travel(page, () => void session.open());
   const grid = new Grid(page);
   const prompt = promptBar(page, session);
-  const lens = lensView(page, travel);
-  const attention = attentionView(page, travel, (shares, token) => prompt.shadeBy(page.get().screen === "attention" ? shares : null, token));
+  const lens = new LensView(page, travel);
+  const attention = new Attention(page, travel, (shares, token) => prompt.shadeBy(page.get().screen === "attention" ? shares : null, token));
   const search = searchBox(page, travel);
   const gridHolder = h("div", { class: "grid-holder" }, grid.element);
   const panel = workings(page, travel, grid.labels, () => grid.element.focus());
@@ -87,7 +87,7 @@ function build(root: HTMLElement, page: Page): void {
       h("span", { class: "spring" }),
       undo,
       redo,
-      exportMenu(page, session, { lens: lens.picture, attention: () => attention.canvas, numbers: () => sheetPicture(grid) }),
+      exportMenu(page, session, { lens: () => lens.picture(), attention: () => attention.canvas, numbers: () => sheetPicture(grid) }),
     ),
     trouble,
     h("div", { class: "asked" }, prompt.element, nextBars(page, session, travel)),
@@ -125,7 +125,7 @@ function build(root: HTMLElement, page: Page): void {
   undo.disabled = redo.disabled = true;
   onSchemeChange(() => {
     grid.style();
-    attention.draw();
+    attention.repaint();
     lens.draw();
   });
   document.addEventListener("keydown", (event) => {

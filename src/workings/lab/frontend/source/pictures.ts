@@ -33,7 +33,7 @@ export function lensPicture(lens: Lens, tokens: Token[], rowName: (stream: strin
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const [width, height, margin] = [5.5 * rem, 1.8 * rem, 8 * rem];
   const canvas = document.createElement("canvas");
-  const context = sharpen(canvas, margin + width * tokens.length, height * (lens.blocks.length + 1));
+  const context = sharpen(canvas, margin + width * lens.cells[0]!.length, height * (lens.blocks.length + 1));
   const write = (text: string, left: number, top: number, room: number, ink: string): void => {
     context.fillStyle = styled(ink);
     context.fillText(text, left + 0.4 * rem, top + height / 2, room - 0.8 * rem);
@@ -42,7 +42,7 @@ export function lensPicture(lens: Lens, tokens: Token[], rowName: (stream: strin
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.font = `${0.85 * rem}px ${styled("--sans")}`;
   context.textBaseline = "middle";
-  tokens.forEach((token, column) => write(word(token.readable), margin + column * width, 0, width, "--soft"));
+  tokens.slice(lens.first, lens.first + lens.cells[0]!.length).forEach((token, column) => write(word(token.readable), margin + column * width, 0, width, "--soft"));
   lens.blocks.forEach((stream, row) => {
     const top = (row + 1) * height;
     write(rowName(stream), 0, top, margin, "--soft");

@@ -28,7 +28,7 @@ export class Session {
     const current = this.take();
     this.page.set({ busy: true });
     try {
-      const opened = await api.open(this.asked());
+      const opened = await api.open(this.asked(), current.signal);
       if (current()) this.page.set({ opened, busy: false, trouble: null });
     } catch (error) {
       if (current()) this.page.set({ busy: false, trouble: sentence(error) });
