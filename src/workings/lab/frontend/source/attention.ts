@@ -10,6 +10,7 @@ import type { Travel } from "./travel";
 
 const MOST_TOLD = 4;
 const SMALL = 5.5; // rem: the side of a small map
+const IN_A_ROW = 8; // more heads than these stand beside the large map, not above it
 
 type Shade = (shares: ArrayLike<number> | null, token?: number | null) => void;
 
@@ -24,6 +25,7 @@ interface Pattern {
 
 export class Attention {
   readonly element: HTMLElement;
+  private readonly maps: HTMLElement;
   private readonly blocks: string[];
   private readonly map = new AttentionMap();
   private readonly small = h("div", { class: "small-maps", role: "tablist", "aria-label": "Heads", "aria-orientation": "horizontal" });
@@ -42,7 +44,8 @@ export class Attention {
     private readonly shadeBy: Shade,
   ) {
     this.blocks = page.get().model.tables.filter((table) => table.name.endsWith("attn.pattern")).map((table) => table.name);
-    this.element = h("div", { class: "attention" }, h("div", { class: "line" }, this.tabs), this.small, this.told, this.room);
+    this.maps = h("div", { class: "maps" }, this.small, h("div", { class: "map-side" }, this.told, this.room));
+    this.element = h("div", { class: "attention" }, h("div", { class: "line" }, this.tabs), this.maps);
     this.listen();
     page.on(["opened", "screen", "block"], () => void this.refresh());
     page.on(["head", "token"], () => this.draw());
@@ -148,6 +151,7 @@ export class Attention {
   private drawSmall(pattern: Pattern, head: number): void {
     if (this.drawn.small !== pattern.key) {
       this.drawn.small = pattern.key;
+      this.maps.classList.toggle("beside", pattern.heads > IN_A_ROW);
       keepFocus(this.small, () => fill(this.small, ...Array.from({ length: pattern.heads }, (_, i) => this.thumbnail(i))));
     }
     [...this.small.children].forEach((one, i) => {
@@ -180,6 +184,10 @@ export class Attention {
       return;
     }
     const most = [...shares.keys()].sort((a, b) => shares[b]! - shares[a]!).slice(0, MOST_TOLD).filter((i) => shares[i]! > 0.005);
+    if (most.length === 0) {
+      fill(this.told, strong(words[row]), " looks a little at everything before it.");
+      return;
+    }
     fill(this.told, strong(words[row]), " looks at ", ...most.flatMap((i, place) => [place ? ", " : "", strong(words[i]), ` ${percent(shares[i]!)}`]), ".");
   }
 

@@ -70,3 +70,6 @@ export function typed(text: string): number | null {
   if (plain === "" || !/^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain)) return null;
   return Number(plain);
 }
+
+/** A model's name, without the folders that lead to it. */
+export const shortName = (name: string): string => name.split(/[\\/]/).filter(Boolean).at(-1) ?? name;

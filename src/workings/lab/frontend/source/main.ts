@@ -5,7 +5,7 @@ import { onSchemeChange } from "./colours";
 import { fill, h, icon } from "./dom";
 import { editList } from "./edits";
 import { exportMenu } from "./exporting";
-import { roughly } from "./format";
+import { roughly, shortName } from "./format";
 import { Grid } from "./grid";
 import { gridBar } from "./gridbar";
 import { listenToGrid } from "./gridkeys";
@@ -82,7 +82,7 @@ function build(root: HTMLElement, page: Page): void {
       "header",
       { class: "top" },
       h("h1", {}, "workings"),
-      h("p", { class: "model" }, h("b", {}, model.name), ` · ${roughly(model.n_parameters)} numbers learnt`),
+      h("p", { class: "model" }, h("b", { title: model.name }, shortName(model.name)), ` · ${roughly(model.n_parameters)} numbers learnt`),
       search.button,
       h("span", { class: "spring" }),
       undo,
@@ -141,16 +141,24 @@ function build(root: HTMLElement, page: Page): void {
   void session.open();
 }
 
-/** Begin at the likeliest next token; and where the last position was looked at, stay with the last as the sentence grows. */
+/**
+ * Begin at the likeliest next token. Where the last position was looked at, stay with the last as the sentence changes, and where the
+ * likeliest token was, with the likeliest.
+ */
 function followEnd(page: Page): (state: State) => void {
   let last = -1;
+  let best = -1;
+  let read = "";
   return ({ opened, place }) => {
     if (!opened || opened.tokens.length !== opened.n_pos) return;
-    const before = last;
-    last = opened.n_pos - 1;
+    const ids = opened.tokens.map((token) => token.id).join();
+    if (ids === read) return;
     const begins = place.row < 0;
-    const row = begins || place.row === before ? last : place.row;
-    const column = begins ? (opened.next[0]?.id ?? 0) : place.column;
+    const atEnd = begins || place.row === last;
+    const atBest = begins || (atEnd && place.column === best && place.table === "probabilities");
+    [read, last, best] = [ids, opened.n_pos - 1, opened.next[0]?.id ?? 0];
+    const row = atEnd ? last : place.row;
+    const column = atBest ? best : place.column;
     if (row !== place.row || column !== place.column) page.set({ place: { ...place, row, column } });
   };
 }

@@ -10,6 +10,7 @@ import type { Travel } from "./travel";
 import type { Address, Explanation, Rest, Term } from "./types";
 
 const FIRST_SOURCES = 8;
+const PATIENCE = 600; // milliseconds without a word
 
 export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () => void): HTMLElement {
   const body = h("div", { class: "workings-body", tabindex: -1 });
@@ -43,6 +44,7 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
     });
     asking = true;
     const key = `${opened.id} ${written(place.table, index)}`;
+    const waiting = key === shown ? 0 : window.setTimeout(() => fill(body, h("h3", { class: "mono" }, written(place.table, index)), h("p", { class: "soft" }, "Working it out …")), PATIENCE);
     try {
       const explanation = key === shown ? null : await api.explain(opened.id, place.table, index);
       if (explanation) {
@@ -54,6 +56,7 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
         fill(body, h("h3", { class: "mono" }, written(place.table, index)), h("p", { class: "note" }, sentence(error)));
       shown = "";
     } finally {
+      clearTimeout(waiting);
       asking = false;
       if (again) {
         again = false;
