@@ -345,3 +345,17 @@ def test_a_likely_token_is_written_on_by_its_plus(visit: Visit) -> None:
     visit.settled()
     assert visit.page.input_value(".sentence-box") == f"{PROMPT} lightsaber"
     assert visit.words(".chip")[-1].endswith("lightsaber")
+
+
+def test_another_sentence_does_not_widen_the_selection(visit: Visit) -> None:
+    """What is selected is what typing a number edits: one cell, wherever the cursor was taken."""
+    visit.show("numbers")
+    visit.type_sentence("If today is Tuesday, tomorrow is")
+    visit.wait("document.querySelectorAll('.chip').length === 7")
+    visit.page.wait_for_selector("td.cursor")
+    assert visit.page.locator("td.chosen").count() == 1
+    visit.page.locator("regular-table").focus()
+    visit.page.keyboard.press("Shift+ArrowUp")
+    visit.wait("document.querySelectorAll('td.chosen').length === 2")
+    visit.go("logits[2, 30]")
+    assert visit.page.locator("td.chosen").count() == 1

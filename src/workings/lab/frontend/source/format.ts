@@ -73,3 +73,5 @@ export function typed(text: string): number | null {
 
 /** A model's name, without the folders that lead to it. */
 export const shortName = (name: string): string => name.split(/[\\/]/).filter(Boolean).at(-1) ?? name;
+
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

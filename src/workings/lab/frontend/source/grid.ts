@@ -29,10 +29,10 @@ export class Grid {
   readonly tiles = new Tiles();
   readonly labels = new Labels();
   readonly ranges = new Ranges();
-  /** The other corner of the selection; where one is, the cursor, lies in the page's state. */
-  anchor = { row: 0, column: 0 };
   onDrawn: () => void = () => undefined;
   private current: Current | null = null;
+  /** The selection's other corner, and for which place of the cursor it holds: once the cursor is elsewhere it selects one cell. */
+  private anchored = { anchor: { row: 0, column: 0 }, cursor: "" };
   private compared = false;
   private rem = 16;
 
@@ -56,7 +56,6 @@ export class Grid {
   /** Show what the state now names; the old numbers stay until the new ones are here. */
   async refresh(): Promise<void> {
     const state = this.page.get();
-    const before = this.current;
     const next = sheetOf(state);
     if (!next) return;
     this.current = next;
@@ -69,8 +68,6 @@ export class Grid {
     this.element.setAttribute("aria-rowcount", String(next.rows + 1));
     this.element.setAttribute("aria-colcount", String(next.columns + 2));
     this.element.setAttribute("aria-label", `Numbers of ${next.table}`);
-    const { row, column } = this.cursor();
-    if (before?.table !== next.table) this.anchor = { row, column };
     if (state.screen !== "numbers") return;
     try {
       await this.ranges.have(next);
@@ -108,7 +105,7 @@ export class Grid {
   /** Rows and columns of the selection, both ends included. */
   selection(): { top: number; bottom: number; left: number; right: number } {
     const { row, column } = this.cursor();
-    const { anchor } = this;
+    const anchor = this.anchor();
     return {
       top: Math.min(row, anchor.row),
       bottom: Math.max(row, anchor.row),
@@ -121,9 +118,22 @@ export class Grid {
     const sheet = this.current;
     if (!sheet) return;
     const to = { row: clamp(row, 0, sheet.rows - 1), column: clamp(column, 0, sheet.columns - 1) };
-    if (!extend) this.anchor = to;
+    this.anchored = { anchor: extend ? this.anchor() : to, cursor: placeKey(sheet, to) };
     this.page.set({ place: { ...this.page.get().place, sheet: sheet.sheet, ...to } });
     this.follow();
+  }
+
+  selectAll(): void {
+    const sheet = this.current;
+    if (!sheet) return;
+    this.select(0, 0);
+    this.select(sheet.rows - 1, sheet.columns - 1, true);
+  }
+
+  private anchor(): { row: number; column: number } {
+    const sheet = this.current;
+    const cursor = this.cursor();
+    return sheet && this.anchored.cursor === placeKey(sheet, cursor) ? this.anchored.anchor : cursor;
   }
 
   /** How many whole rows and columns are in view. */
@@ -240,6 +250,8 @@ export class Grid {
 export function axesOf(axes: string[]): [string, string] {
   return axes.length === 1 ? [axes[0]!, ""] : [axes.at(-2)!, axes.at(-1)!];
 }
+
+const placeKey = (sheet: Current, { row, column }: { row: number; column: number }): string => `${sheet.table} ${sheet.sheet} ${row} ${column}`;
 
 const span = (from: number, to: number): number[] => Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
 

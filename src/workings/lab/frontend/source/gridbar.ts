@@ -38,7 +38,6 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
       return;
     }
     page.set({ trouble: null });
-    grid.anchor = { row: to.row, column: to.column };
     travel.go({ place: to, screen: "numbers" });
     grid.element.focus();
   });

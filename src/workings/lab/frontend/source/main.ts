@@ -5,7 +5,7 @@ import { onSchemeChange } from "./colours";
 import { fill, h, icon } from "./dom";
 import { editList } from "./edits";
 import { exportMenu } from "./exporting";
-import { roughly, shortName } from "./format";
+import { capital, roughly, shortName } from "./format";
 import { Grid } from "./grid";
 import { gridBar } from "./gridbar";
 import { listenToGrid } from "./gridkeys";
@@ -27,6 +27,8 @@ const HINTS: Record<Screen, string> = {
   attention: "Attention: each square shows how much the word of its row takes in from the word of its column: point at one, and click it for its number.",
   numbers: "Click a number to see how it was made; double-click it, type another and press Enter, and watch the next token change.",
 };
+
+const CHANGED = "Framed numbers are your edits; underlined ones changed because of them: point at one to see what it was.";
 
 async function begin(): Promise<void> {
   const root = document.getElementById("page")!;
@@ -101,9 +103,13 @@ function build(root: HTMLElement, page: Page): void {
     search.dialog,
   );
 
+  const showHint = (): void => {
+    const { screen, opened } = page.get();
+    fill(hint, screen === "numbers" && opened?.before ? CHANGED : HINTS[screen]);
+  };
   const showScreen = ({ screen }: State): void => {
     for (const one of SCREENS) screens[one].hidden = one !== screen;
-    fill(hint, HINTS[screen]);
+    showHint();
     if (screen !== "attention") prompt.shadeBy(null);
     if (screen === "numbers") void grid.refresh();
   };
@@ -115,6 +121,8 @@ function build(root: HTMLElement, page: Page): void {
     else grid.follow();
   };
   page.on(["screen"], showScreen);
+  page.on(["opened"], showHint);
+  page.on(["stale"], ({ stale }) => root.classList.toggle("stale", stale));
   page.on(["opened"], followEnd(page));
   page.on(["opened", "place", "digits", "colours", "edits"], showPlace);
   page.on(["trouble", "lost"], (state) => showTrouble(trouble, state, page));
@@ -192,7 +200,7 @@ function showTrouble(place: HTMLElement, state: State, page: Page): void {
     : state.trouble;
   place.classList.toggle("shown", !!text);
   const dismiss = h("button", { class: "quiet", "aria-label": "Dismiss", onclick: () => page.set({ trouble: null }) }, icon("×"));
-  fill(place, text ? h("p", {}, text) : null, text && !state.lost ? dismiss : null);
+  fill(place, text ? h("p", {}, capital(text)) : null, text && !state.lost ? dismiss : null);
 }
 
 void begin();

@@ -29,9 +29,9 @@ export class Session {
     this.page.set({ busy: true });
     try {
       const opened = await api.open(this.asked(), current.signal);
-      if (current()) this.page.set({ opened, busy: false, trouble: null });
+      if (current()) this.page.set({ opened, busy: false, stale: false, trouble: null });
     } catch (error) {
-      if (current()) this.page.set({ busy: false, trouble: sentence(error) });
+      if (current()) this.page.set({ busy: false, stale: true, trouble: sentence(error) });
     }
   }
 

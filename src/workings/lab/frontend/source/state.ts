@@ -22,6 +22,8 @@ export interface State extends Asked {
   digits: Digits;
   colours: boolean;
   busy: boolean;
+  /** Whether what is shown is not what the sentence says, since that could not be read. */
+  stale: boolean;
   writing: boolean;
   /** What went wrong, in plain words. */
   trouble: string | null;
@@ -46,6 +48,7 @@ export function firstState(model: Model): State {
     digits: "short",
     colours: true,
     busy: true,
+    stale: false,
     writing: false,
     trouble: null,
     lost: false,

@@ -2,7 +2,7 @@
 import { find, indexOf, isWeight, placeOf, sizes, written, type Place } from "./address";
 import { api, LabError } from "./api";
 import { clamp, fill, h, icon, word } from "./dom";
-import { exact, inText, minus } from "./format";
+import { capital, exact, inText, minus } from "./format";
 import { sentence } from "./session";
 import type { Labels } from "./sheet";
 import type { Page } from "./state";
@@ -125,7 +125,7 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
       ...told.edits.map((edit) => h("p", { class: "note" }, edit)),
       h("p", {}, told.sentence),
       told.operation !== told.sentence ? h("p", { class: "soft" }, told.operation) : null,
-      told.formula ? section("How it was made", h("div", { class: "formula mono" }, told.formula), h("div", { class: "formula numbers mono" }, `= ${told.formula_with_numbers}`)) : null,
+      told.formula ? section(told.edits.length ? "How it would be made without your edit" : "How it was made", h("div", { class: "formula mono" }, told.formula), h("div", { class: "formula numbers mono" }, `= ${told.formula_with_numbers}`)) : null,
       main,
       ...parts,
       told.sources.length ? section("Made from", sources(told.sources)) : null,
@@ -206,5 +206,3 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
 function section(title: string, ...content: (Node | null)[]): HTMLElement {
   return h("section", {}, h("h4", {}, title), ...content);
 }
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
