@@ -277,37 +277,12 @@ def test_it_can_all_be_done_with_the_keyboard(visit: Visit) -> None:
     assert {"prompt", "next", "top", "outline", "centre"} <= reached
 
 
-def test_a_lost_connection_is_told_in_plain_words_and_the_page_recovers(browser: Any, lab: Lab) -> None:
-    visit = Visit(browser, lab).open()
-    visit.context.set_offline(True)
-    visit.type_sentence("Mike is")
-    visit.page.wait_for_selector("text=The lab does not answer")
-    visit.context.set_offline(False)
-    visit.page.wait_for_selector("text=The lab does not answer", state="hidden", timeout=20000)
-    visit.wait("document.querySelectorAll('.chip').length === 2")
-    visit.close()
-
-
 def test_a_sentence_that_is_too_long_is_told_in_plain_words(visit: Visit) -> None:
     visit.type_sentence("Mike is quick. " * 60)
     visit.page.wait_for_selector(".trouble.shown")
     assert "128" in visit.page.locator(".trouble").inner_text()
     visit.type_sentence("Mike is")
     visit.wait("!document.querySelector('.trouble.shown')")
-
-
-def test_a_lab_that_was_started_again_is_told_from_one_that_answers(browser: Any, lab: Lab) -> None:
-    own = Lab(lab.model, lab.port + 2)
-    own.start()
-    visit = Visit(browser, own).open()
-    own.stop()
-    visit.type_sentence("Mike is")
-    visit.page.wait_for_selector("text=The lab does not answer")
-    again = Lab(lab.model, own.port, token="another")
-    again.start()
-    visit.page.wait_for_selector("text=Open the address that it printed")
-    visit.close()
-    again.stop()
 
 
 def test_edits_of_weights_reach_the_next_token(visit: Visit) -> None:
