@@ -88,9 +88,7 @@ def lens_streams(trace: Trace) -> list[str]:
     return streams
 
 
-def likeliest(
-    trace: Trace, stream: str, k: int = 1, positions: tuple[int, int] | None = None
-) -> tuple[Array, Array]:
+def likeliest(trace: Trace, stream: str, k: int = 1, positions: tuple[int, int] | None = None) -> tuple[Array, Array]:
     """The ids of the `k` likeliest tokens after a stream, likeliest first, and their shares, both [pos, k].
 
     `positions` are the first and the one after the last; all of them unless given. The trace keeps the scores of the whole vocabulary, as it keeps every table: a fork of it takes them along when it goes.
