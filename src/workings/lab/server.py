@@ -56,6 +56,17 @@ class _Server:
         self.threads = ThreadPoolExecutor(N_THREADS, thread_name_prefix="lab")
 
     def app(self) -> Starlette:
+        routes = [Route(f"/api/{name}", self._in_thread(handler)) for name, handler in self._handlers().items()]
+        routes += [
+            Route("/api/view", self._open, methods=["POST"]),
+            Route("/api/write", self._write),
+            Route("/{path:path}", self._static),
+        ]
+        problems = {WorkingsError: _told, HTTPException: _http, MemoryError: _no_memory, Exception: _mistake}
+        return Starlette(routes=routes, lifespan=self._life, exception_handlers=problems)
+
+    def _handlers(self) -> dict[str, Handler]:
+        """What is answered to a question, by its address."""
         a = self.answers
         json = {
             "model": lambda _: a.model_document(),
@@ -77,22 +88,7 @@ class _Server:
             "export.xlsx": lambda query: _workbook(a, query),
             "report.html": lambda query: _report(a, query),
         }
-        routes = [Route(f"/api/{name}", self._in_thread(handler)) for name, handler in handlers.items()]
-        routes += [
-            Route("/api/view", self._open, methods=["POST"]),
-            Route("/api/write", self._write),
-            Route("/{path:path}", self._static),
-        ]
-        return Starlette(
-            routes=routes,
-            lifespan=self._life,
-            exception_handlers={
-                WorkingsError: _told,
-                HTTPException: _http,
-                MemoryError: _no_memory,
-                Exception: _mistake,
-            },
-        )
+        return handlers
 
     @asynccontextmanager
     async def _life(self, _: Starlette) -> AsyncIterator[None]:
