@@ -24,11 +24,9 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
   const take = newest();
 
   name.addEventListener("focus", () => name.select());
+  name.addEventListener("blur", () => show());
   name.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") {
-      show();
-      grid.element.focus();
-    }
+    if (event.key === "Escape") grid.element.focus();
     if (event.key !== "Enter") return;
     const { model, opened, place } = page.get();
     const to = read(name.value, model, place.table, opened?.tokens.length ?? 0);
@@ -47,11 +45,15 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
     const { sheet } = grid;
     if (!sheet || !state.opened || state.screen !== "numbers") return;
     const index = indexOf(sheet.info, { sheet: sheet.sheet, ...grid.cursor() });
-    name.removeAttribute("aria-invalid");
-    name.value = written(sheet.table, index);
+    const here = written(sheet.table, index);
+    if (document.activeElement !== name) {
+      // Not while somebody types another one.
+      name.removeAttribute("aria-invalid");
+      name.value = here;
+    }
     digits.value = state.digits;
     colours.checked = state.colours;
-    const asked = `${state.opened.id} ${name.value}`;
+    const asked = `${state.opened.id} ${here}`;
     if (asked === formula.dataset.asked) return;
     formula.dataset.asked = asked;
     const current = take();
