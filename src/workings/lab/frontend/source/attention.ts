@@ -4,6 +4,7 @@ import { AttentionMap, type Pointed } from "./attentionmap";
 import { clamp, fill, h, newest, word } from "./dom";
 import { percent } from "./format";
 import { image, pooled, sharpen } from "./heatmap";
+import { rovingTabs } from "./screens";
 import { sentence } from "./session";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
@@ -52,8 +53,8 @@ export class Attention {
     new ResizeObserver(() => this.draw()).observe(this.room);
   }
 
-  get canvas(): HTMLCanvasElement {
-    return this.map.canvas;
+  picture(): HTMLCanvasElement | null {
+    return this.pattern && this.map.canvas;
   }
 
   /** Draw all of it again, in the colours that now hold. */
@@ -127,7 +128,7 @@ export class Attention {
     if (this.drawn.large !== large) {
       this.drawn.large = large;
       this.map.take(this.square(head), this.words());
-      this.canvas.setAttribute("aria-label", `Attention of ${blockName(pattern.block)}, head ${head}: rows look at columns. Arrow keys move, Enter shows the number.`);
+      this.map.canvas.setAttribute("aria-label", `Attention of ${blockName(pattern.block)}, head ${head}: rows look at columns. Arrow keys move, Enter shows the number.`);
     }
     this.point();
   }
@@ -201,7 +202,7 @@ export class Attention {
   }
 
   private listen(): void {
-    const { canvas } = this;
+    const { canvas } = this.map;
     canvas.addEventListener("mousemove", (event) => this.show(this.map.at(event)));
     canvas.addEventListener("mouseleave", () => this.show(null));
     canvas.addEventListener("blur", () => this.show(null));
@@ -213,14 +214,8 @@ export class Attention {
     canvas.addEventListener("keydown", (event) => {
       if (this.onKey(event)) event.preventDefault();
     });
-    for (const list of [this.tabs, this.small])
-      list.addEventListener("keydown", (event) => {
-        const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-        const at = [...list.children].indexOf(document.activeElement as HTMLElement);
-        const next = by && at >= 0 ? (list.children[at + by] as HTMLElement | undefined) : undefined;
-        next?.click();
-        if (next?.isConnected) next.focus();
-      });
+    rovingTabs(this.tabs);
+    rovingTabs(this.small);
   }
 
   private onKey(event: KeyboardEvent): boolean {

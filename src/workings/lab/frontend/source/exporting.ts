@@ -3,12 +3,10 @@ import { api } from "./api";
 import { download, h } from "./dom";
 import { sentence } from "./session";
 import type { Session } from "./session";
-import type { Page, Screen } from "./state";
+import type { Views } from "./screens";
+import type { Page } from "./state";
 
-/** How each view is made a picture; null where it cannot be, which has then been said. */
-export type Pictures = Record<Screen, () => Promise<HTMLCanvasElement | null> | HTMLCanvasElement | null>;
-
-export function exportMenu(page: Page, session: Session, pictures: Pictures): HTMLElement {
+export function exportMenu(page: Page, session: Session, views: Views): HTMLElement {
   const view = (): string => page.get().opened?.id ?? "";
   const file = h("input", { type: "file", accept: ".json,application/json", "aria-label": "A file of edits" });
   file.hidden = true;
@@ -68,7 +66,7 @@ export function exportMenu(page: Page, session: Session, pictures: Pictures): HT
   async function picture(): Promise<void> {
     try {
       const { screen, place } = page.get();
-      const canvas = await pictures[screen]();
+      const canvas = await views[screen].picture();
       canvas?.toBlob((blob) => blob && give(blob, `${screen === "numbers" ? place.table : screen}.png`));
     } catch (error) {
       page.set({ trouble: sentence(error) });

@@ -2,6 +2,7 @@
 import { indexOf, read, written } from "./address";
 import { api } from "./api";
 import { fill, h, newest } from "./dom";
+import { rovingTabs } from "./screens";
 import type { Digits } from "./format";
 import type { Grid } from "./grid";
 import type { Page } from "./state";
@@ -97,13 +98,7 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
     }
   }
 
-  tabs.addEventListener("keydown", (event) => {
-    const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-    const { place } = page.get();
-    const sheet = place.sheet + by;
-    if (by && sheet >= 0 && sheet < (grid.sheet?.sheets ?? 1)) page.set({ place: { ...place, sheet } });
-  });
-
+  rovingTabs(tabs);
   page.on(["place", "opened", "digits", "colours", "screen"], () => queueMicrotask(show));
   const wasDrawn = grid.onDrawn;
   grid.onDrawn = () => {

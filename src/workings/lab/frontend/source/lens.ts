@@ -76,7 +76,11 @@ export class LensView {
     this.draw();
   }
 
-  draw(): void {
+  repaint(): void {
+    this.draw();
+  }
+
+  private draw(): void {
     const { lens, table } = this;
     const { opened, screen } = this.page.get();
     if (!lens || !opened || screen !== "lens") return;

@@ -27,6 +27,13 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
   travel.onMove(arrows);
   arrows();
 
+  /** Show something else here; who was in it with the keyboard stays. */
+  function put(...content: (Node | null)[]): void {
+    const inside = body.contains(document.activeElement);
+    fill(body, ...content);
+    if (inside) body.focus();
+  }
+
   /** One question at a time; when the place has moved on meanwhile, the newest place is asked for next. */
   async function show(): Promise<void> {
     if (asking) {
@@ -44,7 +51,7 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
     });
     asking = true;
     const key = `${opened.id} ${written(place.table, index)}`;
-    const waiting = key === shown ? 0 : window.setTimeout(() => fill(body, h("h3", { class: "mono" }, written(place.table, index)), h("p", { class: "soft" }, "Working it out …")), PATIENCE);
+    const waiting = key === shown ? 0 : window.setTimeout(() => put(h("h3", { class: "mono" }, written(place.table, index)), h("p", { class: "soft" }, "Working it out …")), PATIENCE);
     try {
       const explanation = key === shown ? null : await api.explain(opened.id, place.table, index);
       if (explanation) {
@@ -53,7 +60,7 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
       }
     } catch (error) {
       if (!(error instanceof LabError && error.kind === "lost"))
-        fill(body, h("h3", { class: "mono" }, written(place.table, index)), h("p", { class: "note" }, sentence(error)));
+        put(h("h3", { class: "mono" }, written(place.table, index)), h("p", { class: "note" }, sentence(error)));
       shown = "";
     } finally {
       clearTimeout(waiting);
@@ -117,8 +124,7 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
     const state = page.get();
     const main = told.terms.length > 1 ? termBars("What it adds up from", told.terms, told.rest, address) : null;
     const parts = told.breakdowns.map((part) => termBars(`${capital(part.title)}: ${inText(part.value)}`, part.terms, part.rest, address));
-    fill(
-      body,
+    put(
       h("h3", { class: "mono address" }, written(address.table, address.index)),
       meant(address),
       h("p", { class: "value", title: "Every digit of this number" }, minus(exact(told.value))),
