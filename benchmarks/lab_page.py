@@ -1,6 +1,7 @@
 """How fast the lab is, measured at the browser: page, tiles, explanations, edits, scrolling, for storybook and at GPT-2 small's shape.
 
-Run in the development environment, where Playwright and Chromium are: `PYTHONPATH=tests/lab:benchmarks python benchmarks/lab_page.py`.
+Run in the development environment, where Playwright and Chromium are, with the cores that `workings lab` would take:
+`OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests/lab:benchmarks python benchmarks/lab_page.py` on two.
 """
 
 from __future__ import annotations

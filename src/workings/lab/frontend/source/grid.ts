@@ -247,7 +247,7 @@ export class Grid {
   }
 }
 
-export function axesOf(axes: string[]): [string, string] {
+function axesOf(axes: string[]): [string, string] {
   return axes.length === 1 ? [axes[0]!, ""] : [axes.at(-2)!, axes.at(-1)!];
 }
 

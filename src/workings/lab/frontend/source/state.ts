@@ -32,7 +32,7 @@ export interface State extends Asked {
 
 export type Page = Store<State>;
 
-export function firstState(model: Model): State {
+function firstState(model: Model): State {
   const first = model.tables.find((table) => table.name === "probabilities") ?? model.tables.at(-1);
   return {
     model,

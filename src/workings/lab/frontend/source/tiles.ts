@@ -1,8 +1,8 @@
 // Rectangles of numbers, fetched once and kept.
 import { api, type Rectangle } from "./api";
 
-export const TILE_ROWS = 64;
-export const TILE_COLUMNS = 64;
+const TILE_ROWS = 64;
+const TILE_COLUMNS = 64;
 const MOST_KEPT = 4096; // of 16 kB each
 
 /** One sheet as it stands in one view. */
