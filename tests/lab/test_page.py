@@ -48,7 +48,7 @@ def test_every_digit_is_shown_on_demand_and_survives_float32(visit: Visit) -> No
     visit.go("blocks.3.resid_post[13, 0]")
     visit.page.select_option(".grid-bar select", "all")
     number = visit.lab.model.trace(PROMPT)["blocks.3.resid_post"][13, 0]
-    visit.wait("document.querySelector('td.cursor').innerText.length > 7")
+    visit.wait("document.querySelector('td.cursor')?.innerText.length > 7")
     assert float(visit.cursor().replace("−", "-")) == pytest.approx(float(number), rel=2e-6)
     assert visit.cursor() == visit.words(".workings-body .value")[0]
 
