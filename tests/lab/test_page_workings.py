@@ -133,3 +133,15 @@ def test_a_hundred_tokens_keep_the_attention_map_readable_and_quick(visit: Visit
     assert took < 50 and box["width"] < 2000
     assert " takes " in visit.page.locator(".told").inner_text()
     assert small.evaluate("one => one.isConnected"), "pointing at the large map leaves the small ones alone"
+
+
+def test_only_what_an_edit_changed_is_marked(visit: Visit) -> None:
+    visit.go(JEDI)
+    visit.edit("0")
+    visit.page.wait_for_selector("td.edited")
+    visit.page.wait_for_timeout(200)
+    assert visit.page.locator("td.changed").count() == 0, "no other share of the row follows from this one"
+    visit.go("blocks.2.resid_mid[13, 0]")
+    visit.page.wait_for_selector("td.changed")
+    rows = visit.page.locator("tr:has(td.changed)").count()
+    assert rows == 1, "earlier tokens do not see a later one"

@@ -231,11 +231,13 @@ export class Grid {
     const state = this.page.get();
     const { element, tiles, compared } = this;
     const at = (cell: Element): CellMetadata | undefined => element.getMeta(cell as HTMLElement) as CellMetadata | undefined;
+    const largest = this.ranges.at(sheet)?.largest ?? 0;
     const look: Look = {
       sheet,
       cursor: this.cursor(),
       selection: this.selection(),
-      largest: state.colours ? (this.ranges.at(sheet)?.largest ?? 0) : 0,
+      largest,
+      strongest: state.colours ? largest : 0,
       edits: state.edits.filter((edit) => edit.on && edit.table === sheet.table),
       value: (row, column) => tiles.at(sheet, "tile", row, column),
       before: (row, column) => (compared ? tiles.at(sheet, "changed", row, column) : undefined),

@@ -10,12 +10,19 @@ export interface Look {
   sheet: Current;
   cursor: { row: number; column: number };
   selection: { top: number; bottom: number; left: number; right: number };
+  /** The sheet's largest number, and what colours are measured by: the same, or 0 for none. */
   largest: number;
+  strongest: number;
   /** The edits of this table that are on. */
   edits: Edit[];
   value: (row: number, column: number) => number | undefined;
   /** What stood here without the edits. */
   before: (row: number, column: number) => number | undefined;
+}
+
+/** Differences within rounding are none: an edited table is worked out along another way, and the last digits with it. */
+function differ(a: number, b: number, largest: number): boolean {
+  return Number.isNaN(a) !== Number.isNaN(b) || Math.abs(a - b) > 1e-5 * Math.max(Math.abs(a), Math.abs(b)) + 1e-7 * largest;
 }
 
 /** Where a cell lies; regular-table uses its cells again for other places. */
@@ -32,10 +39,10 @@ function markCell(cell: HTMLTableCellElement, look: Look, row: number, column: n
   const { cursor, selection, edits } = look;
   const value = look.value(row, column);
   const before = look.before(row, column);
-  const changed = before !== undefined && value !== before;
+  const changed = before !== undefined && value !== undefined && differ(value, before, look.largest);
   const chosen = row >= selection.top && row <= selection.bottom && column >= selection.left && column <= selection.right;
   const here = row === cursor.row && column === cursor.column;
-  let marks = value === undefined ? "" : behind(value, look.largest);
+  let marks = value === undefined ? "" : behind(value, look.strongest);
   if (chosen) marks += " chosen";
   if (here) marks += " cursor";
   if (edits.some((edit) => touches(edit, look.sheet, row, column))) marks += " edited";
