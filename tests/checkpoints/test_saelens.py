@@ -12,6 +12,7 @@ from tests.autoencoders import ARCHITECTURES, OPTIONS, autoencoder, config_of
 from tests.tiny import assert_close
 
 import workings
+from workings.checkpoints.load_sae import bundled_sae
 from workings.errors import CheckpointError, InputError, OutsideTable
 
 CASES = [
@@ -303,3 +304,41 @@ def test_saelens_reads_a_flat_config_as_we_do(sae_lens, tmp_path):
         assert_close(
             workings.load_sae(tmp_path).encode(X), theirs.encode(torch.from_numpy(X)).numpy(), 1e-5, "features"
         )
+
+
+# The one that comes with storybook
+
+
+def test_storybook_comes_with_a_sparse_autoencoder_of_at_most_three_megabytes():
+    folder = bundled_sae("storybook")
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 3_000_000
+    sae = workings.load_sae("storybook")
+    assert sae.metadata["model_name"] == "storybook"
+    assert len(sae.evidence) == sae.config.d_sae and len(sae.labels) > 900
+    assert all(label == label.strip() and label for label in sae.labels.values())
+
+
+def test_its_jedi_feature_is_the_one_that_the_documented_search_finds():
+    from workings.training.storybook.features import CERTAIN, find_role
+
+    model, sae = workings.load("storybook"), workings.load_sae("storybook")
+    found = find_role(model, sae, "Jedi")
+    assert found is not None and found.auc >= CERTAIN
+    assert sae.feature("jedi").number == found.number
+    assert sae.evidence[found.number]["search"]["auc"] == pytest.approx(found.auc, abs=1e-3)
+
+
+def test_its_cards_are_what_the_engine_says():
+    from workings.anatomy.feature_cards import saved_cards
+    from workings.training.storybook.features import LOOKED_AT
+    from workings.training.storybook.language import some_stories
+
+    model, sae = workings.load("storybook"), workings.load_sae("storybook")
+    stories = [story.text for story in some_stories(LOOKED_AT, 150)]  # some of those that the cards were made of
+    looked, cards = workings.feature_examples(model, sae, stories), saved_cards(sae.evidence)
+    largest = np.array([cards[number].largest for number in range(sae.config.d_sae)])
+    density = np.array([cards[number].density for number in range(sae.config.d_sae)])
+    assert (looked.largest <= largest + 1e-3).all()
+    assert looked.density.sum() == pytest.approx(density.sum(), rel=0.02)
+    often = density > 0.01
+    np.testing.assert_allclose(looked.density[often], density[often], rtol=0.8)

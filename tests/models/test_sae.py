@@ -353,3 +353,27 @@ def test_the_logit_lens_reads_what_comes_out_of_an_autoencoder(block):
     changed = read.trace.edit(f"{table}.sae.acts", (3, 5), value=9.0)
     assert np.abs(changed[lens_name(table)][3] - read.logits(table)[3]).max() > 1e-3
     assert_close(changed[lens_name("blocks.2.resid_post")], changed["logits"], 1e-10, "the last stream")
+
+
+def without_means(model):
+    """The same model, but that no weight writes a mean into the stream: TransformerLens's `center_writing_weights`."""
+    centered = {}
+    for name, array in model.weights.items():
+        if name.rsplit(".", 1)[-1] in ("W_E", "W_pos", "W_O", "b_O", "W_out", "b_out"):
+            centered[name] = array - array.mean(axis=-1, keepdims=True)
+    return model.with_weights(centered)
+
+
+@pytest.mark.parametrize("architecture", ["standard", "topk"])
+def test_an_autoencoder_of_a_centered_model_has_the_same_features_in_the_model_as_it_is(architecture, tmp_path):
+    plain = model_of(Tiny(layers=3, tied=False))
+    sae = autoencoder(config_of(architecture, plain.config.d_model, 40, TABLE, centered_input=True))
+    sae.save(tmp_path)
+    sae = workings.load_sae(tmp_path)
+    assert sae.config.centered_input
+    expected = sae.encode(without_means(plain).trace(IDS)[TABLE])
+    through = plain.with_sae(sae).trace(IDS)
+    assert_close(through[f"{TABLE}.sae.acts"], expected, 1e-5, "acts")
+    assert_close(sae.read(plain.trace(IDS)), expected, 1e-5, "acts, read")
+    assert_close(through["logits"], plain.trace(IDS)["logits"], 1e-5, "logits")
+    assert not np.allclose(sae.encode(plain.trace(IDS)[TABLE]), expected, atol=1e-3)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from workings.anatomy.choice import Choice, Token, choose
 from workings.checkpoints.model import Model, Prompt
+from workings.display import parts
+from workings.display.words import quoted, visible, whole_percent_signed
 from workings.engine.side_by_side import rows_of_all
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
+
+if TYPE_CHECKING:
+    from workings.display.plots import Picture
 
 Array = np.ndarray
 Progress = Callable[[int, int], object]
@@ -188,6 +193,38 @@ class PatchingSweep:
                 f"0 to {n_columns - 1}; {block!r} and {column!r} were asked for"
             )
         return self.make(block % n_blocks, column % n_columns)
+
+    @property
+    def asked(self) -> str:
+        """What was tried and what is measured, in words."""
+        c = self.contrast
+        answer, other = (quoted(c.base.spell(token or 0)) for token in (c.choice.token, c.choice.against))
+        return f"{self.over}, {self.method}: how much of {answer} against {other} each patch restores"
+
+    def _sides(self) -> tuple[list[str], list[str]]:
+        return [f"block {block}" for block in range(len(self.tables))], [visible(label) for label in self.labels]
+
+    def _repr_html_(self) -> str:
+        block, column, value = self.best(1)[0]
+        tokens = [[visible(token) for token in side.tokens] for side in (self.contrast.clean, self.contrast.corrupted)]
+        return parts.fragment(
+            parts.names(["clean", "corrupted"], ["  ".join(side) for side in tokens]),
+            parts.heat_map(self.values, *self._sides(), largest=1.0, write=whole_percent_signed, whole="`.values`"),
+            parts.paragraph(
+                f"The strongest is block {block}, {self.labels[column].strip()}: {whole_percent_signed(value)}. "
+                "0% is the corrupted prompt, 100% the clean one; `.trace_of(block, column)` is the patched trace behind a cell.",
+                "note",
+            ),
+            title=self.asked,
+            said="Blue restores the answer, orange pushes the other way. A patch shows where what matters passes by, not what it means there.",
+        )
+
+    def plot(self) -> Picture:
+        """The map as a matplotlib figure. Raises `MissingExtra` without matplotlib."""
+        from workings.display.plots import heat_plot
+
+        rows, columns = self._sides()
+        return heat_plot(self.values, rows, columns, self.asked, largest=1.0, scale="share of the difference restored")
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""

@@ -67,7 +67,7 @@ class FeatureExamples:
 
     def add(self, trace: Trace) -> None:
         """Take one more prompt in."""
-        acts = _acts(trace, self.sae)  # [pos, d_sae]
+        acts = self.sae.read(trace)  # [pos, d_sae]
         self.n_tokens += len(trace)
         self._fired += (acts > 0).sum(axis=0)
         peaks = acts.max(axis=0)
@@ -92,7 +92,7 @@ class FeatureExamples:
         where = np.where(self._peaks[:, wanted] > 0, self._where[:, wanted], -1)
         for prompt in np.unique(where[where >= 0]):
             ids = self.prompts[prompt]
-            acts = _acts(self.model.trace(ids), self.sae)
+            acts = self.sae.read(self.model.trace(ids))
             for rank, place in np.argwhere(where == prompt):
                 number = int(wanted[place])
                 own = acts[:, number].copy()
@@ -122,10 +122,6 @@ def feature_examples(
 def check_fits(model: Model, sae: SparseAutoencoder) -> None:
     """That the autoencoder reads a table of this model. Raises `InputError`."""
     model.with_sae(sae)
-
-
-def _acts(trace: Trace, sae: SparseAutoencoder) -> Array:
-    return sae.encode(trace[sae.config.table])
 
 
 # What a feature speaks for --------------------------------------------------------------------------------------------
@@ -199,7 +195,7 @@ def find_features(
 def _at(model: Model, sae: SparseAutoencoder, prompt: Prompt, position: int) -> Array:
     trace = model.trace(prompt)
     stop = None if position == -1 else position + 1
-    return sae.encode(trace.rows(sae.config.table, position, stop))[0]
+    return sae.read(trace, position, stop)[0]
 
 
 def _candidate(number: int, have: Array, have_not: Array) -> Candidate:

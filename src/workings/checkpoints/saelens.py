@@ -41,6 +41,7 @@ _NOT_HERE: dict[str, tuple[Any, ...]] = {
     "reshape_activations": (None, "none"),
 }
 """Settings that change the numbers and are not supported, and the values at which they change nothing."""
+MODEL_SETTINGS, CENTERED = "model_from_pretrained_kwargs", "center_writing_weights"
 _FLAT = ("model_name", "hook_layer", "hook_point_layer", "context_size", "dataset_path", "prepend_bos", "neuronpedia_id",
          "model_from_pretrained_kwargs", "sae_lens_training_version")  # fmt: skip
 """What flat configs say of where an autoencoder comes from; nested ones have it in `metadata`."""
@@ -114,7 +115,10 @@ def _stored_config(sae: SparseAutoencoder) -> dict[str, Any]:
     }
     if c.architecture == "topk":
         stored |= {"k": c.k, "rescale_acts_by_decoder_norm": c.rescale_acts_by_decoder_norm}
-    return {**stored, "metadata": {"sae_lens_version": LAYOUT, **sae.metadata, "hook_name": hook_name}}
+    metadata = {"sae_lens_version": LAYOUT, **sae.metadata, "hook_name": hook_name}
+    if c.centered_input and not _is_centered(metadata):
+        metadata[MODEL_SETTINGS] = {**(metadata.get(MODEL_SETTINGS) or {}), CENTERED: True}
+    return {**stored, "metadata": metadata}
 
 
 # Reading ----------------------------------------------------------------------------------------------------------
@@ -150,7 +154,14 @@ def _config(path: Path, stored: Mapping[str, Any], metadata: Mapping[str, Any], 
         normalize_activations=_normalization(stored),
         scaling_factor=factor,
         rescale_acts_by_decoder_norm=_yes_or_no(path, stored, "rescale_acts_by_decoder_norm", False),
+        centered_input=_is_centered(metadata),
     )
+
+
+def _is_centered(metadata: Mapping[str, Any]) -> bool:
+    """Whether it was trained on a model whose weights write no mean into the stream."""
+    made = metadata.get(MODEL_SETTINGS)
+    return isinstance(made, dict) and bool(made.get(CENTERED))
 
 
 def _architecture(path: Path, stored: Mapping[str, Any]) -> tuple[str, int | None]:

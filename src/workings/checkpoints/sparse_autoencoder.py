@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from numbers import Integral
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from workings.errors import InputError, OutsideTable
 from workings.models.sae import SAEConfig, decode, encode, sae_weight_axes
+
+if TYPE_CHECKING:
+    from workings.engine.trace import Trace
 
 Array = np.ndarray
 
@@ -88,6 +91,14 @@ class SparseAutoencoder:
             raise InputError(f"x has shape {list(np.shape(x))} and acts {list(rows.shape)}: their rows do not pair up")
         rebuilt: Array = decode(np.atleast_2d(rows), self._as(rows.dtype), self.config, before)
         return rebuilt.reshape(*rows.shape[:-1], self.config.d_in)
+
+    def read(self, trace: Trace, start: int = 0, stop: int | None = None) -> Array:
+        """How strongly each feature fires in a trace of any model that it fits, without its being part of it [pos, d_sae].
+
+        Raises `UnknownTable` where the model does not have the table, `InputError` for one of another width.
+        """
+        rows = trace.rows(self.config.table, start, stop)
+        return self.encode(rows - rows.mean(axis=-1, keepdims=True) if self.config.centered_input else rows)
 
     def _rows(self, given: Any, width: int, what: str) -> Array:
         rows = np.asarray(given)

@@ -44,6 +44,11 @@ def whole_percent(share: float) -> str:
     return "<1%" if share < 0.005 else f"{share:.0%}"
 
 
+def whole_percent_signed(share: float) -> str:
+    """A share that may be below 0 or above 1, in whole percent, with a true minus sign: `−12%`, `104%`."""
+    return f"{share:.0%}".replace("-0%", "0%").replace("-", "−")
+
+
 def count(how_many: int, what: str) -> str:
     """`1 block`, `4 blocks`."""
     return f"{how_many:,} {what}{'' if how_many == 1 else 's'}"

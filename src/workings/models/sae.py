@@ -53,6 +53,9 @@ class SAEConfig:
     """What `expected_average_only_in` multiplies every row with."""
     rescale_acts_by_decoder_norm: bool = False
     """Whether features are weighed as if every decoder row had length 1: `topk` alone."""
+    centered_input: bool = False
+    """Whether it was trained on a model whose weights write no mean into the stream (TransformerLens's `center_writing_weights`).
+    In another model the mean of every row is taken off before it reads; `encode` itself takes rows as that model had them."""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -217,8 +220,9 @@ def through_sae(x: Any, w: Any, config: SAEConfig) -> Any:
     """
     with at(w):
         with at(UNEDITED):
-            sizes = _sizes(x, config)
-            addressed = _address(x, w, config, sizes)
+            seen = name("centered", x - row_mean(x)) if config.centered_input else x  # [pos, d_in]
+            sizes = _sizes(seen, config)
+            addressed = _address(seen, w, config, sizes)
             unedited = name("recons", _decode(_fire(addressed, w, config), w, config, sizes))  # [pos, d_in]
         sizes, addressed = _once_more(sizes), _once_more(addressed)
         recons = name("recons", _decode(_fire(addressed, w, config), w, config, sizes))  # [pos, d_in]

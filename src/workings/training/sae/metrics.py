@@ -64,21 +64,22 @@ def measure(model: Model, sae: SparseAutoencoder, prompts: Iterable[Prompt]) -> 
     """
     table = sae.config.table
     spliced = model.with_sae(sae)
-    x, acts, losses = [], [], []
+    x, recons, acts, losses = [], [], [], []
     for prompt in prompts:
         trace = spliced.trace(prompt)
-        x.append(trace[table])
+        x.append(trace[f"{table}.sae.unedited.centered" if sae.config.centered_input else table])
+        recons.append(trace[f"{table}.sae.recons"])
         acts.append(trace[f"{table}.sae.acts"])
         if len(trace) > 1:
             ways = (trace, trace.edit(f"{table}.sae.error", scale=0.0), trace.edit(f"{table}.sae.out", value=0.0))
             losses.append([_losses(way) for way in ways])
     if not losses:
         raise InputError("a loss needs prompts of at least two tokens; none came")
-    rows, fired = np.concatenate(x), np.concatenate(acts)
+    rows, rebuilt, fired = np.concatenate(x), np.concatenate(recons), np.concatenate(acts)
     mean = np.concatenate(losses, axis=1).mean(axis=1)
     return Measures(
         n_activations=len(rows),
-        explained_variance=explained_variance(rows, sae.decode(fired)),
+        explained_variance=explained_variance(rows, rebuilt),
         l0=float((fired > 0).sum(axis=1).mean()),
         dead=int((~(fired > 0).any(axis=0)).sum()),
         loss=float(mean[0]),
