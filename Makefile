@@ -40,6 +40,7 @@ bench: ## measure speed and memory side by side with transformers, TransformerLe
 	$(BENCH)/bin/pip install -q . -r benchmarks/requirements.txt -c constraints.txt
 	$(BENCH)/bin/python benchmarks/run.py
 	$(BENCH)/bin/python benchmarks/workbook.py
+	$(BENCH)/bin/python benchmarks/patching.py
 
 storybook: $(VENV)/.developed ## remake the bundled model from its seed, and measure what it understands
 	$(BIN)/python -m workings.training.storybook.train --seed 0 --out $(STORYBOOK)

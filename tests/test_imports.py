@@ -14,6 +14,7 @@ PACKAGE = Path(workings.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = [
     {"errors"},
+    {"display"},
     {"language"},
     {"models"},
     {"readings"},

@@ -12,12 +12,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workings.anatomy.attention import attention as attention
     from workings.anatomy.attribution import attribution as attribution
+    from workings.anatomy.attribution_patching import attribution_patching as attribution_patching
     from workings.anatomy.gradients import trace_gradient as trace_gradient
     from workings.anatomy.heads import head_scores as head_scores
+    from workings.anatomy.knock_out import knock_out as knock_out
     from workings.anatomy.logit_lens import logit_lens as logit_lens
+    from workings.anatomy.looks import looks as looks
+    from workings.anatomy.patching import patching_sweep as patching_sweep
+    from workings.anatomy.path_patching import path_patch as path_patch
+    from workings.anatomy.path_patching import path_patching_sweep as path_patching_sweep
+    from workings.anatomy.tuned_lens import TunedLens as TunedLens
+    from workings.anatomy.tuned_lens import tuned_lens as tuned_lens
     from workings.checkpoints.load import load as load
+    from workings.checkpoints.load_sae import load_sae as load_sae
     from workings.checkpoints.model import Model as Model
+    from workings.checkpoints.sparse_autoencoder import SparseAutoencoder as SparseAutoencoder
     from workings.checkpoints.tokenizer import Tokenizer as Tokenizer
     from workings.engine.trace import Trace as Trace
     from workings.errors import WorkingsError as WorkingsError
@@ -28,16 +39,27 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "attention": "workings.anatomy.attention",
     "attribution": "workings.anatomy.attribution",
+    "attribution_patching": "workings.anatomy.attribution_patching",
     "head_scores": "workings.anatomy.heads",
+    "knock_out": "workings.anatomy.knock_out",
     "logit_lens": "workings.anatomy.logit_lens",
+    "looks": "workings.anatomy.looks",
+    "patching_sweep": "workings.anatomy.patching",
+    "path_patch": "workings.anatomy.path_patching",
+    "path_patching_sweep": "workings.anatomy.path_patching",
     "trace_gradient": "workings.anatomy.gradients",
+    "tuned_lens": "workings.anatomy.tuned_lens",
     "EditList": "workings.surgery.edit_list",
     "load": "workings.checkpoints.load",
     "load_edits": "workings.surgery.edit_list",
+    "load_sae": "workings.checkpoints.load_sae",
     "Model": "workings.checkpoints.model",
+    "SparseAutoencoder": "workings.checkpoints.sparse_autoencoder",
     "Tokenizer": "workings.checkpoints.tokenizer",
     "Trace": "workings.engine.trace",
+    "TunedLens": "workings.anatomy.tuned_lens",
     "WorkingsError": "workings.errors",
     "write_workbook": "workings.workbook.write",
 }
@@ -45,16 +67,27 @@ _HOMES = {
 __all__ = [
     "EditList",
     "Model",
+    "SparseAutoencoder",
     "Tokenizer",
     "Trace",
+    "TunedLens",
     "WorkingsError",
     "__version__",
+    "attention",
     "attribution",
+    "attribution_patching",
     "head_scores",
+    "knock_out",
     "load",
     "load_edits",
+    "load_sae",
     "logit_lens",
+    "looks",
+    "patching_sweep",
+    "path_patch",
+    "path_patching_sweep",
     "trace_gradient",
+    "tuned_lens",
     "write_workbook",
 ]
 

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import patching
 import pytest
 from checkpoint import make_checkpoint
 from limits import NumPyLimit
@@ -125,6 +126,12 @@ def test_starting_imports_no_torch(tmp_path):
     assert [line.work for line in started] == ["python alone", "import workings", "workings --help"]
     assert all(line.measured.values for line in started)
     assert not any(line.imports_torch for line in started)
+
+
+def test_both_of_our_sweeps_of_patches_find_the_same(tiny_folder):
+    pairs = [([3, 1, 4], [3, 1, 5])]
+    together, alone = (next(side(tiny_folder, pairs))[1] for side in (patching.by_workings, patching.by_forks_alone))
+    assert np.allclose(together, alone, atol=1e-5) and np.ptp(together) > 0
 
 
 def test_options_are_shown():

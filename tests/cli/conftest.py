@@ -74,7 +74,8 @@ def ask(call: Call) -> Callable[..., Any]:
     """Run a verb with `--json` and give the document."""
 
     def answer(*words: str) -> Any:
-        result = call(words[0], "--json", *words[1:])
+        place = 2 if words[0] in ("sae", "train") else 1  # before a -- that ends the options
+        result = call(*words[:place], "--json", *words[place:])
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 

@@ -54,6 +54,11 @@ CASES = {
     "maximum": lambda x, s, w: p.maximum(x, 0.3 * x - 0.2),
     "greater": lambda x, s, w: x * p.greater(x, -0.25),
     "largest": lambda x, s, w: x * p.largest(x),
+    "kth_largest": lambda x, s, w: x * p.kth_largest(x * x, k=2),
+    "kth_largest of a stack": lambda x, s, w: s * p.kth_largest(s, k=3),
+    "top_k": lambda x, s, w: o.top_k(x * 0.7, 3),
+    "jump_relu": lambda x, s, w: o.jump_relu(x, w.n.w),
+    "gated_relu": lambda x, s, w: o.gated_relu(x * x, x),
     "largest of the past": lambda x, s, w: (
         (p.largest(p.keep_past(x @ p.transpose(x))) + p.largest(x @ p.transpose(x))) @ x
     ),
@@ -197,6 +202,7 @@ IN_TORCH = {
     "sqrt": torch.sqrt,
     "row_sum": lambda x: x.sum(-1, keepdim=True),
     "row_max": lambda x: x.amax(-1, keepdim=True),
+    "kth_largest": lambda x, k: x.topk(k, -1).values[..., -1:],
     "row_mean": lambda x: x.mean(-1, keepdim=True),
     "matmul": torch.matmul,
     "transpose": lambda x: x.transpose(-1, -2),

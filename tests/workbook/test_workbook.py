@@ -11,8 +11,8 @@ from tests.tiny import Tiny, model_of, tinies
 
 import workings
 from workings.anatomy.logit_lens import draw_logit_lens
-from workings.engine.evaluation import Evaluation
 from workings.errors import InputError, WorkbookError
+from workings.surgery.steering import smallest_strength
 from workings.workbook.check import TOLERANCE, Worked, differences
 from workings.workbook.pages.tables import defined_name
 from workings.workbook.write import Book
@@ -45,8 +45,14 @@ def worked(office, path):
         office.untouched = path
 
 
-def assert_right(worked, model, evaluation=None):
-    found = list(differences(worked, model, evaluation))
+def opened(office, path):
+    """Another workbook, open in LibreOffice."""
+    office.untouched = None
+    return Worked(office, path)
+
+
+def assert_right(worked, model, trace=None):
+    found = list(differences(worked, model, trace))
     wrong = [f"{one.name}: {one.share:.1e}" for one in found if not one.fine]
     assert not wrong, wrong
     return {one.name for one in found}
@@ -152,10 +158,13 @@ def test_switched_off_heads_and_mlps_are_the_engines_edits(worked, storybook):
     assert np.abs(found - edited["logits"]).max() <= TOLERANCE * np.abs(edited["logits"]).max()
 
 
-def test_the_vector_that_storybook_comes_with_turns_a_phone_into_a_lightsaber(worked):
+def test_storybooks_jedi_feature_turns_a_phone_into_a_lightsaber(worked, storybook):
+    flip = smallest_strength(storybook.trace("The student picked up his"), "jedi", " lightsaber")
     worked.type_prompt("The student picked up his")
     assert worked.cell("next_token") == " phone"
-    worked.set_numbers("surgery_strength", 1.0)
+    worked.set_numbers("surgery_strength", flip.strength - 0.2)
+    assert worked.cell("next_token") == " phone"
+    worked.set_numbers("surgery_strength", flip.strength + 0.2)
     assert worked.cell("next_token") == " lightsaber"
 
 
@@ -169,7 +178,7 @@ def test_random_models_come_out_right_in_every_table(office, tmp_path, slots, ti
     model = model_of(tiny)
     numbers = st.lists(st.integers(0, tiny.d_vocab - 1), min_size=1, max_size=slots)
     workings.write_workbook(model, tmp_path / "tiny.xlsx", prompt=data.draw(numbers), max_tokens=slots, replace=True)
-    worked = Worked(office, tmp_path / "tiny.xlsx")
+    worked = opened(office, tmp_path / "tiny.xlsx")
     assert_right(worked, model)
     ids = data.draw(numbers)
     worked.type_prompt(" ".join(map(str, ids)))
@@ -180,7 +189,7 @@ def test_random_models_come_out_right_in_every_table(office, tmp_path, slots, ti
 @pytest.mark.parametrize("typed", ["", "99", "1 x", "1 2.5", "1 -2", " ".join("1" * 10)])
 def test_token_ids_that_cannot_be_read_give_a_message(office, tmp_path, typed):
     workings.write_workbook(model_of(Tiny()), tmp_path / "tiny.xlsx", prompt="3 1", max_tokens=9)
-    worked = Worked(office, tmp_path / "tiny.xlsx")
+    worked = opened(office, tmp_path / "tiny.xlsx")
     worked.type_prompt(typed)
     assert worked.cell("token_count") == 0
     assert worked.cell("next_token") == ""
@@ -292,8 +301,61 @@ def test_the_writer_shares_nothing_with_the_models_own_graph(storybook):
     assert len(storybook.graph.tables) == before
 
 
-def test_an_evaluation_with_edits_can_be_the_measure(worked, storybook):
-    worked.set_numbers("surgery_strength", 1.0)
-    ids = np.array(storybook.tokenizer.encode("Mike is quick. He"))
-    plain = Evaluation(storybook.program_with(draw_logit_lens), ids, np.dtype("float64"))
+# A trace with edits as a workbook
+
+
+def operated(model):
+    """A trace with every operation that the page Surgery has a place for, and an edited weight."""
+    trace = model.trace("Mike is quick. He")
+    trace = trace.steer(np.linspace(-2, 3, model.config.d_model), 1.5, layer=1, positions=slice(2, None))
+    trace = trace.edit("blocks.0.attn.z", (2, slice(None), slice(None)), value=0.0)
+    trace = trace.edit("blocks.3.mlp_out", ..., scale=0.5)
+    return trace.edit("blocks.2.ln1.w", (0, slice(0, 9)), scale=1.25)
+
+
+def test_a_trace_with_operations_is_replayed_by_the_workbook(office, storybook, tmp_path):
+    trace, plain = operated(storybook), storybook.trace("Mike is quick. He")
+    workings.write_workbook(storybook, tmp_path / "operated.xlsx", prompt=trace, max_tokens=8)
+    worked = opened(office, tmp_path / "operated.xlsx")
+    assert_right(worked, storybook, trace)
     assert any(not one.fine for one in differences(worked, storybook, plain))
+    assert worked.cell("surgery_strength") == 1 and worked.cell("surgery_first") == 2
+    worked.set_numbers("surgery_strength", 0.0)
+    assert any(not one.fine for one in differences(worked, storybook, trace))
+
+
+def test_its_cached_numbers_are_those_of_the_operations_too(storybook, tmp_path):
+    trace = operated(storybook)
+    workings.write_workbook(storybook, tmp_path / "operated.xlsx", prompt=trace, max_tokens=8)
+    book = openpyxl.load_workbook(tmp_path / "operated.xlsx", data_only=True, read_only=True)
+    shown = [row[1] for row in book["Surgery"].iter_rows(min_row=10, max_row=10, values_only=True)]
+    assert shown == [trace.top(1)[0][0]]
+
+
+@pytest.mark.parametrize(
+    ("name", "index", "change"),
+    [
+        ("embed", 0, {"value": 1.0}),
+        ("blocks.1.resid_post", ..., {"scale": 2.0}),
+        ("blocks.1.resid_post", (slice(None), 3), {"value": 2.0}),
+        ("blocks.0.attn.z", (0, 1), {"value": 0.0}),
+        ("blocks.0.attn.z", 0, {"value": 0.5}),
+        ("blocks.0.mlp_out", ..., {"add": 1.0}),
+    ],
+)
+def test_an_edit_that_a_workbook_has_no_place_for_is_refused(storybook, tmp_path, name, index, change):
+    trace = storybook.trace("Mike is quick. He").edit(name, index, **change)
+    with pytest.raises(InputError, match="has no place"):
+        workings.write_workbook(storybook, tmp_path / "refused.xlsx", prompt=trace)
+    assert not list(tmp_path.iterdir())
+
+
+def test_vectors_after_two_blocks_or_with_gaps_are_refused(storybook, tmp_path):
+    trace, vector = storybook.trace("Mike is quick. He"), np.ones(storybook.config.d_model)
+    for refused in (
+        trace.steer(vector, layer=0).steer(vector, layer=1),
+        trace.steer(vector, layer=0, positions=[0, 3]),
+        trace.steer(vector, 1.0, layer=0, positions=0).steer(vector, 2.0, layer=0, positions=1),
+    ):
+        with pytest.raises(InputError, match="has no place"):
+            workings.write_workbook(storybook, tmp_path / "refused.xlsx", prompt=refused)

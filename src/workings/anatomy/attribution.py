@@ -9,19 +9,31 @@ from __future__ import annotations
 
 import heapq
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from workings.anatomy.choice import Choice, Token, choose
+from workings.display import parts as display
+from workings.display.words import number, spoken, visible
 from workings.engine.trace import Trace
 from workings.errors import UnknownPart
 from workings.language.primitives import GIVEN, NUMBER
 from workings.language.tables import Table
 from workings.readings.explain.expressions import Address, Reader
 
+if TYPE_CHECKING:
+    from workings.display.plots import Picture
+
 Array = np.ndarray
+
+MEANING = (
+    "What each part wrote towards the token, seen through the final norm as it stands; it all adds up to the score. "
+    "This is not what would happen without the part: later parts would then do something else."
+)
+N_OPENED = 6
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,7 @@ class Part:
     """What one part of the model adds to the logit, and what that is made of in turn.
 
     `name` is TransformerLens's: `embed`, `pos_embed`, `L1H3` (block 1, head 3), `1_mlp_out`, `L1N12` (block 1, neuron 12),
+    `L1F12` (block 1, feature 12 of a sparse autoencoder of `resid_post`; `L1F12 of attn_out` of another table),
     a bias by its weight's name, what was added by hand `edit of blocks.0.resid_post`; the source positions of a head
     are `L1H3 <- 4`. `address` is the row or cell in the trace.
     """
@@ -41,11 +54,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Attribution:
-    """A logit (or the difference of two) as a sum: `parts` add up to `total`, up to the rounding of the trace's type."""
+    """A logit (or the difference of two) as a sum: `parts` add up to `total`, up to the rounding of the trace's type.
+
+    `tokens` are the prompt's; `asked` says in words which score it is.
+    """
 
     choice: Choice
     total: float
     parts: tuple[Part, ...]
+    tokens: tuple[str, ...] = ()
+    asked: str = ""
 
     def sorted(self) -> tuple[Part, ...]:
         """The parts, those that add most first and those that take away most last."""
@@ -59,6 +77,42 @@ class Attribution:
                 return part
             todo.extend(part.parts)
         raise UnknownPart(f"no part is named {name}; the outermost are {', '.join(part.name for part in self.parts)}")
+
+    def label(self, part: Part) -> str:
+        """A part's name; of a source position its token too."""
+        if " <- " not in part.name:
+            return part.name
+        return f"{part.name} {visible(self.tokens[int(part.address.index[-1])])}"
+
+    def largest(self, parts: Sequence[Part], most: int = 24) -> tuple[list[str], list[float]]:
+        """Labels and values of the `most` largest of some parts, what adds most first; then all others as one."""
+        shown = sorted(parts, key=lambda part: -abs(part.value))[:most]
+        shown.sort(key=lambda part: -part.value)
+        labels, values = [self.label(part) for part in shown], [part.value for part in shown]
+        if len(parts) > len(shown):
+            labels.append(f"{len(parts) - len(shown)} others")
+            values.append(sum(part.value for part in parts) - sum(values))
+        return labels, values
+
+    def _repr_html_(self) -> str:
+        opened = sorted((part for part in self.parts if part.parts), key=lambda part: -abs(part.value))[:N_OPENED]
+        inside = (
+            display.folded(f"{part.name}, {number(part.value)}", display.signed_bars(*self.largest(part.parts, 12)))
+            for part in opened
+        )
+        return display.fragment(
+            display.waterfall(*self.largest(self.parts), self.total),
+            display.heading("The largest parts, each by what it is made of in turn") if opened else "",
+            *inside,
+            title=f"Where {self.asked} comes from",
+            said=MEANING,
+        )
+
+    def plot(self) -> Picture:
+        """The sum as a matplotlib figure, each part beginning where the last one ended. Raises `MissingExtra`."""
+        from workings.display.plots import waterfall_plot
+
+        return waterfall_plot(*self.largest(self.parts), self.total, f"Where {self.asked} comes from", "logit")
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
@@ -79,7 +133,8 @@ def attribution(
 
     `token` (text or id; the likeliest unless given) is asked about; with `against`, the difference of the two logits.
     The parts are the token's embedding, its position's, every head (by source position in turn), every MLP (by neuron
-    in turn), and every bias.
+    in turn), and every bias. Where the model reads on through a sparse autoencoder, nothing before it is a part, but its
+    features, its bias, and what they miss (`blocks.2.resid_post.sae.error`) as one.
 
     What it means: the final norm's scale, one number a position, and the attention patterns are taken as they are; then
     the logit is exactly the sum of what each part wrote, weighed by the rest of the way to the logit.
@@ -99,7 +154,14 @@ def attribution(
     if choice.against is not None:
         total -= float(logits[choice.against])
         weights[choice.against] -= 1
-    return Attribution(choice, total, tuple(_Walk(trace, choice.position).parts(trace.table("logits"), weights)))
+    parts = tuple(_Walk(trace, choice.position).parts(trace.table("logits"), weights))
+    return Attribution(choice, total, parts, tuple(trace.tokens), _asked(trace, choice))
+
+
+def _asked(trace: Trace, choice: Choice) -> str:
+    less = "" if choice.against is None else f" less that of {spoken(trace.spell(choice.against))}"
+    after = f"after {spoken(trace.tokens[choice.position])} (position {choice.position})"
+    return f"the score of {spoken(trace.spell(choice.token))}{less} {after}"
 
 
 class _Walk:
@@ -146,7 +208,7 @@ class _Walk:
 
     def _passed_on(self, table: Table, weights: Array, owner: str) -> bool:
         """Hand the weights of a weighed sum on to what it is made of; False where the table is none."""
-        rule = getattr(self, f"_{table.primitive.name}", None)
+        rule = None if _is_missed(table) else getattr(self, f"_{table.primitive.name}", None)
         inputs = rule(table, weights) if rule else None
         for before, counted in inputs or ():
             self._count(before, counted, owner)
@@ -257,7 +319,7 @@ class _Walk:
                 self._head(table, owner, head, weights[head], float(values[head].sum())) for head in range(len(values))
             ]
         address = Address(owner, (self.position,))
-        if table.primitive.name == "rows_of":
+        if table.primitive.name == "rows_of" or _is_missed(table):
             return [Part(owner, address, float(values.sum()))]
         neurons = tuple(
             Part(_neuron_name(owner, place), Address(owner, (self.position, place)), float(value))
@@ -309,6 +371,11 @@ def _summed_to(weights: Array, shape: tuple[int, ...]) -> Array:
     return weights if shape else weights.sum(keepdims=True)
 
 
+def _is_missed(table: Table) -> bool:
+    """Whether this is what a sparse autoencoder misses: a part of its own, though it is a difference of others."""
+    return (table.name or "").endswith(".sae.error")
+
+
 def _one_a_row(table: Table) -> bool:
     return table.axes[-1].size == 1 if table.axes else False
 
@@ -323,12 +390,15 @@ def _head_name(owner: str, head: int) -> str:
 
 def _neuron_name(owner: str, place: int) -> str:
     found = _BLOCK.match(owner)
+    if found and ".sae." in owner:
+        table = owner[found.end() :].partition(".sae.")[0]
+        return f"{_side(found)}L{found[2]}F{place}{'' if table == 'resid_post' else f' of {table}'}"
     return f"{_side(found)}L{found[2]}N{place}" if found else f"{owner}[{place}]"
 
 
 def _layer_name(owner: str) -> str:
     found = _BLOCK.match(owner)
-    return f"{_side(found)}{found[2]}_mlp_out" if found and ".mlp." in owner else owner
+    return f"{_side(found)}{found[2]}_mlp_out" if found and ".mlp." in owner and ".sae." not in owner else owner
 
 
 def _side(found: re.Match[str]) -> str:

@@ -35,7 +35,7 @@ def trace_gradient(
     plain = model.trace(prompt, dtype)
     choice = choose(plain, token, against, position)
     program = model.program_with(_draw, weights=_weights(model, choice))
-    return Trace(Evaluation(program, plain.ids, plain.dtype), model.config.n_ctx, model.tokenizer)
+    return model.trace_of(Evaluation(program, plain.ids, plain.dtype))
 
 
 def _draw(graph: Graph) -> None:

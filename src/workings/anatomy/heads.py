@@ -7,21 +7,45 @@ In-context Learning and Induction Heads, "prefix matching"; Elhage et al. 2021 f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workings.checkpoints.model import Model
+from workings.display import parts
+from workings.display.words import whole_percent
 from workings.errors import InputError
+
+if TYPE_CHECKING:
+    from workings.display.plots import Picture
 
 Array = np.ndarray
 
-KINDS = {
-    "previous token": "looks at the token before",
-    "same token": "looks at where the same token stood before",
-    "induction": "looks at what came after the same token before",
-    "first token": "looks at the very first token",
+PLACES = {
+    "previous token": "to the token before",
+    "same token": "to where the same token stood before",
+    "induction": "to what came after the same token before",
+    "first token": "to the very first token",
 }
+"""The places themselves, in words."""
+
+KINDS = {kind: f"looks {place.replace('to ', 'at ', 1)}" for kind, place in PLACES.items()}
 """What a head may do, in words."""
+
+MEANINGS = {
+    "previous token": "It makes what stands just before a token known at the token. It may do so on every text, or on "
+    "such prompts only, and it may do other things besides.",
+    "same token": "It finds where a token stood before. Looking there is not yet remembering: what it takes from there "
+    "shows in its values.",
+    "induction": "It finds what followed a token the last time, the first step of saying it again. That the model does "
+    "say it again is for attribution or knocking out to show.",
+    "first token": "Often where a head rests that has nothing to do: a high score says where it looks and not that it "
+    "finds anything there.",
+}
+"""What a high score of each kind means, and what it does not."""
+
+MOSTLY = 0.5
+"""A head is called by its kind where it gives so much of its attention to it, or more."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +53,13 @@ class HeadScores:
     """How much of its attention every head gives to each kind of place, on average: `scores[kind]` [block, head], 0 to 1.
 
     Measured on `n_prompts` prompts of `length` random tokens that come twice, at the tokens of the second time.
+    `model` is the model's name.
     """
 
     scores: dict[str, Array]
     length: int
     n_prompts: int
+    model: str = ""
 
     def best(self, kind: str, k: int = 5) -> list[tuple[int, int, float]]:
         """The `k` heads with the highest score of a kind, as (block, head, score). Raises `InputError`."""
@@ -44,6 +70,52 @@ class HeadScores:
         return [
             (int(b), int(h), float(table[b, h])) for b, h in zip(*np.unravel_index(order, table.shape), strict=True)
         ]
+
+    def kind_of(self, block: int, head: int) -> str | None:
+        """The kind to which a head gives half of its attention or more; None where there is none."""
+        return next((kind for kind, table in self.scores.items() if table[block, head] >= MOSTLY), None)
+
+    def sentence(self, block: int, head: int) -> str:
+        """What a head was seen to do, in words: the share that it gives to each kind of place."""
+        given = ", ".join(
+            f"{whole_percent(float(table[block, head]))} {PLACES[kind]}" for kind, table in self.scores.items()
+        )
+        kind = self.kind_of(block, head)
+        return f"On random tokens that come twice it gives {given}: {f'a head of the kind “{kind}”' if kind else 'none of these is its habit'}."
+
+    def measured(self) -> str:
+        """One sentence on what was measured."""
+        return (
+            f"The mean share of attention, on {self.n_prompts} prompts of {self.length} random tokens that come twice, "
+            "at the second time. It says where a head looks on such prompts, not what it does on text."
+        )
+
+    def _repr_html_(self) -> str:
+        return parts.fragment(
+            *(
+                parts.heading(f"{kind}: {KINDS[kind]}")
+                + parts.paragraph(MEANINGS[kind])
+                + parts.heat_map(table, *_labels(table), largest=1.0, write=whole_percent, whole="`.scores`")
+                for kind, table in self.scores.items()
+            ),
+            title=f"What the heads of {self.model} do",
+            said=self.measured(),
+        )
+
+    def plot(self) -> Picture:
+        """The four maps as a matplotlib figure. Raises `MissingExtra` without matplotlib."""
+        from workings.display.plots import maps_plot
+
+        tables = list(self.scores.values())
+        titles, named = list(self.scores), ("block", "head")
+        rows, columns = ([str(place) for place in range(size)] for size in tables[0].shape)
+        return maps_plot(
+            tables, titles, rows, columns, f"What the heads of {self.model} do", named, "share of attention"
+        )
+
+
+def _labels(table: Array) -> tuple[list[str], list[str]]:
+    return [f"block {place}" for place in range(table.shape[0])], [f"head {place}" for place in range(table.shape[1])]
 
 
 def head_scores(model: Model, length: int | None = None, n_prompts: int = 4, seed: int = 0) -> HeadScores:
@@ -74,7 +146,7 @@ def head_scores(model: Model, length: int | None = None, n_prompts: int = 4, see
             pattern = trace[f"blocks.{block}.attn.pattern"]  # [head, query pos, key pos]
             for kind, shares in _shares(pattern, length).items():
                 scores[kind][block] += shares / n_prompts
-    return HeadScores(scores, length, n_prompts)
+    return HeadScores(scores, length, n_prompts, model.name)
 
 
 def _shares(pattern: Array, length: int) -> dict[str, Array]:

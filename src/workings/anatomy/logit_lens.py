@@ -7,23 +7,34 @@ stream. Source: nostalgebraist 2020, "interpreting GPT: the logit lens".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workings.anatomy.choice import Token, token_id
 from workings.checkpoints.model import Model, Prompt
+from workings.display import parts
+from workings.display.words import visible
 from workings.engine.evaluation import Evaluation
 from workings.engine.trace import Trace
-from workings.errors import InputError
+from workings.errors import InputError, OutsideTable
 from workings.language.names import name
 from workings.language.operations import softmax
 from workings.language.tables import Graph, Table
 
+if TYPE_CHECKING:
+    from workings.display.plots import Picture
+
 Array = np.ndarray
 
 ROWS_AT_ONCE = 32
+
+MOST_SHOWN = 100
+"""Positions that a notebook shows."""
+
 STREAM = re.compile(r"(?:decoder\.)?blocks\.\d+\.(resid_mid|resid_post)")
 
 
@@ -33,26 +44,35 @@ class LogitLens:
 
     `streams` are the residual streams that were read, in order of working: `blocks.0.resid_post`, ...; with
     `after_attention` each block has its `resid_mid` before it. `trace` is the prompt's trace with the lens's logits among
-    its tables, `blocks.0.resid_post.lens.logits`, so that each can be explained.
+    its tables, `blocks.0.resid_post.lens.logits`, so that each can be explained. `kind` is the word in those names: `lens`,
+    or `tuned_lens` for one made by `tuned_lens`.
     """
 
     trace: Trace
     streams: tuple[str, ...]
+    kind: str = "lens"
 
     def logits(self, stream: str) -> Array:
         """The score of every token after a stream [pos, d_vocab]. Raises `UnknownTable`."""
-        return self.trace[lens_name(stream)]
+        return self.trace[lens_name(stream, self.kind)]
 
     def probabilities(self, stream: str) -> Array:
         """The share of every token after a stream [pos, d_vocab]."""
         return np.asarray(softmax(self.logits(stream)))
 
-    def top(self, k: int = 1) -> tuple[Array, Array]:
-        """The ids of the `k` likeliest tokens, likeliest first, and their shares, both [stream, pos, k]."""
+    def top(self, k: int = 1, start: int = 0) -> tuple[Array, Array]:
+        """The ids of the `k` likeliest tokens, likeliest first, and their shares, both [stream, pos, k].
+
+        Positions begin with `start`, which counts from the end where it is negative. Raises `InputError`, `OutsideTable`.
+        """
         d_vocab = self.trace.shape("logits")[-1]
         if not 1 <= k <= d_vocab:
             raise InputError(f"top takes a number of tokens from 1 to {d_vocab}; {k!r} came")
-        ids, shares = zip(*(likeliest(self.trace, stream, k) for stream in self.streams), strict=True)
+        first = slice(start, None).indices(len(self.trace))[0]
+        if not -len(self.trace) <= start < len(self.trace):
+            raise OutsideTable(f"there is no position {start}: the prompt has the positions 0 to {len(self.trace) - 1}")
+        found = [likeliest(self.trace, stream, k, (first, len(self.trace)), self.kind) for stream in self.streams]
+        ids, shares = zip(*found, strict=True)
         return np.stack(ids), np.stack(shares)
 
     def token(self, token: Token) -> tuple[Array, Array]:
@@ -65,6 +85,36 @@ class LogitLens:
         ranks = [1 + (self.logits(s) > self.logits(s)[:, chosen : chosen + 1]).sum(axis=-1) for s in self.streams]
         return shares, np.stack(ranks)
 
+    def _likeliest(self, most: int) -> tuple[list[list[str]], Array, list[str], list[str]]:
+        """The likeliest word and its share [pos, stream], and labels for both sides, of the last `most` positions."""
+        start = max(len(self.trace) - most, 0)
+        ids, shares = replace(self, trace=self.trace.fork()).top(1, start)
+        words = [[visible(self.trace.spell(int(i))) for i in row] for row in ids[..., 0].T]
+        tokens = [f"{place}  {visible(token)}" for place, token in enumerate(self.trace.tokens) if place >= start]
+        return words, shares[..., 0].T, tokens, [stream_label(stream) for stream in self.streams]
+
+    def _title(self) -> str:
+        return f"The {'tuned' if self.kind == 'tuned_lens' else 'logit'} lens: what it would say if it stopped there"
+
+    def _repr_html_(self) -> str:
+        words, shares, tokens, labels = self._likeliest(MOST_SHOWN)
+        left_out = len(self.trace) - len(tokens)
+        said = "Rows are the tokens that it reads, columns the blocks after which it would stop; the stronger the shade, the surer it is."
+        note = (
+            f"The last {len(tokens)} of {len(self.trace):,} positions are shown; `.top()` has all." if left_out else ""
+        )
+        table = parts.word_table(words, shares, tokens, labels, "reads", "`.top()`")
+        return parts.fragment(table, parts.paragraph(note, "note"), title=self._title(), said=said)
+
+    def plot(self) -> Picture:
+        """The table of the last 40 positions as a matplotlib figure. Raises `MissingExtra` without matplotlib."""
+        from workings.display.plots import heat_plot
+
+        words, shares, tokens, labels = self._likeliest(40)
+        return heat_plot(
+            shares, tokens, labels, self._title(), words, 1.0, ("", "after"), "share of the likeliest token"
+        )
+
 
 def logit_lens(model: Model, prompt: Prompt, after_attention: bool = False, dtype: str = "float32") -> LogitLens:
     """Read off every residual stream of a prompt what the model would say if it stopped there.
@@ -76,11 +126,11 @@ def logit_lens(model: Model, prompt: Prompt, after_attention: bool = False, dtyp
     """
     plain = model.trace(prompt, dtype)
     program = model.program_with(partial(draw_logit_lens, after_attention=after_attention))
-    trace = Trace(Evaluation(program, plain.ids, plain.dtype), model.config.n_ctx, model.tokenizer)
-    return LogitLens(trace, tuple(lens_streams(trace)))
+    trace = model.trace_of(Evaluation(program, plain.ids, plain.dtype))
+    return LogitLens(trace, tuple(streams_read(trace)))
 
 
-def lens_streams(trace: Trace) -> list[str]:
+def streams_read(trace: Trace) -> list[str]:
     """The residual streams that the lens reads in a trace, in order of working. Raises `InputError` where there are none."""
     streams = [stream for stream in trace.names() if lens_name(stream) in trace]
     if not streams:
@@ -88,7 +138,9 @@ def lens_streams(trace: Trace) -> list[str]:
     return streams
 
 
-def likeliest(trace: Trace, stream: str, k: int = 1, positions: tuple[int, int] | None = None) -> tuple[Array, Array]:
+def likeliest(
+    trace: Trace, stream: str, k: int = 1, positions: tuple[int, int] | None = None, kind: str = "lens"
+) -> tuple[Array, Array]:
     """The ids of the `k` likeliest tokens after a stream, likeliest first, and their shares, both [pos, k].
 
     `positions` are the first and the one after the last; all of them unless given. The trace keeps the scores of the whole vocabulary, as it keeps every table: a fork of it takes them along when it goes.
@@ -96,7 +148,7 @@ def likeliest(trace: Trace, stream: str, k: int = 1, positions: tuple[int, int] 
     ids, shares = [], []
     first, end = positions or (0, len(trace))
     for start in range(first, end, ROWS_AT_ONCE):
-        scores = trace.rows(lens_name(stream), start, min(start + ROWS_AT_ONCE, end))  # [pos, d_vocab]
+        scores = trace.rows(lens_name(stream, kind), start, min(start + ROWS_AT_ONCE, end))  # [pos, d_vocab]
         ids.append(_best(scores, k))
         shares.append(np.take_along_axis(np.asarray(softmax(scores)), ids[-1], axis=-1))
     return np.concatenate(ids), np.concatenate(shares)
@@ -111,28 +163,50 @@ def _best(scores: Array, k: int) -> Array:
     return np.take_along_axis(best, order, axis=-1)
 
 
-def lens_name(stream: str) -> str:
+def lens_name(stream: str, kind: str = "lens") -> str:
     """The name of the logits that are read off a residual stream: `blocks.0.resid_post.lens.logits` [pos, d_vocab]."""
-    return f"{stream}.lens.logits"
+    return f"{stream}.{kind}.logits"
+
+
+def stream_label(stream: str) -> str:
+    """A residual stream in words: "block 3", or "block 3, attention" in the middle of it."""
+    *before, block, kind = stream.split(".")
+    side = f"{before[0]} " if before[0] != "blocks" else ""
+    return f"{side}block {block}" + (", attention" if kind == "resid_mid" else "")
 
 
 def draw_logit_lens(graph: Graph, after_attention: bool = False) -> list[str]:
     """Add the logits after every block (and, if asked, after every attention) to a graph, and give their names.
 
-    After the last block they are the model's own logits again. Raises `InputError` for a model without residual streams
+    After the last block they are the model's own logits again. Where the model reads on through a sparse autoencoder, the
+    lens reads what comes out of it, as the model does. Raises `InputError` for a model without residual streams
     or logits.
     """
+    streams = lens_streams(graph, after_attention)
+    again = draw_again(graph, {stream: _read_on(graph, stream) for stream in streams})
+    for stream, drawn in again.items():
+        name(lens_name(stream), drawn)
+    return [lens_name(stream) for stream in streams]
+
+
+def lens_streams(graph: Graph, after_attention: bool = False) -> list[str]:
+    """The residual streams that a lens reads, in order of working. Raises `InputError` where there are none, or no logits."""
     found = {known: match[1] for known in graph.named if (match := STREAM.fullmatch(known))}
     streams = [known for known, kind in found.items() if after_attention or kind == "resid_post"]
     if not streams or "logits" not in graph.named:
         raise InputError("a logit lens needs a model with blocks.{i}.resid_post and logits; this one has none")
-    last, names = graph.named[streams[-1]], []
-    for stream in streams:
-        again = {last: graph.named[stream]}
-        drawn = _draw_again(graph.named["logits"], again)
-        name(lens_name(stream), drawn)
-        names.append(lens_name(stream))
-    return names
+    return streams
+
+
+def draw_again(graph: Graph, inputs: Mapping[str, Table]) -> dict[str, Table]:
+    """The steps from the last residual stream to the logits, once more for each of `inputs`."""
+    last = _read_on(graph, lens_streams(graph)[-1])
+    return {known: _draw_again(graph.named["logits"], {last: table}) for known, table in inputs.items()}
+
+
+def _read_on(graph: Graph, stream: str) -> Table:
+    """What the model goes on with after a stream: itself, or what its sparse autoencoder makes of it."""
+    return graph.named.get(f"{stream}.sae.out", graph.named[stream])
 
 
 def _draw_again(table: Table, again: dict[Table, Table]) -> Table:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from workings.display.words import visible
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -113,14 +115,6 @@ def merge_steps(symbols: list[str], ranks: Mapping[tuple[str, ...], int]) -> Ite
         joined = symbols[at] + symbols[at + 1]
         symbols = [*symbols[:at], joined, *symbols[at + 2 :]]
         yield rank, at, joined
-
-
-def visible(text: str) -> str:
-    """Write text on one line, with its spaces and control characters to be seen."""
-    if text.isprintable():
-        return text.replace(" ", "␣")
-    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return "".join(shown).replace(" ", "␣")
 
 
 def _side_by_side(pieces: Iterable[Piece]) -> str:

@@ -10,6 +10,15 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from workings.checkpoints.folder import write_folder
+from workings.checkpoints.sparse_autoencoder import Feature, SparseAutoencoder
+from workings.checkpoints.splicing import (
+    check_fit,
+    draw_spliced,
+    feature_among,
+    open_bundled_sae,
+    weights_of,
+    with_weights,
+)
 from workings.checkpoints.tokenizer import Tokenizer
 from workings.checkpoints.tokenizer_files import tokenizer_files_in
 from workings.engine.evaluation import Evaluation
@@ -30,17 +39,29 @@ class Model:
     """A language model whose every number can be looked at. Made by `workings.load`."""
 
     def __init__(
-        self, name: str, config: GPT2Config, weights: Mapping[str, Array], tokenizer: Tokenizer | None = None
+        self,
+        name: str,
+        config: GPT2Config,
+        weights: Mapping[str, Array],
+        tokenizer: Tokenizer | None = None,
+        saes: Sequence[SparseAutoencoder] = (),
     ) -> None:
         self.name = name
         self.config = config
-        self.weights = dict(weights)
         self.tokenizer = tokenizer
-        self._program = Program(draw(gpt2, weight_axes(config), config), self.weights)
+        self.saes = tuple(saes)
+        self._own_weights = dict(weights)
+        self._bundled_sae: tuple[SparseAutoencoder, ...] | None = None
+        self.weights = {**weights, **weights_of(self.saes)}
+        self._program = Program(self._draw(), self.weights)
 
     def __repr__(self) -> str:
         c = self.config
         return f"<model {self.name}: {c.n_layers} blocks, {c.n_heads} heads, d_model {c.d_model}, {self.n_parameters:,} parameters>"
+
+    def _draw(self) -> Graph:
+        axes = weight_axes(self.config)
+        return draw_spliced(gpt2, axes, self.config, self.saes) if self.saes else draw(gpt2, axes, self.config)
 
     @property
     def graph(self) -> Graph:
@@ -52,10 +73,34 @@ class Model:
 
         `weights` are the numbers of given tables that are drawn besides the model's own.
         """
-        graph = draw(gpt2, weight_axes(self.config), self.config)
+        graph = self._draw()
         for drawing in more:
             drawing(graph)
         return Program(graph, {**self.weights, **(weights or {})})
+
+    def with_sae(self, *saes: SparseAutoencoder) -> Model:
+        """A new model that reads on through sparse autoencoders: `blocks.2.resid_post.sae.acts` is a table among all others.
+
+        An autoencoder of a table T adds `T.sae.pre` and `T.sae.acts` [pos, d_sae] (the features), `T.sae.recons` (the row rebuilt
+        from them), `T.sae.error` (what they miss) and `T.sae.out`, the sum of the two [pos, d_in], which the model goes on
+        with. Unedited, it is the row itself up to rounding; an edit of `pre`, `acts` or `recons` shows in all that follows.
+        Weights are shared with this model, and those of an autoencoder are at `T.sae.W_enc` and so on.
+
+        Raises `UnknownTable` for a table that the model does not have, `InputError` for another width, for a table that
+        no other is worked out from, for two autoencoders of one table, and for one of another model.
+        """
+        check_fit(self.name, self.without_saes().graph, [*self.saes, *saes])
+        plain = [sae.folded() if sae.config.rescale_acts_by_decoder_norm else sae for sae in saes]
+        return Model(self.name, self.config, self._own_weights, self.tokenizer, [*self.saes, *plain])
+
+    def without_saes(self) -> Model:
+        """The model without its sparse autoencoders; itself where it has none."""
+        return Model(self.name, self.config, self._own_weights, self.tokenizer) if self.saes else self
+
+    def with_weights(self, changed: Mapping[str, Array]) -> Model:
+        """A new model in which some weights, of the model or of its sparse autoencoders, are others."""
+        own = {name: changed.get(name, array) for name, array in self._own_weights.items()}
+        return Model(self.name, self.config, own, self.tokenizer, [with_weights(sae, changed) for sae in self.saes])
 
     @property
     def n_parameters(self) -> int:
@@ -86,7 +131,20 @@ class Model:
         if str(dtype) not in _TYPES:
             raise InputError(f"dtype is one of {' and '.join(_TYPES)}; {dtype!r} came")
         evaluation = Evaluation(self._program, self.encode(prompt), np.dtype(str(dtype)))
-        return Trace(evaluation, self.config.n_ctx, self.tokenizer)
+        return self.trace_of(evaluation)
+
+    def trace_of(self, evaluation: Evaluation) -> Trace:
+        """A trace of what a program of this model works out, with its tokens and features."""
+        return Trace(evaluation, self.config.n_ctx, self.tokenizer, self.feature)
+
+    def feature(self, which: str) -> Feature:
+        """The feature of this label in the model's sparse autoencoders; without any, in the one bundled with the model.
+
+        Raises `InputError` where there is none, with the nearest labels.
+        """
+        if not self.saes and self._bundled_sae is None:
+            self._bundled_sae = open_bundled_sae(self.name)
+        return feature_among(self.name, self.saes or self._bundled_sae or (), which)
 
     def generate(
         self,
@@ -159,9 +217,15 @@ class Model:
         """Write the model as a folder in Hugging Face layout, which `transformers` opens too.
 
         What is in the folder already is replaced only when everything is written. Raises `InputError` for a model without
-        a tokenizer and a folder that has one: together they would be another model.
+        a tokenizer and a folder that has one: together they would be another model; and for a model with sparse
+        autoencoders, which the layout has no place for.
         """
         folder = Path(folder)
+        if self.saes:
+            raise InputError(
+                f"{self.name} reads on through a sparse autoencoder of {self.saes[0].config.table}, which this layout has no place "
+                "for; save model.without_saes(), and each of model.saes by itself"
+            )
         if self.tokenizer is None and (others := tokenizer_files_in(folder)):
             raise InputError(
                 f"{folder} holds a tokenizer ({', '.join(others)}), and {self.name} has none: together they would be "

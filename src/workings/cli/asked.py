@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "storybook"
 DEFAULT_PROMPT = "If today is Tuesday, tomorrow is"
 CHEF_AND_JEDI = "Mike is a chef. Anna is a Jedi. She picked up her"
+CHEF_AND_JEDI_HIM = "Mike is a chef. Anna is a Jedi. He picked up his"
 LONGEST_PROMPT_AGAIN = 300
 
 _BRACKETS = re.compile(r"(?P<name>[^\[\]]+?)\s*\[(?P<index>.*)\]\s*", re.DOTALL)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from workings.anatomy.attribution import Attribution, Part, attribution
+from workings.anatomy.attribution import MEANING, Attribution, Part, attribution
 from workings.cli.asked import attribution_again, explain_again, find_token, open_trace
 from workings.cli.screen import (
     bar,
@@ -20,9 +20,7 @@ from workings.cli.screen import (
     print_line,
     print_next,
     print_title,
-    quoted,
     sign_style,
-    spelled,
 )
 from workings.cli.streams import write_json
 
@@ -34,10 +32,6 @@ if TYPE_CHECKING:
     from workings.engine.trace import Trace
 
 _MOST = 24  # bars; what is left over is one more
-_MEANING = (
-    "What each part wrote towards the token, seen through the final norm as it stands; it all adds up to the score. "
-    "This is not what would happen without the part: later parts would then do something else."
-)
 
 
 def show_attribution(
@@ -61,32 +55,23 @@ def show_attribution(
     console = make_console()
     console.print()
     total, parts = (found.total, found.parts) if opened is None else (opened.value, opened.parts or (opened,))
-    _print_title(console, model, trace, found, opened)
+    _print_title(console, model, found, opened)
     console.print()
-    _print_bars(console, trace, parts, total)
+    _print_bars(console, found, parts, total)
     console.print()
     _print_next(console, model, prompt, trace, found, opened)
     console.print()
 
 
-def _print_title(console: Console, model: Model, trace: Trace, found: Attribution, opened: Part | None) -> None:
-    choice = found.choice
-    what = f"the score of {quoted(trace.spell(choice.token))}"
-    if choice.against is not None:
-        what += f" less that of {quoted(trace.spell(choice.against))}"
-    after = f"after {quoted(trace.tokens[choice.position])} (position {choice.position})"
+def _print_title(console: Console, model: Model, found: Attribution, opened: Part | None) -> None:
     where = "" if opened is None else f"{opened.name}'s share in "
-    print_title(console, (model.name, "bold cyan"), f"  Where {where}{what} {after} comes from")
-    print_indented(console, Text(_MEANING, style="dim"))
+    print_title(console, (model.name, "bold cyan"), f"  Where {where}{found.asked} comes from")
+    print_indented(console, Text(MEANING, style="dim"))
 
 
-def _print_bars(console: Console, trace: Trace, parts: Sequence[Part], total: float) -> None:
+def _print_bars(console: Console, found: Attribution, parts: Sequence[Part], total: float) -> None:
     """The largest parts, what adds most on top; then all others together, and the sum."""
-    largest = sorted(parts, key=lambda part: -abs(part.value))[:_MOST]
-    lines = [(_label(trace, part), part.value) for part in sorted(largest, key=lambda part: -part.value)]
-    if len(parts) > len(largest):
-        rest = sum(part.value for part in parts) - sum(part.value for part in largest)
-        lines.append((f"{len(parts) - len(largest)} others", rest))
+    lines = list(zip(*found.largest(parts, _MOST), strict=True))
     most = max(abs(value) for _, value in lines) or 1.0
     digits = min(max(2 - math.floor(math.log10(most)), 2), 7)  # three that count in the largest
     label_width = min(max(8, *(cell_len(label) for label, _ in lines)), 28)
@@ -101,14 +86,6 @@ def _print_bars(console: Console, trace: Trace, parts: Sequence[Part], total: fl
 
 def _number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
-
-
-def _label(trace: Trace, part: Part) -> str:
-    """The part's name; of a source position its token too."""
-    if " <- " in part.name:
-        source = int(part.address.index[-1])
-        return f"{part.name} {spelled(trace.tokens[source])}"
-    return part.name
 
 
 def _print_next(

@@ -10,12 +10,13 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from workings.cli.asked import asked, open_trace
 from workings.cli.screen import make_console
+from workings.engine.trace import Trace
 from workings.errors import InputError, WorkbookError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from workings.checkpoints.model import Model, Prompt
+    from workings.checkpoints.model import Model
     from workings.workbook.check import Difference
 
 
@@ -31,12 +32,7 @@ def export(
         from workings.workbook.office import find_office
 
         find_office()  # what is missing is said before a large file is written
-    read: Prompt | None = prompt
-    if edits is not None:
-        from workings.surgery.weights import with_edited_weights
-
-        trace = open_trace(model, asked(prompt, edits))
-        model, read = with_edited_weights(model, trace), trace.ids
+    read = prompt if edits is None else open_trace(model, asked(prompt, edits))
     console, began = make_console(), perf_counter()
     with _bar(console) as bar:
         task = bar.add_task(f"Writing {path.name}", total=None)
@@ -46,7 +42,7 @@ def export(
     size = path.stat().st_size / 1e6
     console.print(f"{path}: {size:,.1f} MB in {perf_counter() - began:.1f} s.", highlight=False)
     if check:
-        _check(console, model, path)
+        _check(console, model, path, read)
     else:
         console.print("Open it in Excel or LibreOffice, go to the page Prompt, and type.", highlight=False)
 
@@ -56,7 +52,7 @@ def _bar(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _check(console: Console, model: Model, path: Path) -> None:
+def _check(console: Console, model: Model, path: Path, read: str | Trace | None) -> None:
     """Table by table: how far LibreOffice's numbers are from the engine's."""
     from rich.table import Table
 
@@ -65,7 +61,7 @@ def _check(console: Console, model: Model, path: Path) -> None:
 
     with console.status("LibreOffice opens the workbook and works everything out ..."), Office(seconds=3600) as office:
         worked = Worked(office, path)
-        found = list(differences(worked, model))
+        found = list(differences(worked, model, read if isinstance(read, Trace) else None))
         next_token = worked.cell("next_token")
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title, side in (("table", "left"), ("largest difference", "right"), ("of its largest number", "right")):

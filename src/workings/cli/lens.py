@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.cells import cell_len
 from rich.text import Text
 
-from workings.anatomy.logit_lens import LogitLens, logit_lens
+from workings.anatomy.logit_lens import LogitLens, logit_lens, stream_label
+from workings.anatomy.tuned_lens import TunedLens, tuned_lens
 from workings.cli.asked import explain_again, find_token, lens_again, open_trace
+from workings.cli.maps import Cell, HeatMap, print_map, print_scale
 from workings.cli.screen import (
-    chip_style,
     command,
-    fitted,
     has_colour,
-    heat,
     make_console,
-    percent,
     print_indented,
-    print_line,
     print_next,
     print_title,
     quoted,
     spelled,
 )
 from workings.cli.streams import write_json
+from workings.display.words import percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,13 +33,13 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
-_NARROWEST, _WIDEST = 8, 16  # columns of a cell
-_MOST_BANDS = 4  # tables below one another, each of so many positions as there is room for
 
-
-def show_lens(model: Model, prompt: Asked, token: str | None, after_attention: bool, as_json: bool) -> None:
+def show_lens(
+    model: Model, prompt: Asked, token: str | None, after_attention: bool, tuned: str | None, as_json: bool
+) -> None:
     """Show the lens, for people or as JSON."""
-    lens = logit_lens(model, open_trace(model, prompt).ids, after_attention)
+    ids = open_trace(model, prompt).ids
+    lens = tuned_lens(model, ids, TunedLens.load(tuned)) if tuned else logit_lens(model, ids, after_attention)
     chosen = None if token is None else find_token(model, token)
     if as_json:
         _write_document(lens, model, prompt, chosen)
@@ -54,8 +50,10 @@ def show_lens(model: Model, prompt: Asked, token: str | None, after_attention: b
     console.print()
     coloured = has_colour(console)
     cells = _likeliest(lens, coloured) if chosen is None else _chosen(lens, chosen)
-    _print_bands(console, lens, cells)
-    _print_next(console, lens, model, prompt, chosen, after_attention)
+    rows = [(stream_label(stream), row) for stream, row in zip(lens.streams, cells, strict=True)]
+    print_map(console, HeatMap([("reads", [spelled(token) for token in lens.trace.tokens])], rows))
+    options = ["--attention"] if after_attention else [] if tuned is None else ["--tuned", tuned]
+    _print_next(console, lens, model, prompt, chosen, options)
     console.print()
 
 
@@ -69,6 +67,7 @@ def _write_document(lens: LogitLens, model: Model, prompt: Asked, chosen: int | 
         "ids": trace.ids,
         "tokens": trace.tokens,
         "streams": list(lens.streams),
+        "lens": "logit" if lens.kind == "lens" else "tuned",
         "likeliest": {
             "ids": np.ascontiguousarray(ids),
             "tokens": [[trace.spell(int(i)) for i in row] for row in ids],
@@ -81,10 +80,7 @@ def _write_document(lens: LogitLens, model: Model, prompt: Asked, chosen: int | 
     write_json(document)
 
 
-# Cells: what stands on the left, what on the right, and the share that is their colour
-
-
-Cells = Sequence[Sequence[tuple[str, str, float]]]
+Cells = Sequence[Sequence[Cell]]
 
 
 def _likeliest(lens: LogitLens, coloured: bool) -> Cells:
@@ -92,7 +88,7 @@ def _likeliest(lens: LogitLens, coloured: bool) -> Cells:
     ids, shares = lens.top(1)
     return [
         [
-            (spelled(lens.trace.spell(int(i))), "" if coloured else f"{share * 100:>4.0f}", float(share))
+            Cell(spelled(lens.trace.spell(int(i))), float(share), "" if coloured else f"{share * 100:>4.0f}")
             for i, share in zip(row_ids[:, 0], row_shares[:, 0], strict=True)
         ]
         for row_ids, row_shares in zip(ids, shares, strict=True)
@@ -104,7 +100,7 @@ def _chosen(lens: LogitLens, chosen: int) -> Cells:
     shares, ranks = lens.token(chosen)
     return [
         [
-            (f"{_short_percent(share):>4}", f" #{_short(int(rank)):<4}", float(share))
+            Cell(f"{_short_percent(share):>4}", float(share), f" #{_short(int(rank)):<4}")
             for share, rank in zip(*rows, strict=True)
         ]
         for rows in zip(shares, ranks, strict=True)
@@ -126,84 +122,24 @@ def _print_title(console: Console, lens: LogitLens, model: Model, chosen: int | 
     asked = "what it would say if it stopped after a block"
     if chosen is not None:
         asked = f"how likely {quoted(lens.trace.spell(chosen))} would be if it stopped after a block"
-    print_title(console, (model.name, "bold cyan"), f"  The logit lens: {asked}")
+    print_title(
+        console, (model.name, "bold cyan"), f"  The {'logit' if lens.kind == 'lens' else 'tuned'} lens: {asked}"
+    )
     legend = Text("On top the tokens that it reads; below each, what it would say next.", style="dim")
     if chosen is not None:
         legend.append(" Share, and rank among all tokens; #1 is the likeliest.")
     elif not has_colour(console):
         legend.append(" Each with its share in percent.")
     print_indented(console, legend)
-    if has_colour(console):
-        scale = Text().append("Share: ", "dim")
-        for share in (0.0, 0.1, 0.25, 0.5, 0.75, 1.0):
-            scale.append(f" {share:.0%} ", heat(share))
-        print_indented(console, scale)
-
-
-def _print_bands(console: Console, lens: LogitLens, cells: Cells) -> None:
-    tokens = lens.trace.tokens
-    labels = [_label(stream) for stream in lens.streams]
-    label_width = max(map(cell_len, labels)) + 4
-    longest = max(
-        *(cell_len(left) + cell_len(right) for row in cells for left, right, _ in row),
-        *(cell_len(spelled(t)) for t in tokens),
-    )
-    width = min(max(longest + 1, _NARROWEST), _WIDEST)
-    across = max((console.width - label_width) // width, 1)
-    first = max(len(tokens) - across * _MOST_BANDS, 0)
-    if first:
-        note = f"There is room for the last {len(tokens) - first} of {len(tokens)} tokens; a wider window shows more, --json all."
-        print_indented(console, Text(note, style="yellow"))
-        console.print()
-    bands = math.ceil((len(tokens) - first) / across)
-    across = math.ceil((len(tokens) - first) / bands)
-    for start in range(first, len(tokens), across):
-        shown = range(start, min(start + across, len(tokens)))
-        for line in _band(console, lens, cells, labels, shown, width, label_width):
-            print_line(console, line)
-        console.print()
-
-
-def _band(
-    console: Console,
-    lens: LogitLens,
-    cells: Cells,
-    labels: Sequence[str],
-    shown: Sequence[int],
-    width: int,
-    label_width: int,
-) -> Iterable[Text]:
-    """The lines of one table: the prompt's tokens, then a line for every stream."""
-    coloured, tokens = has_colour(console), lens.trace.tokens
-    yield Text(" " * label_width + "".join(f"{position:<{width}}" for position in shown).rstrip(), style="dim")
-    head = Text().append(f"  {'reads':<{label_width - 2}}", "dim")
-    for position in shown:
-        head.append(fitted(spelled(tokens[position]), width - 1), chip_style(position) if coloured else "bold")
-        head.append(" ")
-    yield head
-    for label, row in zip(labels, cells, strict=True):
-        line = Text(f"  {label:<{label_width - 2}}")
-        for position in shown:
-            left, right, share = row[position]
-            line.append(fitted(left, width - 1 - cell_len(right)) + right, heat(share) if coloured else "")
-            line.append(" ")
-        yield line
-
-
-def _label(stream: str) -> str:
-    """ "block 3", or "block 3, attention" in the middle of it."""
-    *before, block, kind = stream.split(".")
-    side = f"{before[0]} " if before[0] != "blocks" else ""
-    return f"{side}block {block}" + (", attention" if kind == "resid_mid" else "")
+    print_scale(console, "Share")
 
 
 def _print_next(
-    console: Console, lens: LogitLens, model: Model, prompt: Asked, chosen: int | None, after_attention: bool
+    console: Console, lens: LogitLens, model: Model, prompt: Asked, chosen: int | None, options: list[str]
 ) -> None:
     trace = lens.trace
     likeliest, share = trace.top_ids(1)[0]
     token = likeliest if chosen is None else chosen
-    options = ["--attention"] if after_attention else []
     suggestions = []
     if chosen is None:
         what = f"How {quoted(trace.spell(token))} ({percent(share)} at the end) came up, block by block"
@@ -211,7 +147,7 @@ def _print_next(
         suggestions.append((what, command(*lens_again(model.name, prompt, "--token", spelling, *options))))
     else:
         suggestions.append(("What is likeliest everywhere", command(*lens_again(model.name, prompt, *options))))
-    if not after_attention:
+    if not options:
         options = [] if chosen is None else ["--token", trace.spell(chosen).strip() or str(chosen)]
         suggestions.append(
             (

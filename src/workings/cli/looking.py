@@ -10,11 +10,16 @@ import numpy as np
 from rich.cells import cell_len
 from rich.text import Text
 
+from workings.anatomy.attention import attention
+from workings.anatomy.heads import HeadScores, head_scores
+from workings.anatomy.looks import ITSELF, Look, looks, n_blocks, pattern_name
 from workings.cli.asked import Asked, attention_again, explain_again, open_trace
+from workings.cli.maps import Cell, HeatMap, print_map, say_left_out
 from workings.cli.screen import (
     command,
     fitted,
     has_colour,
+    heading,
     heat,
     make_console,
     print_indented,
@@ -25,7 +30,8 @@ from workings.cli.screen import (
     spelled,
 )
 from workings.cli.streams import write_json
-from workings.errors import OutsideTable
+from workings.display.words import whole_percent
+from workings.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +43,7 @@ Array = np.ndarray
 
 _SHADES = " .:-=+*#%@"  # from no attention to all of it, where there is no colour
 _HOW_TO_READ = "Rows are tokens that look, columns tokens that are looked at."
+_MOST_TOLD = 6  # sentences
 _LABEL = 12  # columns for a token beside its row
 _WITH_SHARES = 4  # columns that a share in percent needs
 
@@ -44,8 +51,8 @@ _WITH_SHARES = 4  # columns that a share in percent needs
 def show_attention(model: Model, prompt: Asked, block: int | None, head: int | None, as_json: bool) -> None:
     """Show attention, for people or as JSON."""
     trace = open_trace(model, prompt)
-    _check("block", block, model.config.n_layers)
-    _check("head", head, model.config.n_heads)
+    if block is not None:
+        attention(trace, block, head)  # says what is wrong with them
     if as_json:
         write_json(
             {
@@ -53,7 +60,7 @@ def show_attention(model: Model, prompt: Asked, block: int | None, head: int | N
                 "prompt": prompt.text,
                 "ids": trace.ids,
                 "tokens": trace.tokens,
-                **_document(trace, model, block, head),
+                **_document(trace, block, head),
             }
         )
         return
@@ -68,85 +75,102 @@ def show_attention(model: Model, prompt: Asked, block: int | None, head: int | N
     console.print()
 
 
-def _check(what: str, number: int | None, count: int) -> None:
-    if number is not None and not 0 <= number < count:
-        raise OutsideTable(f"there is no {what} {number}: this model has {count}, numbered 0 to {count - 1}")
-
-
-def _document(trace: Trace, model: Model, block: int | None, head: int | None) -> dict[str, Any]:
+def _document(trace: Trace, block: int | None, head: int | None) -> dict[str, Any]:
+    told = {"looks": [look.to_dict() for look in looks(trace, _MOST_TOLD, block, head)]}
     if block is None:
-        return {
-            "last_token_looks_at": [
-                _strongest(trace, b, h) for b in range(model.config.n_layers) for h in range(model.config.n_heads)
-            ]
-        }
-    pattern = np.ascontiguousarray(trace[f"blocks.{block}.attn.pattern"])
+        return {"last_token_looks_at": [_short(look) for row in _last_looks(trace) for look in row if look], **told}
+    pattern = attention(trace, block, head).pattern
     if head is None:
-        return {"block": block, "pattern": pattern}
-    return {"block": block, "head": head, "pattern": pattern[head]}
+        return {"block": block, "pattern": np.ascontiguousarray(pattern), **told}
+    return {"block": block, "head": head, "pattern": np.ascontiguousarray(pattern[0]), **told}
 
 
-def _strongest(trace: Trace, block: int, head: int) -> dict[str, Any]:
-    """The earlier token that the last one looks at most (a single token: itself)."""
-    row = trace.rows(f"blocks.{block}.attn.pattern", -1)[head, 0]
-    earlier = row[:-1] if len(row) > 1 else row
-    position = int(earlier.argmax())
-    return {
-        "block": block,
-        "head": head,
-        "position": position,
-        "token": trace.tokens[position],
-        "share": float(row[position]),
-    }
+def _short(look: Look) -> dict[str, Any]:
+    most = look.at[0]
+    return {"block": look.block, "head": look.head, "position": most.position, "token": most.token, "share": most.share}
+
+
+def _last_looks(trace: Trace) -> list[list[Look | None]]:
+    """Where the last token looks most among the earlier ones (a single token: at itself), [block][head]."""
+    leave_out = (ITSELF,) if len(trace) > 1 else ()
+    found = looks(trace, None, position=-1, leave_out=leave_out, at_least=0)
+    by_place = {look.place: look for look in found}  # none where an edit made numbers overflow
+    n_heads = trace.shape(pattern_name(0))[0]
+    return [[by_place.get((block, head)) for head in range(n_heads)] for block in range(n_blocks(trace))]
+
+
+def _scores(model: Model) -> HeadScores | None:
+    """What the heads are in the habit of; None for a model that reads too little at a time to be asked."""
+    try:
+        return head_scores(model)
+    except InputError:
+        return None
+
+
+def _print_sentences(
+    console: Console,
+    trace: Trace,
+    block: int | None = None,
+    head: int | None = None,
+    scores: HeadScores | None = None,
+) -> None:
+    """The strongest looks as sentences."""
+    told = looks(trace, _MOST_TOLD, block, head, scores=scores)
+    if told:
+        console.print(heading("Who looks at whom most, itself and the first token apart"))
+        for look in told:
+            print_indented(console, str(look))
+        console.print()
 
 
 # The summary: what the last token looks at
 
 
 def _print_summary(console: Console, trace: Trace, model: Model, prompt: Asked) -> None:
-    c = model.config
     print_title(
         console,
         (model.name, "bold cyan"),
         f"  At which earlier token does the last one, {quoted(trace.tokens[-1])}, look most?",
     )
     console.print()
-    looks = [[_strongest(trace, block, head) for head in range(c.n_heads)] for block in range(c.n_layers)]
-    most = max(cell_len(spelled(look["token"])) for row in looks for look in row)
+    rows, n_heads = _last_looks(trace), model.config.n_heads
+    most = max((cell_len(spelled(look.at[0].token)) for row in rows for look in row if look), default=1)
     room = max(console.width - _LABEL, 9)
-    groups = math.ceil(c.n_heads * 9 / room)
-    across = math.ceil(c.n_heads / groups)
+    groups = math.ceil(n_heads * 9 / room)
+    across = math.ceil(n_heads / groups)
     width = max(min(most + 2, room // across, 16), 9)
-    for first in range(0, c.n_heads, across):
-        heads = range(first, min(first + across, c.n_heads))
+    for first in range(0, n_heads, across):
+        heads = range(first, min(first + across, n_heads))
         console.print(
             Text(" " * _LABEL + "".join(f" {f'head {h}':<{width - 1}}" for h in heads).rstrip(), style="dim"),
             soft_wrap=True,
         )
-        for block, row in enumerate(looks):
+        for block, row in enumerate(rows):
             _print_looks(console, f"block {block}", [row[h] for h in heads], width)
         console.print()
-    best = max((look for row in looks for look in row), key=lambda look: look["share"])
-    options = ["--block", str(best["block"])]
+    _print_sentences(console, trace)
+    told = [look for row in rows for look in row if look]
+    block, head = max(told, key=lambda look: look.share).place if told else (0, 0)
+    options = ["--block", str(block)]
     print_next(
         console,
         [
-            (f"All heads of block {best['block']}, as maps", command(*attention_again(model.name, prompt, *options))),
+            (f"All heads of block {block}, as maps", command(*attention_again(model.name, prompt, *options))),
             (
                 "The head that looks hardest, share by share",
-                command(*attention_again(model.name, prompt, *options, "--head", str(best["head"]))),
+                command(*attention_again(model.name, prompt, *options, "--head", str(head))),
             ),
         ],
     )
 
 
-def _print_looks(console: Console, label: str, looks: Sequence[dict[str, Any]], width: int) -> None:
+def _print_looks(console: Console, label: str, found: Sequence[Look | None], width: int) -> None:
     coloured = has_colour(console)
     upper, lower = Text(f"  {label:<{_LABEL - 2}}"), Text(" " * _LABEL)
-    for look in looks:
-        style = heat(look["share"]) if coloured else ""
-        upper.append(" " + fitted(spelled(look["token"]), width - 1), style)
-        lower.append(f" {_in_words(look['share']):<{width - 1}}", style)
+    for look in found:
+        style = heat(look.share) if coloured and look else ""
+        upper.append(" " + fitted(spelled(look.at[0].token) if look else "·", width - 1), style)
+        lower.append(f" {whole_percent(look.share) if look else '':<{width - 1}}", style)
     for line in (upper, lower):
         print_line(console, line)
 
@@ -163,62 +187,29 @@ def _print_head(console: Console, trace: Trace, model: Model, prompt: Asked, blo
     print_indented(console, Text(_HOW_TO_READ, style="dim"))
     console.print()
     pattern = trace[f"blocks.{block}.attn.pattern"][head]  # [query pos, key pos]
-    labels = [spelled(token) for token in trace.tokens]
-    label_width = min(max(map(cell_len, labels)), 16)
-    room = console.width - label_width - 9
-    width = max(min(max(map(cell_len, labels)) + 1, 12, room // len(labels)), _WITH_SHARES)
-    first = _leave_out(console, len(labels), room // width)
-    _print_columns(console, labels, first, width, label_width)
-    for query in range(first, len(labels)):
-        line = Text(f"  {query:>4} {fitted(labels[query], label_width)} ")
-        for key in range(first, len(labels)):
-            line.append_text(_cell(console, pattern[query, key] if key <= query else None, width))
-        print_line(console, line)
-    console.print()
-    last = len(labels) - 1
+    rows = [
+        (
+            f"{query:>4} {spelled(token)}",
+            [Cell(_percent(share), float(share)) if key <= query else None for key, share in enumerate(pattern[query])],
+        )
+        for query, token in enumerate(trace.tokens)
+    ]
+    print_map(
+        console, HeatMap([("", [spelled(token) for token in trace.tokens])], rows, _WITH_SHARES, 12, most_bands=1)
+    )
+    if scores := _scores(model):
+        print_indented(console, Text(scores.sentence(block, head), style="dim"), 0)
+        console.print()
+    _print_sentences(console, trace, block, head)
+    last = len(trace) - 1
     best = int(pattern[last].argmax())
     address = f"blocks.{block}.attn.pattern[{head}, {last}, {best}]"
-    print_next(console, [(f"How {quoted(trace.tokens[-1])} came to give {_in_words(pattern[last, best])} to {quoted(trace.tokens[best])}",
+    print_next(console, [(f"How {quoted(trace.tokens[-1])} came to give {whole_percent(pattern[last, best])} to {quoted(trace.tokens[best])}",
                           command(*explain_again(address, model.name, prompt)))])  # fmt: skip
-
-
-def _leave_out(console: Console, count: int, most: int) -> int:
-    """How many tokens at the beginning are not shown because the screen is too narrow; says so."""
-    first = max(count - max(most, 1), 0)
-    if first:
-        note = f"There is room for the last {count - first} of {count} tokens; a wider window shows more, --json all."
-        print_indented(console, Text(note, style="yellow"))
-        console.print()
-    return first
-
-
-def _print_columns(console: Console, labels: Sequence[str], first: int, width: int, label_width: int) -> None:
-    left = " " * (label_width + 8)
-    shown = range(first, len(labels))
-    if width > 5:
-        console.print(
-            Text(left + "".join(fitted(labels[key], width - 1).ljust(width - 1) + " " for key in shown).rstrip()),
-            soft_wrap=True,
-        )
-    console.print(
-        Text(left + "".join((f"{key:<{width}}" if width > 5 else f"{key:>3} ") for key in shown).rstrip(), style="dim"),
-        soft_wrap=True,
-    )
-
-
-def _cell(console: Console, share: float | None, width: int) -> Text:
-    if share is None:
-        return Text(" " * width)
-    text = f"{_percent(share):>{min(width - 1, 3)}}".ljust(width)
-    return Text(text, style=heat(share)) if has_colour(console) else Text(text)
 
 
 def _percent(share: float) -> str:
     return "·" if share < 0.005 else f"{share * 100:.0f}"
-
-
-def _in_words(share: float) -> str:
-    return "<1%" if share < 0.005 else f"{share * 100:.0f}%"
 
 
 def _print_block(console: Console, trace: Trace, model: Model, prompt: Asked, block: int) -> None:
@@ -232,7 +223,7 @@ def _print_block(console: Console, trace: Trace, model: Model, prompt: Asked, bl
     labels = [spelled(token) for token in trace.tokens]
     room = console.width - _LABEL - 4
     width = 2 if 2 * len(labels) <= room else 1
-    first = _leave_out(console, len(labels), room // width)
+    first = say_left_out(console, len(labels), room // width)
     across = max(room // (max(width * (len(labels) - first), 8) + 3), 1)
     for start in range(0, len(patterns), across):
         for line in _small_maps(
@@ -240,6 +231,7 @@ def _print_block(console: Console, trace: Trace, model: Model, prompt: Asked, bl
         ):
             print_line(console, line)
         console.print()
+    _print_sentences(console, trace, block, scores=_scores(model))
     print_next(
         console,
         [

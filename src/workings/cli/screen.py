@@ -16,6 +16,7 @@ WIDEST = 100  # longer lines of prose are hard to read
 
 _INK = "#16161e"
 _HEAT = ((24, 24, 44), (78, 47, 122), (182, 54, 121), (251, 136, 97), (252, 253, 191))
+_COLD = ((24, 24, 44), (27, 62, 110), (33, 110, 160), (90, 175, 205), (205, 240, 245))
 _CONTROL = {"\n": "↵", "\t": "\\t", "\r": "\\r"}
 
 
@@ -138,15 +139,6 @@ def figure(value: float) -> str:
     return text.replace("-", "−")
 
 
-def percent(share: float) -> str:
-    """A share in percent; small ones are not rounded to nothing, and nearly all is not all."""
-    if 0 < share < 0.0005:
-        return "<0.1%"
-    if 0.9995 <= share < 1:
-        return ">99.9%"
-    return f"{share:.1%}"
-
-
 def bar(share: float, width: int) -> str:
     """A bar that fills `share` of `width` columns, to an eighth of a column."""
     eighths = round(max(0.0, min(share, 1.0)) * width * 8)
@@ -161,10 +153,11 @@ def sign_style(value: float) -> str:
 
 
 def heat(share: float) -> Style:
-    """The colours of a share in a heat map: from dark (none) to bright (all), the text to be read on it."""
-    place = max(0.0, min(share, 1.0)) ** 0.7 * (len(_HEAT) - 1)
-    low = min(int(place), len(_HEAT) - 2)
-    red, green, blue = (round(a + (b - a) * (place - low)) for a, b in zip(_HEAT[low], _HEAT[low + 1], strict=True))
+    """The colours of a share in a heat map: from dark (none) to bright (all), below 0 in blue, the text to be read on it."""
+    ramp = _HEAT if share >= 0 else _COLD
+    place = min(abs(share), 1.0) ** 0.7 * (len(ramp) - 1)
+    low = min(int(place), len(ramp) - 2)
+    red, green, blue = (round(a + (b - a) * (place - low)) for a, b in zip(ramp[low], ramp[low + 1], strict=True))
     bright = 0.3 * red + 0.59 * green + 0.11 * blue > 120
     return Style(color=_INK if bright else "#e8e8f0", bgcolor=f"rgb({red},{green},{blue})")
 

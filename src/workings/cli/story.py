@@ -18,7 +18,6 @@ from workings.cli.screen import (
     heading,
     make_console,
     one_line,
-    percent,
     print_chips,
     print_indented,
     print_next,
@@ -27,6 +26,7 @@ from workings.cli.screen import (
     sign_style,
 )
 from workings.cli.streams import write_json
+from workings.display.words import percent
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,17 @@ class Evaluation:
         return self.program.weight(name, self.dtype) if edited is None else edited
 
     def _work_out(self, table: Table, wanted: Rows) -> None:
-        """Find backwards which rows of which tables are missing, then work them out forwards."""
+        plan = self.plan(table, wanted)
+        waiting_for = {here: missing for here, missing, _ in plan}
+        for here, missing, recipe in plan:
+            if here in waiting_for and not self._fill_in_together(here, waiting_for):
+                self.fill_in(here, missing, recipe)
+
+    def plan(self, table: Table, wanted: Rows, stops: frozenset[str] = frozenset()) -> list[tuple[Table, Rows, Recipe]]:
+        """Which rows of which tables are missing for the wanted rows of one, and by which recipe, in order of working.
+
+        `stops` names tables that are to be worked out by themselves, where they would be passed through.
+        """
         book, stores, n_pos = self.program.book, self.stores, self.n_pos
         todo: list[tuple[Table, Rows, Recipe]] = []
         needs = {table: wanted}
@@ -82,7 +93,8 @@ class Evaluation:
             if here in self.edits_of:
                 missing = self._with_edited_rows(here, missing)
                 computed = missing - self._replaced(here)
-            recipe = book.recipe(here, self._not_passed(here, computed), self.causal)
+            read = self._not_passed(here, computed)
+            recipe = book.recipe(here, read | (book.passed[here] & stops) if stops else read, self.causal)
             todo.append((here, missing, recipe))
             for source, part in recipe.reach.items():
                 if source.primitive is GIVEN:
@@ -94,10 +106,7 @@ class Evaluation:
                 for start, stop in computed.spans:
                     before = before | Rows.run(*part.span(start, stop, n_pos))
                 needs[source] = before
-        waiting_for = {here: missing for here, missing, _ in todo}
-        for here, missing, recipe in reversed(todo):
-            if here in waiting_for and not self._fill_in_together(here, waiting_for):
-                self._fill_in(here, missing, recipe)
+        return todo[::-1]
 
     def _not_passed(self, table: Table, rows: Rows) -> frozenset[str]:
         """Tables on the way that must be read: edited ones, and those whose rows are there already."""
@@ -108,9 +117,17 @@ class Evaluation:
         for name in on_the_way:
             before = named[name]
             store = self.stores.get(before)
-            if before in self.edits_of or (store is not None and not (rows - store.rows)):
+            there = store is not None and not (rows - store.rows)
+            if before in self.edits_of or (there and not self._passed_by(before, table)):
                 read.append(name)
         return frozenset(read)
+
+    def _passed_by(self, before: Table, table: Table) -> bool:
+        """Whether a kernel on the way to a table is quicker than going on from a table inside it."""
+        call = self.program.book.shortcuts.get(before)
+        if call is None or (table in call.members and table is not call.output):
+            return False
+        return not any(inside in self.edits_of for inside in call.members)
 
     def _with_edited_rows(self, table: Table, missing: Rows) -> Rows:
         """The missing rows, and all rows of edits among them, since an edit's rows are put in force together."""
@@ -126,7 +143,8 @@ class Evaluation:
         edit = self.edits_of[table][0]
         return edit.rows(table.row_axis or 0, self.n_pos) if edit.replaces_rows() else NO_ROWS
 
-    def _fill_in(self, table: Table, missing: Rows, recipe: Recipe) -> None:
+    def fill_in(self, table: Table, missing: Rows, recipe: Recipe) -> None:
+        """Work out the missing rows of one table, of which all that they need is there."""
         store = self._store(table)
         edits = self.edits_of.get(table)
         if edits is None:
@@ -203,6 +221,10 @@ class Evaluation:
             values[slot.number] = part
         for name, slot in recipe.weights.items():
             values[slot.number] = self.weight(name)
+        return self._follow(recipe, values, start, stop)
+
+    def _follow(self, recipe: Recipe, values: list[Any], start: int, stop: int) -> Array:
+        """Do a recipe's steps, its sources being in their slots."""
         for step in recipe.steps:
             arguments = [_value(argument, values) for argument in step.arguments]
             if step.cut is not None:
@@ -216,6 +238,29 @@ class Evaluation:
             for number in step.done:
                 values[number] = None
         return values[recipe.result.number]
+
+    def fill_in_rows_of_all(self, table: Table, recipe: Recipe, lacking: Sequence[tuple[Evaluation, Rows]]) -> None:
+        """Work out missing rows of one table for several evaluations in one go: rows that do not look at each other.
+
+        They must agree with this one in every weight that the recipe reads.
+        """
+        values: list[Any] = [None] * recipe.n_slots
+        for source, slot in recipe.sources.items():
+            axis = source.table.row_axis or 0
+            values[slot.number] = np.concatenate(
+                [one._source(source.table, *span) for one, rows in lacking for span in rows.spans], axis
+            )
+        for name, slot in recipe.weights.items():
+            values[slot.number] = self.weight(name)
+        made, done = self._follow(recipe, values, 0, 0), 0
+        for one, rows in lacking:
+            for start, stop in rows.spans:
+                place = (..., slice(done, done + stop - start)) + (slice(None),) * (-1 - (table.row_axis or 0))
+                one._store(table).put(start, made[place], False, one.grown)
+                done += stop - start
+
+    def _source(self, table: Table, start: int, stop: int) -> Array:
+        return self.ids[start:stop] if table.primitive is GIVEN else self.stores[table].read(start, stop)
 
     # Forks --------------------------------------------------------------------------------------------------------
 

@@ -369,6 +369,11 @@ def join(*parts: Array) -> Array:
     return np.concatenate(parts, axis=-1)
 
 
+def through_sae(x: Array, w: Any, config: Any) -> Array:
+    """Where nobody looks at a feature, a sparse autoencoder and what it misses give the row back."""
+    return x
+
+
 KERNELS = {
     "linear": Kernel(linear),
     "unembed": Kernel(unembed),
@@ -381,6 +386,7 @@ KERNELS = {
     "relu": Kernel(relu),
     "silu": Kernel(silu),
     "mlp": Kernel(mlp),
+    "through_sae": Kernel(through_sae, unless_edited=True),
     "attention_scores": Kernel(attention_scores, causal=True),
     "attention_pattern": Kernel(attention_pattern, causal=True),
     "weigh_values": Kernel(weigh_values, causal=True),

@@ -10,13 +10,17 @@ from workings.language.tables import Graph, Table
 _ELSEWHERE = {"embed.W_E": "W_E", "pos_embed.W_pos": "W_pos", "unembed.W_U": "W_U", "embed.hook_out": "embed"}
 
 
+def plain_name(name: str) -> str:
+    """A table's name as it is spelled here: `blocks.2.resid_post` for TransformerLens's `blocks.2.hook_resid_post`."""
+    return _ELSEWHERE.get(name, name).replace("hook_", "").replace("attn.attn_scores", "attn.scores")
+
+
 def find_table(graph: Graph, name: str) -> Table:
     """The table, weight or token ids of this name; `hook_` of other libraries may stand in it.
 
     Raises `UnknownTable`, with the nearest names.
     """
-    plain = _ELSEWHERE.get(name, name).replace("hook_", "") if isinstance(name, str) else name
-    plain = plain.replace("attn.attn_scores", "attn.scores") if isinstance(plain, str) else plain
+    plain = plain_name(name) if isinstance(name, str) else name
     table = graph.named.get(plain) or graph.weights.get(plain)
     if table is None:
         known = [*graph.named, *graph.weights]

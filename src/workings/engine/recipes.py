@@ -98,11 +98,13 @@ class Kernel:
     """Fast code for one operation, called like the operation with arrays in the tables' places.
 
     `causal` says that it leaves out what the causal mask hides (so it is not used where an edit lets a token look
-    ahead), and takes the keyword `first_row`, the position of the first row it is given.
+    ahead), and takes the keyword `first_row`, the position of the first row it is given. `unless_edited` says that it is
+    quicker than going on from tables inside the operation that are there already, so that only an edit of one stops it.
     """
 
     run: Callable[..., Any]
     causal: bool = False
+    unless_edited: bool = False
 
 
 class RecipeBook:
@@ -115,12 +117,19 @@ class RecipeBook:
         self.inner_names = {
             call: frozenset(t.name for t in call.members if t.name and t is not call.output) for call in graph.calls
         }
+        self.shortcuts = {
+            table: call
+            for call in graph.calls
+            if call.name in kernels and kernels[call.name].unless_edited
+            for table in call.members
+            if table.name is not None and table is not call.output
+        }
         self._fills: dict[Table, float | None] = {}
         self._recipes: dict[tuple[Table, bool, frozenset[str]], Recipe] = {}
         self.kept: frozenset[Table] = frozenset()
         self._every_step: dict[tuple[Table, bool], Recipe] = {}
         self.together = products_of_one_table(graph) if "linear" in kernels else {}
-        self.kept = self._worth_keeping() | frozenset(self.together)
+        self.kept = self._worth_keeping() | self._read_twice_inside() | frozenset(self.together)
         self.passed = {table: self._passed_names(table) for table in graph.named.values()}
 
     def recipe(self, table: Table, read: frozenset[str] = frozenset(), causal: bool = True) -> Recipe:
@@ -147,6 +156,14 @@ class RecipeBook:
         recipes = (self.step_by_step(table, causal) for table in self.graph.named.values())
         return any(part is Part.WHOLE for recipe in recipes for part in recipe.reach.values())
 
+    @cached_property
+    def around_attention(self) -> frozenset[str]:
+        """Names of the last tables before rows look at each other, and of the first ones after it: `q` and `z`."""
+        products = [table for table in self.graph.tables if table.primitive.name == "matmul"]
+        before = {table.inputs[0].name for table in products if table.columns_are_positions}
+        after = {table.name for table in products if table.inputs[0].columns_are_positions}
+        return frozenset(known for known in before | after if known is not None)
+
     def _write(self, table: Table, shown: Set[str], causal: bool, passes: Callable[[Table], bool]) -> Recipe:
         blocked = frozenset(call for call in self._calls_inside(table) if not self.inner_names[call].isdisjoint(shown))
         return _Writer(self, table, causal, blocked, lambda t: passes(t) and t.name not in shown).recipe
@@ -171,13 +188,23 @@ class RecipeBook:
                         kept.add(source)
         return frozenset(kept)
 
+    def _read_twice_inside(self) -> frozenset[Table]:
+        """Tables inside a shortcut that several others there read: where it cannot be taken, these must read the same numbers,
+        rounded alike, since whether a feature fires may hang on the last digit."""
+        readers: dict[Table, int] = {}
+        for table in self.shortcuts:
+            for source in self._write(table, frozenset(self.graph.named), True, lambda _: False).reach:
+                readers[source] = readers.get(source, 0) + 1
+        return frozenset(table for table, count in readers.items() if count > 1 and table in self.shortcuts)
+
     def _passed_names(self, table: Table) -> frozenset[str]:
         """The named tables that the recipe may pass through, inside kernels or between them."""
         names: set[str] = set()
         todo, seen = [table], {table}
         while todo:
             for before in todo.pop().inputs:
-                if before not in seen and before not in self.kept and before.primitive is not GIVEN:
+                kept = before in self.kept and before not in self.shortcuts
+                if before not in seen and not kept and before.primitive is not GIVEN:
                     seen.add(before)
                     todo.append(before)
                     if before.name is not None:
@@ -323,7 +350,7 @@ class _Writer:
             return [(a, rows, between), (b, between, columns)]
         if kind == "transpose":
             return [(inputs[0], columns, rows)]
-        if kind in ("row_sum", "row_max", "row_mean"):
+        if kind in ("row_sum", "row_max", "row_mean", "kth_largest"):
             return [(inputs[0], rows, self._between(inputs[0], rows))]
         if kind == "rows_of":
             return [(inputs[0], Part.WHOLE, Part.WHOLE), (inputs[1], rows, Part.WHOLE)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,11 +13,14 @@ from workings.engine.evaluation import Evaluation
 from workings.engine.lookup import find_table
 from workings.engine.memory import room
 from workings.engine.rows import Rows
+from workings.engine.steering import Direction, Steerable, steered
 from workings.errors import InputError, OutsideTable
+from workings.language.names import UNEDITED
 from workings.language.primitives import GIVEN
 from workings.language.tables import Table
 
 if TYPE_CHECKING:
+    from workings.display.plots import Picture
     from workings.readings.explain import Explanation
 
 Array = np.ndarray
@@ -43,15 +46,33 @@ class Trace:
     numbers, `edit` gives a new trace. Made by `model.trace(...)`.
     """
 
-    def __init__(self, evaluation: Evaluation, n_ctx: int, speaker: Speaker | None = None) -> None:
+    def __init__(
+        self,
+        evaluation: Evaluation,
+        n_ctx: int,
+        speaker: Speaker | None = None,
+        features: Callable[[str], Direction] | None = None,
+    ) -> None:
         self._evaluation = evaluation
         self.n_ctx = n_ctx
         self._speaker = speaker
+        self._features = features
         self.ids = _read_only(evaluation.ids)
 
     def __repr__(self) -> str:
         edits = f", {len(self.edits)} edits" if self.edits else ""
         return f"<trace of {len(self)} tokens{edits}: {''.join(self.tokens)[:60]!r}>"
+
+    def _repr_html_(self) -> str:
+        from workings.engine.showing import trace_html
+
+        return trace_html(self)
+
+    def plot(self) -> Picture:
+        """The likeliest next tokens as a matplotlib figure. Raises `MissingExtra` without matplotlib."""
+        from workings.engine.showing import trace_plot
+
+        return trace_plot(self)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -177,6 +198,11 @@ class Trace:
         """
         table = self.table(name)
         assert table.name is not None
+        if UNEDITED in table.name.split("."):
+            raise InputError(
+                f"{table.name} stays as its formula gives it, so that edits show against it; "
+                f"edit {table.name.replace(f'{UNEDITED}.', '')}"
+            )
         open_axes = tuple(axis.is_pos for axis in table.axes)
         edit = make_edit(
             table.name, table.shape(len(self)), open_axes, index, self.dtype, value=value, add=add, scale=scale
@@ -186,6 +212,32 @@ class Trace:
         if table.row_axis is None:
             return self._with_weight(table, edit)
         return self._with_ids(edit)
+
+    def steer(self, what: Steerable, strength: float = 1.0, layer: int | None = None, positions: Any = None) -> Trace:
+        """A new trace in which `strength` times a direction is added to the residual stream.
+
+        `what` is a vector [d_model], a feature (anything with `.vector` and `.table`), or the label of a feature of the model's
+        sparse autoencoder. It is added to `blocks.{layer}.resid_post`; without a `layer`, to the feature's own table.
+        `positions` are a position, a list of them or a slice; None means all, those too that generation adds. A strength
+        below 0 takes away; 0 changes nothing, so that a slider may rest there. The feature's vector is as long as it is
+        stored, so a strength is in units of how strongly the feature fires.
+
+        What it does not do: set how strongly a feature fires (edit `...sae.acts` for that, in a model `with_sae`). Source:
+        Turner et al. 2023, Activation Addition: Steering Language Models Without Optimization, section 3.
+
+        Raises `InputError` for an unknown label, a vector of another width or of zeros, a strength that is not finite or that
+        makes numbers overflow; `OutsideTable` for a layer or a position that there is none of.
+        """
+        return steered(self, what, strength, layer, positions)
+
+    def find_feature(self, label: str) -> Direction:
+        """The feature of this label in the model's sparse autoencoder. Raises `InputError` where there is none."""
+        if self._features is None:
+            raise InputError(
+                f"there is no sparse autoencoder here to look {label!r} up in; give a feature of one "
+                "(workings.load_sae(...).feature(...)), or a vector"
+            )
+        return self._features(label)
 
     def _edited(self, table: Table, edit: Edit, rows: Rows) -> Trace:
         old = self._evaluation
@@ -255,7 +307,7 @@ class Trace:
         return Evaluation(old.program, np.concatenate([old.ids, new_ids]), old.dtype, old.edits, old.weights)
 
     def _with(self, evaluation: Evaluation) -> Trace:
-        return Trace(evaluation, self.n_ctx, self._speaker)
+        return Trace(evaluation, self.n_ctx, self._speaker, self._features)
 
 
 def check_ids(ids: Sequence[int] | Array, d_vocab: int, n_ctx: int, already: int = 0) -> Array:

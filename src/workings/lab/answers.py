@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from workings.anatomy.logit_lens import lens_streams, likeliest
-from workings.checkpoints.merges import visible
+from workings.anatomy.logit_lens import likeliest, streams_read
 from workings.checkpoints.model import Model
+from workings.display.words import visible
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
 from workings.lab.asked import Asker, Query
@@ -151,7 +151,7 @@ class Answers:
         """
         found, key = [], f"lens {positions}"
         with self.views.working(view, asker=asker) as (trace, session):
-            streams = lens_streams(trace)
+            streams = streams_read(trace)
             if key in session.kept:
                 return streams, session.kept[key]
             trace.rows(streams[-1])

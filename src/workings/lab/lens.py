@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from workings.anatomy.logit_lens import lens_name, lens_streams
+from workings.anatomy.logit_lens import lens_name, streams_read
 from workings.engine.trace import Trace
 from workings.errors import OutsideTable
 from workings.language.operations import softmax
@@ -16,7 +16,7 @@ Array = np.ndarray
 
 def lens_row(trace: Trace, block: str, position: int) -> Array:
     """The share of every token as the next one, read off after a block (its number, or its stream's name)."""
-    streams = lens_streams(trace)
+    streams = streams_read(trace)
     if re.fullmatch(r"\d{1,6}", block) and int(block) < len(streams):
         block = streams[int(block)]
     if block not in streams:

@@ -5,7 +5,6 @@ Plain words, tables and shaded cells; no script, nothing fetched. Light or dark 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
@@ -13,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from workings import __version__
-from workings.checkpoints.merges import visible
-from workings.engine.trace import Trace
+from workings.anatomy.looks import ITSELF, Look, looks, n_blocks
+from workings.display import parts
+from workings.display.words import percent, spoken, visible
 from workings.errors import InputError
 from workings.lab.answers import Answers
 from workings.lab.asked import Asker
@@ -35,7 +35,8 @@ MOST_LENS = 128
 def report(answers: Answers, view: View, asker: Asker | None = None) -> str:
     """The report of a view, as HTML."""
     with answers.views.working(view, asker=asker) as (trace, session):
-        patterns = _patterns(trace)
+        told = looks(trace, N_HEADS_TOLD, position=-1, leave_out=(ITSELF,))
+        patterns = [attention(trace, block) for block in range(n_blocks(trace))] if len(trace) <= LARGEST_MAP else []
         refusals = iter(session.refusals)
         outcomes = [next(refusals) if edit.on else None for edit in view.given.edits]
     opened, before = answers.open(view.given.to_dict(), asker), None
@@ -43,21 +44,17 @@ def report(answers: Answers, view: View, asker: Asker | None = None) -> str:
         with answers.views.working(view, False, asker) as (trace, _):
             before = trace.rows("probabilities", -1)[0]
     tokens = [token["readable"] for token in opened["tokens"]]
-    parts = [
+    sections = [
         _opening(answers, opened, tokens),
         _tokens(opened),
         _prediction(opened, before),
         _edits(view, outcomes),
         _lens(answers, view, tokens, asker),
-        _attention(patterns, tokens),
+        _attention(told, patterns, tokens),
         _closing(answers),
     ]
     title = f"{answers.model.name}: how it reads “{_spoken(tokens, 60)}”"
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
-        f"<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{''.join(parts)}</main>\n</body>\n</html>\n"
-    )
+    return parts.page(title, *sections, style=STYLE)
 
 
 def _opening(answers: Answers, opened: dict[str, Any], tokens: Sequence[str]) -> str:
@@ -65,38 +62,30 @@ def _opening(answers: Answers, opened: dict[str, Any], tokens: Sequence[str]) ->
     return (
         f'<header><p class="eyebrow">How {escape(answers.model.name)} reads a text</p><h1>{escape(_spoken(tokens, 400))}</h1>'
         f'<p class="lead">The model was asked which word (or piece of a word) comes next. Its first choice: '
-        f"<strong>{escape(_plain(best['readable']))}</strong>, with a share of <strong>{_percent(best['share'])}</strong>.</p></header>\n"
+        f"<strong>{escape(spoken(best['readable']))}</strong>, with a share of <strong>{escape(percent(best['share']))}</strong>.</p></header>\n"
     )
 
 
 def _tokens(opened: dict[str, Any]) -> str:
-    chips = "".join(
-        f'<li class="c{place % 6}"><b>{escape(token["readable"])}</b><small>{token["id"]}</small></li>'
-        for place, token in enumerate(opened["tokens"])
-    )
-    count = opened["n_pos"]
+    tokens = [token["readable"] for token in opened["tokens"]]
     return _section(
         "What it reads",
-        f"A language model does not read letters. The text is cut into {_count(count, 'piece')}, called tokens, and each has a number in "
+        f"A language model does not read letters. The text is cut into {parts.count(len(tokens), 'piece')}, called tokens, and each has a number in "
         "the model’s vocabulary (below it, in small). The sign ␣ is a space that belongs to the token.",
-        f'<ol class="tokens">{chips}</ol>',
+        parts.token_chips(tokens, [token["id"] for token in opened["tokens"]]),
     )
 
 
 def _prediction(opened: dict[str, Any], before: Array | None) -> str:
-    rows = []
-    for entry in opened["next"]:
-        was = f"<td class=num>{_percent(float(before[entry['id']]))}</td>" if before is not None else ""
-        rows.append(
-            f'<tr><th scope="row">{escape(entry["readable"])}</th><td class=num>{_percent(entry["share"])}</td>{was}'
-            f"<td class=wide>{_bar(entry['share'])}</td></tr>"
-        )
-    heads = "<th>share</th>" + ("" if before is None else "<th>before</th>") + "<td></td>"
+    best = opened["next"]
+    was = [] if before is None else [[percent(float(before[entry["id"]])) for entry in best]]
     said = (
         "The model gives every token of its vocabulary a share; all shares add up to 100%. These are the ten largest."
         + ("" if before is None else " Beside them stands what they were before the changes listed below.")
     )
-    return _section("What comes next", said, f"<table class=next><tr><th>token</th>{heads}</tr>{''.join(rows)}</table>")
+    labels, shares = [entry["readable"] for entry in best], [entry["share"] for entry in best]
+    heads = ["token", "share", *(["before"] if was else [])]
+    return _section("What comes next", said, parts.bars(labels, shares, heads, was))
 
 
 def _edits(view: View, outcomes: Iterable[str | None]) -> str:
@@ -131,79 +120,47 @@ def _lens(answers: Answers, view: View, tokens: Sequence[str], asker: Asker | No
         names, found = answers.lens_of(view, (first, len(tokens)), asker)
     except InputError:
         return ""  # a model that has no lens
-    head = "".join(f'<th scope="col">{place}</th>' for place in range(len(names)))
-    rows = []
-    for place, token in enumerate(tokens[first:]):
-        cells = "".join(
-            f'<td style="--s:{shares[place]:.3f}" title="{_percent(shares[place])}">{escape(answers.readable(int(ids[place])))}</td>'
-            for ids, shares in found
-        )
-        rows.append(f'<tr><th scope="row">{escape(token)}</th>{cells}</tr>')
+    words = [[answers.readable(int(ids[place])) for ids, _ in found] for place in range(len(tokens) - first)]
+    shares = np.array([shares for _, shares in found]).T  # [pos, block]
+    table = parts.word_table(words, shares, tokens[first:], [str(block) for block in range(len(names))], "after")
     return _section(
         "How it makes up its mind",
-        f"The text passes through {_count(len(names), 'block')}, one after another. This is what the model would say comes next if it stopped "
+        f"The text passes through {parts.count(len(names), 'block')}, one after another. This is what the model would say comes next if it stopped "
         "after each of them, counted from 0 (a reading called the logit lens). Each row is a token of the text; the stronger a cell’s colour, "
         "the surer the model already is. The last column is what it does say."
         + (f" Of the {len(tokens)} tokens the last {MOST_LENS} are shown." if first else ""),
-        f"<div class=scroll><table class=lens><tr><th>after</th>{head}</tr>{''.join(rows)}</table></div>",
+        table,
     )
 
 
-def _patterns(trace: Trace) -> list[Array]:
-    blocks = sum(name.endswith(".attn.pattern") and name.startswith("blocks.") for name in trace.names())
-    return [attention(trace, block) for block in range(blocks)] if len(trace) > 1 else []
-
-
-def _attention(patterns: Sequence[Array], tokens: Sequence[str]) -> str:
-    if not patterns:
+def _attention(told: Sequence[Look], patterns: Sequence[Array], tokens: Sequence[str]) -> str:
+    if not told:
         return ""
-    strongest = sorted(
-        ((float(head[-1, :-1].max()), block, number, int(head[-1, :-1].argmax()))
-         for block, heads in enumerate(patterns) for number, head in enumerate(heads)), reverse=True
-    )[:N_HEADS_TOLD]  # fmt: skip
-    rows = "".join(
-        f'<tr><td>block {block}, head {number}</td><th scope="row">{escape(tokens[place])}</th>'
-        f"<td class=num>{_percent(share)}</td><td class=wide>{_bar(share)}</td></tr>"
-        for share, block, number, place in strongest
-    )
-    told = (
-        f"<h3>Where the last token, {escape(tokens[-1])}, looks most</h3>"
-        f"<table class=next><tr><th>who looks</th><th>at</th><th>share</th><td></td></tr>{rows}</table>"
-    )
+    labels = [f"block {look.block}, head {look.head}" for look in told]
+    looked_at = [visible(look.at[0].token) for look in told]
+    table = parts.bars(labels, [look.share for look in told], ["who looks", "share", "at"], [looked_at])
     maps = _maps(patterns, tokens) if len(tokens) <= LARGEST_MAP else ""
     return _section(
         "Which words it looks at",
         "To understand a token the model looks back at earlier ones and takes some of what it knows of them. It does so "
         "with many “heads” at once, each with its own habit. A head’s shares for one token add up to 100%.",
-        told + maps,
+        parts.heading(f"Where the last token, {tokens[-1]}, looks most") + table + maps,
     )
 
 
 def _maps(patterns: Sequence[Array], tokens: Sequence[str]) -> str:
-    drawn, ahead = [], any(np.triu(heads, 1).any() for heads in patterns)
-    for block, heads in enumerate(patterns):
-        figures = "".join(
-            f"<figure>{_map(head, tokens)}<figcaption>head {number}</figcaption></figure>"
-            for number, head in enumerate(heads)
-        )
-        drawn.append(f"<h4>Block {block}</h4><div class=maps>{figures}</div>")
+    ahead = any(np.triu(heads, 1).any() for heads in patterns)
+    drawn = [
+        parts.heading(f"Block {block}")
+        + parts.small_maps(list(heads), [f"head {number}" for number in range(len(heads))], tokens, tokens)
+        for block, heads in enumerate(patterns)
+    ]
     said = (
-        "<h3>All heads</h3><p>Each square is one head. A row is a token that looks, a column one that is looked at, both "
+        "Each square is one head. A row is a token that looks, a column one that is looked at, both "
         "in the order of the text; the stronger the colour, the more it takes from there."
-        f"{'' if ahead else ' Above the diagonal there is nothing: no token looks ahead.'}</p>"
+        f"{'' if ahead else ' Above the diagonal there is nothing: no token looks ahead.'}"
     )
-    return said + "".join(drawn)
-
-
-def _map(head: Array, tokens: Sequence[str]) -> str:
-    size = len(tokens)
-    cells = "".join(
-        f'<rect x="{column}" y="{row}" width="1" height="1" fill-opacity="{share:.2f}"><title>{escape(tokens[row])} → {escape(tokens[column])}: {_percent(share)}</title></rect>'
-        for row, shares in enumerate(head)
-        for column, share in enumerate(shares)
-        if share >= 0.005
-    )
-    return f'<svg viewBox="0 0 {size} {size}" role="img" aria-label="attention map">{cells}</svg>'
+    return parts.heading("All heads") + parts.paragraph(said) + "".join(drawn)
 
 
 def _closing(answers: Answers) -> str:
@@ -217,27 +174,7 @@ def _closing(answers: Answers) -> str:
 
 
 def _section(title: str, said: str, body: str) -> str:
-    return f"<section><h2>{title}</h2><p>{said}</p>{body}</section>\n"
-
-
-def _bar(share: float) -> str:
-    return f'<span class="bar" style="--w:{max(0.0, min(share, 1.0)):.4f}"></span>'
-
-
-def _percent(share: float) -> str:
-    if not math.isfinite(share):
-        return "·"
-    if 0 < share < 0.0005:
-        return "&lt;0.1%"
-    return "&gt;99.9%" if 0.9995 <= share < 1 else f"{share:.1%}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _plain(readable: str) -> str:
-    return f"“{readable.replace('␣', ' ').strip() or visible(readable)}”"
+    return f"<section><h2>{title}</h2><p>{said}</p>{parts.bare(body)}</section>\n"
 
 
 def _spoken(tokens: Sequence[str], most: int) -> str:

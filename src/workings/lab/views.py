@@ -194,11 +194,7 @@ class Views:
             (ids, edits), source = session.state, session.source
             session.refusals = []
             if source is None:
-                trace = Trace(
-                    Evaluation(self.program, np.array(ids), np.dtype("float32")),
-                    self.model.config.n_ctx,
-                    self.model.tokenizer,
-                )
+                trace = self.model.trace_of(Evaluation(self.program, np.array(ids), np.dtype("float32")))
                 session.trace = session.apply(trace, edits)
             else:
                 session.trace = self._forked(session, source)

@@ -1,4 +1,4 @@
-"""The workbook of a view: the model with its weights and token ids as they were edited."""
+"""The workbook of a view: the model with what was edited in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from threading import Lock
 from workings.lab.answers import Answers
 from workings.lab.asked import Query
 from workings.lab.refusals import TooMuch
-from workings.surgery.weights import with_edited_weights
 from workings.workbook.write import write_workbook
 
 USUAL_TOKENS = 16
@@ -21,7 +20,7 @@ _one_at_a_time = Lock()
 class Workbook:
     """A workbook on disk for as long as it is being sent, or until nobody wants it any more.
 
-    Raises `InputError` where tables are edited, since in a workbook they are formulas, and `TooMuch` while another one
+    Raises `InputError` for edits that a workbook has no place for, since tables are formulas there, and `TooMuch` while another one
     is being written: a large model's takes all cores and a gigabyte of disk.
     """
 
@@ -44,10 +43,9 @@ class Workbook:
 
 
 def _write(answers: Answers, query: Query, path: Path) -> None:
-    view = answers.views.view(query.text("view"))
+    view, n_ctx = answers.views.view(query.text("view")), answers.model.config.n_ctx
     with answers.views.working(view, asker=query.asker) as (trace, _):
-        ids, model = [int(i) for i in trace.ids], with_edited_weights(answers.model, trace)
-    most = query.whole(
-        "max_tokens", min(max(USUAL_TOKENS, len(ids)), model.config.n_ctx), least=len(ids), most=model.config.n_ctx
-    )
-    write_workbook(model, path, ids, most, progress=lambda done, all: query.asker.check())
+        least = len(trace)
+    most = query.whole("max_tokens", min(max(USUAL_TOKENS, least), n_ctx), least=least, most=n_ctx)
+    # Of the trace it takes ids, weights and edits, which nobody changes.
+    write_workbook(answers.model, path, trace, most, progress=lambda done, whole: query.asker.check())

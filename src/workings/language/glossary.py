@@ -13,6 +13,8 @@ AXES = {
     "d_mlp": "a neuron of the MLP",
     "d_vocab": "a token of the vocabulary, by its id",
     "n_ctx": "a position, up to the longest prompt that the model can read",
+    "d_in": "a column of the table that a sparse autoencoder reads",
+    "d_sae": "a feature of a sparse autoencoder",
     "1": "a single row or column",
 }
 
@@ -55,6 +57,24 @@ TABLES = {
     "b_out": "Learnt amounts added to what the MLP writes.",
     "w": "Learnt stretch of every column of a layer norm.",
     "b": "Learnt shift of every column of a layer norm.",
+    "gate": "Whether each feature may fire: above 0 it may (gated sparse autoencoders alone).",
+    "sae.pre": "How strongly each feature is addressed, before it is decided whether it fires.",
+    "sae.acts": "The features: how strongly each fires. Most are 0.",
+    "size": "How large each row's numbers typically are, to be divided by before features are looked for.",
+    "recons": "The row rebuilt from its features: every feature's decoder row, as strongly as it fires, and a bias.",
+    "error": "What the features miss: the row less what is rebuilt from them, unedited.",
+    "unedited.pre": "How strongly each feature is addressed; `sae.pre` are the same numbers, to be edited.",
+    "unedited.acts": "The features as they fire when nobody edits them.",
+    "unedited.recons": "The row rebuilt from features that nobody edited: what is not rebuilt here counts as missed.",
+    "sae.out": "What the model goes on with: the rebuilt row and what the features miss. Unedited, the row itself.",
+    "W_enc": "Learnt weights by which features are recognised: one column for every feature.",
+    "W_dec": "Learnt directions: what every feature stands for, one row for each.",
+    "b_enc": "Learnt amounts added before it is decided which features fire.",
+    "b_dec": "Learnt row that is there before any feature fires.",
+    "threshold": "The learnt strength from which on each feature fires (jumprelu sparse autoencoders alone).",
+    "b_gate": "Learnt amounts added to the gates of the features (gated sparse autoencoders alone).",
+    "r_mag": "Learnt stretch of every feature's strength, as a power of e (gated sparse autoencoders alone).",
+    "b_mag": "Learnt amounts added to the strength of every feature (gated sparse autoencoders alone).",
 }
 
 
@@ -65,10 +85,21 @@ CHOICES = {
 }
 
 
+TUNED = {
+    "translated": "The residual stream as the tuned lens turns it into the directions of the last one.",
+    "W": "Learnt weights of a tuned lens: how it turns a residual stream into the directions of the last one.",
+    "b": "Learnt amounts that a tuned lens adds.",
+}
+"""Tables with `tuned_lens` in their names."""
+
+
 def sentence(name: str) -> str:
-    """What a table is, by the last word of its name; empty for a name that is not listed."""
+    """What a table is, by the last two words of its name, or the last; empty for a name that is not listed."""
     if name in CHOICES:
         return CHOICES[name]
     if name.startswith("gradient."):
         return f"How far what was asked about moves for each unit that {name.removeprefix('gradient.')} is moved."
-    return TABLES.get(name.rsplit(".", 1)[-1], "")
+    words = name.split(".")
+    if "tuned_lens" in words and words[-1] in TUNED:
+        return TUNED[words[-1]]
+    return TABLES.get(".".join(words[-2:])) or TABLES.get(words[-1], "")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 from workings.language.primitives import columns
 from workings.language.tables import Table
 
 _scope: ContextVar[str] = ContextVar("scope", default="")
+_splices: ContextVar[Mapping[str, Callable[[Table], Table]]] = ContextVar("splices", default=MappingProxyType({}))
+
+UNEDITED = "unedited"
+"""A word in a name: tables behind it stay as their formulas give them, so that others can be compared with them."""
 
 
 def join_name(scope: str, short: str) -> str:
@@ -43,6 +48,20 @@ def at(where: Any) -> Iterator[None]:
         _scope.reset(token)
 
 
+@contextmanager
+def spliced(splices: Mapping[str, Callable[[Table], Table]]) -> Iterator[None]:
+    """Let whoever names a table of one of these full names go on with what the splice makes of it.
+
+    A splice is called with the table that has just been named, and draws its own tables behind it. The model function
+    that is drawn inside this block knows nothing of it.
+    """
+    token = _splices.set(splices)
+    try:
+        yield
+    finally:
+        _splices.reset(token)
+
+
 def name(short: str, table: Any) -> Any:
     """Name a table, so that it can be looked at, edited and explained; arrays pass through unchanged.
 
@@ -53,8 +72,10 @@ def name(short: str, table: Any) -> Any:
         return table
     if table.name is not None:
         table = columns(table)
-    table.graph.add_name(join_name(_scope.get(), short), table)
-    return table
+    full = join_name(_scope.get(), short)
+    table.graph.add_name(full, table)
+    splice = _splices.get().get(full)
+    return table if splice is None else splice(table)
 
 
 class Weights:

@@ -20,8 +20,10 @@ from workings.language.names import Weights, at, name
 from workings.language.primitives import (
     erf,
     exp,
+    greater,
     join,
     keep_past,
+    kth_largest,
     matmul,
     maximum,
     row_max,
@@ -180,6 +182,35 @@ def silu(x: Any) -> Any:
     return x / (1.0 + exp(0.0 - x))
 
 
+@operation
+def top_k(x: Any, k: int) -> Any:
+    """Let the k largest numbers of each row through, where they are positive, and turn all others into 0.
+
+    Where several numbers equal the k-th largest, all of them pass, so that no order among equals decides. Source: Gao
+    et al. 2024, Scaling and evaluating sparse autoencoders, section 2.3.
+    """
+    return maximum(x, 0.0) * (1.0 - greater(kth_largest(x, k=k), x))
+
+
+@operation
+def jump_relu(x: Any, threshold: Any) -> Any:
+    """Let positive numbers that exceed their own learnt threshold through unchanged, and turn all others into 0.
+
+    `x` [pos, d_sae]; `threshold` [1, d_sae]. Source: Rajamanoharan et al. 2024, Jumping Ahead, section 2.
+    """
+    return maximum(x, 0.0) * greater(x, threshold)
+
+
+@operation
+def gated_relu(x: Any, gate: Any) -> Any:
+    """Let positive numbers through where the gate beside them is positive too, and turn all others into 0.
+
+    `x` and `gate` [pos, d_sae]. Source: Rajamanoharan et al. 2024, Improving Dictionary Learning with Gated Sparse
+    Autoencoders, section 3.2.
+    """
+    return maximum(x, 0.0) * greater(gate, 0.0)
+
+
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "gelu_new": gelu_new,
     "gelu_pytorch_tanh": gelu_new,
@@ -214,8 +245,10 @@ __all__ = [
     "ACTIVATIONS",
     "Weights",
     "attention",
+    "gated_relu",
     "gelu",
     "gelu_new",
+    "jump_relu",
     "layer_norm",
     "linear",
     "mlp",
@@ -225,5 +258,6 @@ __all__ = [
     "silu",
     "softmax",
     "square",
+    "top_k",
     "unembed",
 ]

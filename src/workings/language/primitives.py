@@ -181,6 +181,21 @@ def largest(x: Any) -> Any:
     return hit / hit.sum(axis=-1, keepdims=True)
 
 
+def _kth_axes(x: Axes, k: int) -> Axes:
+    if (
+        x[-1].size is None or not 1 <= k <= x[-1].size
+    ):  # of a row that grows with the prompt, only some columns may be at hand
+        raise ValueError(f"a row of {list(x)} has no number {k} by size")
+    return _one_column(x)
+
+
+@primitive(_kth_axes)
+def kth_largest(x: Any, k: int) -> Any:
+    """The k-th largest number of each row, the largest being the first; equal numbers count as often as they stand there."""
+    place = x.shape[-1] - k
+    return np.partition(x, place, axis=-1)[..., place : place + 1]
+
+
 @primitive(_one_column)
 def row_mean(x: Any) -> Any:
     """The mean of each row."""
@@ -284,6 +299,7 @@ __all__ = [
     "greater",
     "join",
     "keep_past",
+    "kth_largest",
     "largest",
     "matmul",
     "maximum",

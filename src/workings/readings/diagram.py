@@ -81,7 +81,8 @@ def _boxes(graph: Graph) -> tuple[list[_Box], dict[str, int]]:
         boxes.setdefault(home, _Box(home, block)).tables.append(table)
     for name, weight in graph.weights.items():
         if weight.row_axis is None:
-            owner = next((h for h in boxes if name.startswith(f"{h}.")), None) or _reader_box(graph, weight, boxes)
+            owners = [home for home in boxes if name.startswith(f"{home}.")]
+            owner = max(owners, key=len) if owners else _reader_box(graph, weight, boxes)
             if owner:
                 boxes[owner].n_parameters += _size(weight)
     return _first_of_each(list(boxes.values()))

@@ -3,8 +3,8 @@
 A row of a table is one formula, because that is how a language model works, token by token, and because rows that no
 token uses then cost nothing. A table whose rows are longer than a sheet is wide lies *turned*: its rows run down.
 
-The formulas use what Excel 2007 and LibreOffice 7 both know: MMULT, TRANSPOSE, SUM, MAX, AVERAGE, EXP, TANH, SQRT,
-NORMSDIST, INDEX, COLUMN, IF. Nothing spills: whoever writes them gives each the size of its row.
+The formulas use what Excel 2007 and LibreOffice 7 both know: MMULT, TRANSPOSE, SUM, MAX, LARGE, AVERAGE, EXP, TANH,
+SQRT, NORMSDIST, INDEX, COLUMN, IF. Nothing spills: whoever writes them gives each the size of its row.
 """
 
 from __future__ import annotations
@@ -143,6 +143,11 @@ class _Writer:
             raise NoFormula(table)
         x = self.read(table.inputs[0], row, turned)
         return f"(IF({x}=MAX({x}),1,0)/SUM(IF({x}=MAX({x}),1,0)))"
+
+    def _kth_largest(self, table: Table, row: int | None, turned: bool) -> str:
+        if row is WHOLE:
+            raise NoFormula(table)
+        return f"LARGE({self.read(table.inputs[0], row, turned)},{table.options['k']})"
 
     def _matmul(self, table: Table, row: int | None, turned: bool) -> str:
         a, b = table.inputs

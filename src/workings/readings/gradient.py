@@ -9,7 +9,7 @@ by back-propagating errors; reverse accumulation.
 One rule a primitive says what the output's gradient gives to each input. What a rule leaves open:
 
 - Where several numbers of a row are its largest, `row_max` shares its gradient evenly among them: no order among equals,
-  and for two of them what central differences give. `maximum` gives to its second input where both are equal, so that
+  and for two of them what central differences give. `kth_largest` does the same among equals. `maximum` gives to its second input where both are equal, so that
   `relu` has slope 0 at 0, as is usual.
 - `greater`, `largest`, `positions` and row numbers have steps and no slopes: nothing goes through them.
 - Edits in force change the numbers that the rules read; the rules themselves are those of the formulas. A gradient
@@ -29,6 +29,7 @@ from workings.language.primitives import (
     greater,
     join,
     keep_past,
+    kth_largest,
     largest,
     row_sum,
     split,
@@ -226,6 +227,13 @@ def _row_max(out: Table, g: Table, place: int) -> Table:
     return g * largest(out.inputs[0])
 
 
+def _kth_largest(out: Table, g: Table, place: int) -> Table:
+    (x,) = out.inputs
+    kth = kth_largest(x, **out.options)  # once more, from the very numbers that it is compared with
+    hit = (1.0 - greater(kth, x)) * (1.0 - greater(x, kth))
+    return g * hit / row_sum(hit)
+
+
 def _matmul(out: Table, g: Table, place: int) -> Table:
     a, b = out.inputs
     if place == 0 and len(a.axes) < len(g.axes):  # one table for all heads: their gradients side by side
@@ -281,6 +289,7 @@ RULES: dict[str, Callable[[Table, Table, int], Table]] = {
     "row_sum": _all_of_it,
     "row_mean": _row_mean,
     "row_max": _row_max,
+    "kth_largest": _kth_largest,
     "matmul": _matmul,
     "transpose": _transpose,
     "columns": _columns,

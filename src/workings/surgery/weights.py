@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workings.errors import InputError
-
 if TYPE_CHECKING:
     from workings.checkpoints.model import Model
     from workings.engine.trace import Trace
@@ -14,14 +12,7 @@ if TYPE_CHECKING:
 def with_edited_weights(model: Model, trace: Trace) -> Model:
     """A model whose weights are those of the trace, edits included; the model itself stays as it is.
 
-    Raises `InputError` where other tables are edited: what follows by a formula cannot be part of a model.
+    Edits of other tables, which follow by a formula, are not part of a model: whoever calls this sees to them.
     """
-    from workings.checkpoints.model import Model
-
-    edited = {edit.name for edit in trace.edits}
-    if tables := sorted(edited - model.weights.keys()):
-        raise InputError(
-            f"{tables[0]} is edited, and it follows by a formula, so the edit cannot be part of the model; "
-            "switch such edits off, or use the page Surgery of a workbook"
-        )
-    return Model(model.name, model.config, {**model.weights, **{name: trace[name] for name in edited}}, model.tokenizer)
+    edited = {edit.name for edit in trace.edits} & model.weights.keys()
+    return model.with_weights({name: trace[name] for name in sorted(edited)})

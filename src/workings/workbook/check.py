@@ -15,12 +15,14 @@ from workings.engine.evaluation import Evaluation
 from workings.errors import WorkbookError
 from workings.language.primitives import GIVEN
 from workings.language.tables import Table
+from workings.surgery.weights import with_edited_weights
 from workings.workbook.layout import lay_out
 from workings.workbook.office import CellError, Office
 from workings.workbook.pages.tables import defined_name
 
 if TYPE_CHECKING:
     from workings.checkpoints.model import Model
+    from workings.engine.trace import Trace
 
 Array = np.ndarray
 
@@ -88,17 +90,19 @@ class Worked:
             self.office.set(page, row + place[0], column + place[1], float(number))
 
 
-def differences(worked: Worked, model: Model, evaluation: Evaluation | None = None) -> Iterator[Difference]:
+def differences(worked: Worked, model: Model, trace: Trace | None = None) -> Iterator[Difference]:
     """Every named table of the worked-out workbook against the engine, in the rows that the prompt's tokens use.
 
-    The engine reads the token ids that the workbook found, in float64, unless an `evaluation` (one with edits, say)
-    is given. Raises `WorkbookError` where the workbook found no tokens.
+    The engine reads the token ids that the workbook found, in float64; `trace` is the one with edits that the workbook was
+    written of, if it was. Raises `WorkbookError` where the workbook found no tokens.
     """
     used = int(float(worked.cell("token_count")))
     if used == 0:
         raise WorkbookError(f"the workbook found no tokens; it says: {worked.office.value('Prompt', 4, 1)}")
     ids = worked.numbers("token_ids")[:used, 0].astype(np.int64)
-    evaluation = evaluation or Evaluation(model.program_with(draw_logit_lens), ids, np.dtype("float64"))
+    edits = () if trace is None else tuple(edit for edit in trace.edits if edit.name in trace.names())
+    model = model if trace is None else with_edited_weights(model, trace)
+    evaluation = Evaluation(model.program_with(draw_logit_lens), ids, np.dtype("float64"), edits)
     lens_on = bool(worked.cell("lens_on"))
     layout = lay_out(evaluation.program.graph, worked.places["token_ids"][3])
     for table in evaluation.program.graph.named.values():

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 
+from workings.engine.edits import Edit
 from workings.engine.evaluation import Evaluation
 from workings.engine.program import Program
 from workings.language.primitives import GIVEN
@@ -21,15 +22,21 @@ TEN_DIGITS_UP_TO = 4_000_000
 class Numbers:
     """The numbers of every table, float32 and in the size that the layout gives it.
 
-    Rows that no token uses are 0, and so are all tables in `off`.
+    Rows that no token uses are 0, and so are all tables in `off`. `edits` are in force.
     """
 
     def __init__(
-        self, program: Program, weights: Mapping[str, Array], layout: Layout, ids: Sequence[int], off: Set[Table]
+        self,
+        program: Program,
+        weights: Mapping[str, Array],
+        layout: Layout,
+        ids: Sequence[int],
+        off: Set[Table],
+        edits: tuple[Edit, ...] = (),
     ) -> None:
         self.program, self.weights, self.layout, self.off = program, weights, layout, off
         self.used = len(ids)
-        self.evaluation = Evaluation(program, np.array(ids), np.dtype("float32"))
+        self.evaluation = Evaluation(program, np.array(ids), np.dtype("float32"), edits)
         self.ten_digits = sum(array.size for array in weights.values()) <= TEN_DIGITS_UP_TO
 
     def __call__(self, table: Table) -> Array:

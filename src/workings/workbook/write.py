@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workings.anatomy.logit_lens import draw_logit_lens, lens_name
+from workings.engine.trace import Trace
 from workings.errors import InputError
 from workings.language.tables import Table
+from workings.surgery.weights import with_edited_weights
 from workings.workbook.examples import vector_for
 from workings.workbook.layout import LENS, Sheet, lay_out
 from workings.workbook.numbers import Numbers
+from workings.workbook.operations import Operations
 from workings.workbook.package import write_package
 from workings.workbook.page import Page
 from workings.workbook.pages.contents import contents_page
@@ -39,18 +42,20 @@ LENS_AT_ONCE = 2_000_000
 def write_workbook(
     model: Model,
     path: str | Path,
-    prompt: Prompt | None = None,
+    prompt: Prompt | Trace | None = None,
     max_tokens: int = 16,
     replace: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write a model as a workbook of live formulas, for Excel 2016 or newer and LibreOffice 7.4 or newer.
 
-    `prompt` is what stands in the prompt's cell at first; `max_tokens` how many tokens a prompt may have there.
+    `prompt` is what stands in the prompt's cell at first; `max_tokens` how many tokens a prompt may have there. It may be a
+    trace with edits, which are in force there too: those of weights and token ids are written into the workbook, a vector that is
+    added to the residual stream and heads and MLPs that are turned down stand on its page Surgery.
     `progress(done, all)` is called as cells are written. A file that is there already is replaced only if `replace`.
 
     Raises `WorkbookError` for what a spreadsheet cannot hold and for a file that cannot be written, and `InputError`
-    for a prompt that cannot be read; nothing is left half written.
+    for a prompt that cannot be read and for edits that a workbook has no place for; nothing is left half written.
     """
     if not 1 <= max_tokens <= model.config.n_ctx:
         raise InputError(f"max_tokens is 1 to {model.config.n_ctx} (the model's n_ctx); {max_tokens} came")
@@ -79,7 +84,11 @@ def _prompt_for(model: Model, prompt: Prompt | None, typed: bool, max_tokens: in
 class Book:
     """A workbook before it is written: the model with the logit lens, its layout, and the pages made of them."""
 
-    def __init__(self, model: Model, prompt: Prompt | None, max_tokens: int) -> None:
+    def __init__(self, model: Model, prompt: Prompt | Trace | None, max_tokens: int) -> None:
+        self.operations = Operations()
+        if isinstance(prompt, Trace):
+            self.operations = Operations.of(prompt, max_tokens)
+            model, prompt = with_edited_weights(model, prompt), prompt.ids
         self.model, self.n_slots, self.typed = model, max_tokens, _why_typed(model)
         self.prompt = _prompt_for(model, prompt, bool(self.typed), max_tokens)
         self.program = model.program_with(draw_logit_lens)
@@ -98,9 +107,10 @@ class Book:
         if tokens.message:
             raise InputError(f"a workbook for {self.n_slots} tokens cannot begin with this prompt. {tokens.message}")
         off = set() if self.lens_on else set(self.lenses.values())
-        numbers = Numbers(self.program, model.weights, self.layout, tokens.ids, off)
+        numbers = Numbers(self.program, model.weights, self.layout, tokens.ids, off, self.operations.edits)
         prompt.finish(tokens, numbers.used_rows(logits)[-1] if tokens.ids else None)
-        surgery = SurgeryPage(places, self.n_slots, vector_for(model), prompt.outcome)
+        vector = vector_for(model, self.operations.pushed)
+        surgery = SurgeryPage(places, self.n_slots, vector, prompt.outcome, self.operations.switches)
         writer = TableWriter(self.layout, numbers, tokens, self.vocabulary.shown, self._adjust(surgery))
         tables = {sheet.name: writer.page(sheet) for sheet in self.layout.sheets}
         pages = self._in_order(prompt.page, tokens, self._lens_page(numbers, tokens), surgery.page, tables)

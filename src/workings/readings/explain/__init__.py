@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from workings.display.words import number
 from workings.errors import OutsideTable
 from workings.language.glossary import CHOICES, sentence
 from workings.language.primitives import GIVEN
@@ -19,7 +20,7 @@ from workings.readings.explain.bar import in_one_line
 from workings.readings.explain.explanation import Breakdown, Explanation, Term
 from workings.readings.explain.expressions import Address, Array, Reader
 from workings.readings.explain.terms import breakdowns_of, sources_of, terms_of
-from workings.readings.explain.writing import Writer, number
+from workings.readings.explain.writing import Writer
 
 
 class Explainable(Protocol):

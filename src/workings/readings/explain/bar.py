@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from workings.display.words import number
 from workings.readings.explain.expressions import Address, Cell, Expression, Fixed, Fold
-from workings.readings.explain.writing import number, short
+from workings.readings.explain.writing import ordinal, short
 
 _SIGNS = {"add": (" + ", 1), "subtract": (" - ", 1), "multiply": (" * ", 2), "divide": (" / ", 2)}
 _FOLDS = {"sum": "SUM", "mean": "AVERAGE", "max": "MAX"}
@@ -24,6 +25,9 @@ def in_one_line(made: Expression, beside: str, outer: int = 0) -> str:
         )
     if isinstance(made, Fold):
         return f"{_FOLDS[made.kind]}({in_one_line(made.item(':'), beside)})"
+    if made.kind == "kth_largest":
+        k = int(made.parts[1].value)
+        return f"{in_one_line(made.parts[0], beside)}, the {ordinal(k)} largest"
     if made.kind == "look_up":
         return in_one_line(made.parts[0], beside)
     if made.kind not in _SIGNS:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from workings.display import parts
+from workings.display.words import cut, number
 from workings.readings.explain.expressions import Address
-from workings.readings.explain.writing import number
+
+if TYPE_CHECKING:
+    from workings.display.plots import Picture
 
 N_SHOWN = 12
 """Terms of a long sum that are shown one by one."""
@@ -76,6 +80,38 @@ class Explanation:
             lines += ["", "  follows from", *(f"    {source}" for source in self.sources[:N_SHOWN])]
         return "\n".join(line for place, line in enumerate(lines) if line or (place > 0 and lines[place - 1]))
 
+    def _repr_html_(self) -> str:
+        breakdowns = (
+            parts.heading(f"{b.title}, {number(b.value)}") + parts.waterfall(*_drawn(b.terms), b.value)
+            for b in self.breakdowns
+        )
+        return parts.fragment(
+            parts.paragraph(number(self.value), "value"),
+            parts.paragraph(self.operation),
+            parts.paragraph(f"{self.address.name.rsplit('.', 1)[-1]} = {self.formula}", "formula"),
+            parts.paragraph(f"{number(self.value)} = {self.numbers}", "formula"),
+            parts.lines(f"changed by hand: {change}" for change in self.edits),
+            parts.heading("Terms, largest first") + parts.waterfall(*_drawn(self.terms), self.value)
+            if len(self.terms) > 1
+            else "",
+            *breakdowns,
+            parts.folded("Follows from", parts.lines(map(str, self.sources[:N_SHOWN]))) if self.sources else "",
+            title=str(self.address),
+            said=self.sentence,
+        )
+
+    def plot(self) -> Picture:
+        """The terms as a matplotlib figure, each beginning where the last one ended. Raises `MissingExtra`."""
+        from workings.display.plots import waterfall_plot
+
+        # A fraction is one term: what is worth drawing is the sum inside it.
+        inside = self.breakdowns[0] if len(self.terms) == 1 and self.breakdowns else None
+        labels, values = _drawn(inside.terms if inside else self.terms)
+        title = f"{self.address}: {inside.title}" if inside else str(self.address)
+        return waterfall_plot(
+            [cut(label, 60) for label in labels], values, inside.value if inside else self.value, title
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         return {
@@ -102,6 +138,10 @@ def _term_lines(terms: Sequence[Term]) -> list[str]:
     values = [f"{term.value:+.6f}".replace("-", "−") for term in terms]
     width = max(map(len, values))
     return [f"    {value:>{width}}  {term.text}" for value, term in zip(values, terms, strict=True)]
+
+
+def _drawn(terms: Sequence[Term]) -> tuple[list[str], list[float]]:
+    return [term.text for term in terms], [term.value for term in terms]
 
 
 def _term_dict(term: Term) -> dict[str, Any]:

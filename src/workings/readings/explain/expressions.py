@@ -77,6 +77,14 @@ class Fold:
 Expression = Cell | Fixed | Apply | Fold
 
 
+def is_choice(made: Expression) -> bool:
+    """Whether this is 1 less the answer of a comparison: 1 where it does not hold, else 0."""
+    if not isinstance(made, Apply) or made.kind != "subtract":
+        return False
+    one, compared = made.parts
+    return isinstance(one, Fixed) and one.value == 1 and isinstance(compared, Apply) and compared.kind == "greater"
+
+
 class Reader:
     """Turns cells of a trace's tables into expressions, down to the nearest named tables."""
 
@@ -128,11 +136,21 @@ class Reader:
             return self._cut(table, index)
         if kind == "largest":
             return self._share_of_largest(table, index)
+        if kind == "kth_largest":
+            return self._kth(inputs[0], index, table.options["k"])
         if kind == "keep_past":
             return self._kept(inputs[0], index)
         parts = tuple(self.cell(t, index) for t in inputs)
         value = table.primitive.compute(*(np.float64(part.value) for part in parts))
         return Apply(kind, parts, float(value))
+
+    def _kth(self, table: Table, index: Index, k: int) -> Expression:
+        """The one cell of the row that is the k-th largest."""
+        *sheet, row, _ = index
+        values = self.row(table, sheet[0] if sheet else 0, row)
+        place = int(np.argsort(-values, kind="stable")[k - 1]) if len(values) >= k else 0
+        found = self.cell(table, (*sheet, row, place))
+        return Apply("kth_largest", (found, Fixed(float(k))), found.value)
 
     def _kept(self, scores: Table, index: Index) -> Expression:
         row, column = index[-2:]
@@ -222,7 +240,7 @@ class Reader:
         rows = [self.row(t, sheet, row) for t in inputs]
         if kind == "keep_past":
             return np.where(np.arange(len(rows[0])) > row, MASK, rows[0])
-        return np.asarray(table.primitive.compute(*rows), np.float64)
+        return np.asarray(table.primitive.compute(*rows, **table.options), np.float64)
 
     def worked_out(self, table: Table, row: int) -> Array:
         """Row `row` of a table as its formula gives it from the tables before it, whatever was set in it by hand."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workings.display.words import number
 from workings.readings.explain.explanation import N_SHOWN, Breakdown, Term
-from workings.readings.explain.expressions import Address, Apply, Array, Cell, Expression, Fixed, Fold
-from workings.readings.explain.writing import Writer, number
+from workings.readings.explain.expressions import Address, Apply, Array, Cell, Expression, Fixed, Fold, is_choice
+from workings.readings.explain.writing import Writer
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def _addends(made: Expression) -> list[_Addends]:
         return [_Addends(made.values, made.item)]
     if isinstance(made, Fold) and made.kind == "mean":
         return [_Addends(made.values, made.item).times("divide", Fixed(float(len(made.values))))]
-    if isinstance(made, Apply) and made.kind in ("add", "subtract"):
+    if isinstance(made, Apply) and made.kind in ("add", "subtract") and not is_choice(made):
         left, right = (_addends(part) for part in made.parts)
         return left + (
             [a.times("multiply", Fixed(-1.0), before=True) for a in right] if made.kind == "subtract" else right

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from workings.readings.explain.expressions import Address, Apply, Cell, Expression, Fixed, Fold
+from workings.display.words import number
+from workings.readings.explain.expressions import Address, Apply, Cell, Expression, Fixed, Fold, is_choice
 
 _SIGNS = {"add": " + ", "subtract": " − ", "multiply": " × ", "divide": " ÷ "}
 _STRENGTH = {"add": 1, "subtract": 1, "multiply": 2, "divide": 2}
 SHOWN_IN_LINE = 3
 """Terms of a long sum that are written out inside a formula with numbers."""
-
-
-def number(value: float) -> str:
-    """A number as a person writes it: four digits that count, a true minus sign."""
-    text = str(int(value)) if abs(value) < 1e15 and value == int(value) else f"{value:.4g}"
-    return text.replace("-", "−")
 
 
 def short(name: str, beside: str) -> str:
@@ -66,19 +61,24 @@ class Writer:
             return f"({text})" if outer and text.startswith("−") else text
         if isinstance(expression, Fold) and expression.kind != "max":
             return self._folded(expression)
-        if isinstance(expression, Fold) or expression.kind == "look_up":
+        if isinstance(expression, Fold) or expression.kind in ("look_up", "kth_largest"):
             return self.numbers(Fixed(expression.value), outer)
         return self._applied(
             expression, [self.numbers(p, _inside(expression, place)) for place, p in enumerate(expression.parts)], outer
         )
 
     def _applied(self, expression: Apply, parts: list[str], outer: int) -> str:
+        if is_choice(expression):
+            return parts[1].replace(" > ", " ≤ ", 1)
+        if expression.kind == "kth_largest":
+            return f"{parts[0]}, the {ordinal(int(expression.parts[1].value))} largest of its row"
         if expression.kind == "largest":
             return f"(1 if {parts[0]} is the largest of its row, else 0)"
         if len(parts) == 1:
             return f"{'√' if expression.kind == 'sqrt' else expression.kind}({parts[0]})"
         if expression.kind == "maximum":
-            return f"larger of {parts[0]} and {parts[1]}"
+            text = f"larger of {parts[0]} and {parts[1]}"
+            return f"({text})" if outer else text
         if expression.kind == "greater":
             return f"(1 if {parts[0]} > {parts[1]}, else 0)"
         text = _SIGNS[expression.kind].join(parts)
@@ -90,6 +90,12 @@ class Writer:
         more = max(int(np.count_nonzero(fold.values)) - len(order), 0)  # what is masked adds exactly 0
         text = " + ".join(shown) + (f" + … {more} more" if more else "")
         return f"({text}) ÷ {len(fold.values)}" if fold.kind == "mean" else f"({text})"
+
+
+def ordinal(place: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th, 21st."""
+    ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{ending}"
 
 
 def _inside(expression: Apply, place: int) -> int:

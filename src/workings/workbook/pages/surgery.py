@@ -17,6 +17,7 @@ Array = np.ndarray
 
 PAGE = "Surgery"
 _TOP = 12  # the first row below the questions
+STRENGTHS = "0 changes nothing; try more, or less than 0"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class Vector:
     numbers: Array  # [d_model]
     about: str
     block: int = 0
+    first: int = 0
+    last: int | None = None
+    """The last position that gets it; None for the last there is."""
+    strength: float = 0.0
 
 
 class SurgeryPage:
@@ -33,13 +38,19 @@ class SurgeryPage:
 
     The vector, times the strength, is added to the residual stream after one block (`blocks.{i}.resid_post`) at the
     positions asked for; a head's `z` and a block's `mlp_out` are multiplied by their switches. `next_token` is what the
-    prompt leads to at first, with its share.
+    prompt leads to at first, with its share. `switches` are those that do not stand at 1, by (table, head or None).
     """
 
     def __init__(
-        self, tables: Mapping[Table, Place], n_slots: int, vector: Vector, next_token: tuple[str, float]
+        self,
+        tables: Mapping[Table, Place],
+        n_slots: int,
+        vector: Vector,
+        next_token: tuple[str, float],
+        switches: Mapping[tuple[str, int | None], float] | None = None,
     ) -> None:
         self.n_slots, self.vector, self.next_token = n_slots, vector, next_token
+        self.switches = switches or {}
         named = {table.name or "": table for table in tables}
         self.blocks = [found[0] for name in named if (found := re.match(r".*\.(?=resid_post$)", name))]
         self.heads = {name: tables[table].sheets for name, table in named.items() if name.endswith("attn.z")}
@@ -70,6 +81,10 @@ class SurgeryPage:
     def _vector(self) -> str:
         return on_page(PAGE, span(_TOP + 2, 1, 1, len(self.vector.numbers)))
 
+    @property
+    def _last(self) -> int:
+        return self.n_slots - 1 if self.vector.last is None else self.vector.last
+
     def _switch_row(self, block: int) -> int:
         return self.switches_top + 3 + block
 
@@ -85,9 +100,9 @@ class SurgeryPage:
         page.write(3, 0, "Add a vector to the residual stream", style="heading")
         asked = [
             ("surgery_block", "after block", self.vector.block, "which block, counted from 0"),
-            ("surgery_first", "from position", 0, "the first token, counted from 0"),
-            ("surgery_last", "to position", self.n_slots - 1, "the last token"),
-            ("surgery_strength", "strength", 0.0, "0 changes nothing; try 1, then more, or less than 0"),
+            ("surgery_first", "from position", self.vector.first, "the first token, counted from 0"),
+            ("surgery_last", "to position", self._last, "the last token"),
+            ("surgery_strength", "strength", self.vector.strength, STRENGTHS),
         ]
         for row, (name, label, value, note) in enumerate(asked, 4):
             page.write(row, 0, label, style="label")
@@ -123,7 +138,11 @@ class SurgeryPage:
             page.write(top + 2 + block, 0, name.rstrip("."), style="label")
             for position in range(self.n_slots):
                 asked = f"surgery_block={block},surgery_first<={position},surgery_last>={position}"
-                page.write(top + 2 + block, 1 + position, 0, f"IF(AND({asked}),surgery_strength,0)", "number")
+                now = self.vector.strength if self._gets_it(block, position) else 0.0
+                page.write(top + 2 + block, 1 + position, now, f"IF(AND({asked}),surgery_strength,0)", "number")
+
+    def _gets_it(self, block: int, position: int) -> bool:
+        return block == self.vector.block and self.vector.first <= position <= self._last
 
     def _write_switches(self) -> None:
         page, top = self.page, self.switches_top
@@ -135,6 +154,10 @@ class SurgeryPage:
         for block, (name, heads) in enumerate(self.heads.items()):
             page.write(self._switch_row(block), 0, name.removesuffix(".attn.z"), style="label")
             for head in range(heads):
-                page.write(self._switch_row(block), 1 + head, 1, style="input whole")
-        for block, _ in enumerate(self.mlps):
-            page.write(self._switch_row(block), 1 + self.most_heads, 1, style="input whole")
+                self._write_switch(block, 1 + head, self.switches.get((name, head), 1))
+        for block, name in enumerate(self.mlps):
+            self._write_switch(block, 1 + self.most_heads, self.switches.get((name, None), 1))
+
+    def _write_switch(self, block: int, column: int, loud: float) -> None:
+        style = "input whole" if loud == int(loud) else "input number"
+        self.page.write(self._switch_row(block), column, loud, style=style)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workings.checkpoints.merges import visible
+from workings.display.words import visible
 from workings.workbook.page import Area, Block, Page
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from workings.checkpoints.merges import visible
+from workings.display.words import visible
 from workings.workbook.page import Page, Value
 from workings.workbook.tokens.layout import (
     BYTE,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workings.checkpoints.merges import visible
 from workings.checkpoints.tokenizer import Tokenizer
+from workings.display.words import visible
 from workings.errors import InputError
 from workings.workbook.page import MOST_ROWS
 

@@ -1,0 +1,211 @@
+"""Two prompts that differ in what matters, and the score by which a model tells them apart: what every patching asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from workings.anatomy.choice import Choice, Token, choose
+from workings.checkpoints.model import Model, Prompt
+from workings.engine.side_by_side import rows_of_all
+from workings.engine.trace import Trace
+from workings.errors import InputError, OutsideTable
+
+Array = np.ndarray
+Progress = Callable[[int, int], object]
+
+DIRECTIONS = ("denoising", "noising")
+MOST_TOKENS, MOST_FORKS = 1024, 64  # worked out side by side: enough for large products, little enough for memory
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The clean and the corrupted prompt, and the difference of two tokens' logits in both.
+
+    In `denoising` numbers of the clean prompt are put into the corrupted one; in `noising` the other way about.
+    """
+
+    clean: Trace
+    corrupted: Trace
+    choice: Choice
+    direction: str = "denoising"
+
+    @property
+    def base(self) -> Trace:
+        """The trace into which numbers are put."""
+        return self.corrupted if self.direction == "denoising" else self.clean
+
+    @property
+    def source(self) -> Trace:
+        """The trace from which numbers come."""
+        return self.clean if self.direction == "denoising" else self.corrupted
+
+    def differences(self, traces: Sequence[Trace]) -> list[float]:
+        """The answer's logit less the other token's, in each of several traces of one model."""
+        at = self.choice.position
+        return [self._difference(rows[0]) for rows in rows_of_all(traces, "logits", at, at + 1)]
+
+    def difference(self, trace: Trace) -> float:
+        """The answer's logit less the other token's."""
+        at = self.choice.position
+        return self._difference(trace.rows("logits", at, at + 1)[0])
+
+    def _difference(self, logits: Array) -> float:
+        assert self.choice.against is not None
+        return float(logits[self.choice.token]) - float(logits[self.choice.against])
+
+    def share(self, differences: Any) -> Any:
+        """Differences, so measured that the corrupted prompt is 0 and the clean one 1."""
+        low, high = self.difference(self.corrupted), self.difference(self.clean)
+        return (differences - low) / (high - low)
+
+    def sweep(self, cells: Sequence[Callable[[], Trace]], progress: Progress | None) -> list[float]:
+        """The difference in each of many traces, which are made, worked out side by side and let go in turn."""
+        found: list[float] = []
+        at_once = max(min(MOST_TOKENS // len(self.base) * 2, MOST_FORKS), 1)  # half of the rows of a fork are its own
+        for start in range(0, len(cells), at_once):
+            found += self.differences([make() for make in cells[start : start + at_once]])
+            if progress:
+                progress(len(found), len(cells))
+        return found
+
+
+def contrast(
+    model: Model,
+    clean: Prompt,
+    corrupted: Prompt,
+    answer: Token | None = None,
+    against: Token | None = None,
+    position: int = -1,
+    direction: str = "denoising",
+    dtype: str = "float32",
+) -> Contrast:
+    """Read two prompts of equal length; `answer` and `against` are what each of them would say next unless given.
+
+    Raises `InputError`: prompts of different lengths (both are shown, cut into tokens), a token that the vocabulary does
+    not have, one token twice, or two prompts between which there is no difference to restore. `OutsideTable` for a
+    position outside.
+    """
+    if direction not in DIRECTIONS:
+        raise InputError(f"a direction is {' or '.join(DIRECTIONS)}; {direction!r} came")
+    traces = model.trace(clean, dtype), model.trace(corrupted, dtype)
+    _check_lengths(*traces)
+    wanted, other = choose(traces[0], answer, None, position), choose(traces[1], against, None, position)
+    choice = Choice(wanted.position, wanted.token, other.token)
+    if choice.token == choice.against:
+        word = repr(traces[0].spell(choice.token))
+        raise InputError(
+            f"the answer and the token against it are both {word}; give two tokens that the prompts tell apart"
+        )
+    found = Contrast(*traces, choice, direction)
+    between = found.difference(found.clean) - found.difference(found.corrupted)
+    if abs(between) <= _rounding(found):
+        raise InputError(
+            "clean and corrupted prompt have the same difference of logits, so there is nothing to restore; "
+            "change what matters for the answer, or ask about other tokens"
+        )
+    return found
+
+
+def _rounding(pair: Contrast) -> float:
+    """How far two differences of logits may be apart that would be the same without rounding."""
+    at = pair.choice.position
+    largest = max(float(np.abs(trace.rows("logits", at, at + 1)).max()) for trace in (pair.clean, pair.corrupted))
+    return 16 * float(np.finfo(pair.base.dtype).eps) * largest
+
+
+def _check_lengths(clean: Trace, corrupted: Trace) -> None:
+    if len(clean) != len(corrupted):
+        raise InputError(
+            f"patching needs prompts of equally many tokens; the clean one has {len(clean)}, {_cut(clean)}, "
+            f"and the corrupted one {len(corrupted)}, {_cut(corrupted)}"
+        )
+
+
+def _cut(trace: Trace) -> str:
+    return "|".join(trace.tokens)
+
+
+@dataclass(frozen=True)
+class PatchingSweep:
+    """What each patch of a sweep does: one row a block, one column a position or a head. Made by `patching_sweep` and its like.
+
+    `differences` [block, position or head] is the answer's logit less the other token's, with that one patch; `values` is the same, so
+    measured that the corrupted prompt is 0 and the clean one 1. `tables` is the table that is patched in each block, `labels` the
+    columns' names, `over` and `method` what was done.
+    """
+
+    over: str
+    method: str
+    contrast: Contrast
+    tables: tuple[str, ...]
+    by_head: bool
+    differences: Array
+    make: Callable[[int, int], Trace] = field(repr=False)
+
+    @property
+    def clean(self) -> float:
+        """The difference of the two logits in the clean prompt."""
+        return self.contrast.difference(self.contrast.clean)
+
+    @property
+    def corrupted(self) -> float:
+        """The difference of the two logits in the corrupted prompt."""
+        return self.contrast.difference(self.contrast.corrupted)
+
+    @property
+    def values(self) -> Array:
+        """What each patch restores of the clean difference: 0 is the corrupted prompt, 1 the clean one [block, position or head].
+
+        There is no limit at 0 or 1: a patch may overshoot, or push the other way.
+        """
+        return np.asarray(self.contrast.share(self.differences))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A name for each column: the base prompt's tokens, or `head 0`, `head 1`, ..."""
+        n_columns = self.differences.shape[1]
+        return tuple(f"head {h}" for h in range(n_columns)) if self.by_head else tuple(self.contrast.base.tokens)
+
+    def best(self, k: int = 5) -> list[tuple[int, int, float]]:
+        """The `k` patches that do most, as (block, position or head, value): restore most; where one breaks, break most."""
+        values = self.values
+        away = values if self.contrast.direction == "denoising" else 1 - values
+        order = np.argsort(-away, axis=None, kind="stable")[:k]
+        return [
+            (int(b), int(c), float(values[b, c])) for b, c in zip(*np.unravel_index(order, values.shape), strict=True)
+        ]
+
+    def trace_of(self, block: int, column: int) -> Trace:
+        """The patched trace behind one cell, with every table of it. Raises `OutsideTable`."""
+        n_blocks, n_columns = self.differences.shape
+        if not (-n_blocks <= block < n_blocks and -n_columns <= column < n_columns):
+            raise OutsideTable(
+                f"this sweep has the blocks 0 to {n_blocks - 1} and the {'heads' if self.by_head else 'positions'} "
+                f"0 to {n_columns - 1}; {block!r} and {column!r} were asked for"
+            )
+        return self.make(block % n_blocks, column % n_columns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        c = self.contrast
+        return {
+            "method": self.method,
+            "over": self.over,
+            "direction": c.direction,
+            "clean": {"ids": c.clean.ids.tolist(), "tokens": c.clean.tokens, "difference": self.clean},
+            "corrupted": {"ids": c.corrupted.ids.tolist(), "tokens": c.corrupted.tokens, "difference": self.corrupted},
+            "position": c.choice.position,
+            "answer": {"id": c.choice.token, "token": c.base.spell(c.choice.token)},
+            "against": {"id": c.choice.against, "token": c.base.spell(c.choice.against or 0)},
+            "tables": list(self.tables),
+            "columns": list(self.labels),
+            "differences": self.differences.tolist(),
+            "values": self.values.tolist(),
+        }
+
+
+__all__ = ["Contrast", "PatchingSweep", "Progress", "contrast"]

@@ -1,0 +1,193 @@
+"""Path patching: what one part of the model tells another directly, and not by way of the parts between.
+
+Sources: Wang et al. 2022, Interpretability in the Wild, section 3.1 and appendix B; Goldowsky-Dill et al. 2023, Localizing
+Model Behavior with Path Patching, section 3.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from workings.anatomy.cells import Positions, places
+from workings.anatomy.choice import Token
+from workings.anatomy.contrast import Contrast, PatchingSweep, Progress, contrast
+from workings.anatomy.patching import swept
+from workings.checkpoints.model import Model, Prompt
+from workings.engine.trace import Trace
+from workings.errors import InputError
+
+End = str | tuple[str, int]
+"""A table, or one head of it: `"blocks.0.mlp_out"`, `("blocks.0.attn.z", 3)`."""
+
+_WRITER = re.compile(r"(?:decoder\.)?blocks\.\d+\.(?:attn_out|mlp_out)")
+_INSIDE = re.compile(r"((?:decoder\.)?blocks\.\d+\.)(attn|mlp)\.\w+")
+
+
+@dataclass(frozen=True)
+class PathPatch:
+    """What a sender's new numbers do along direct paths to a receiver. Made by `path_patch`.
+
+    `difference` is the answer's logit less the other token's, `value` the same with 0 for the corrupted prompt and 1 for the clean
+    one; `trace` the patched trace, in which the receiver has what the sender alone told it.
+    """
+
+    contrast: Contrast
+    sender: End
+    receiver: End
+    trace: Trace
+
+    @property
+    def difference(self) -> float:
+        """The difference of the two logits with the path patched."""
+        return self.contrast.difference(self.trace)
+
+    @property
+    def value(self) -> float:
+        """What the path restores of the clean difference: 0 is the corrupted prompt, 1 the clean one."""
+        return self.contrast.share(self.difference)
+
+
+def path_patch(
+    model: Model,
+    clean: Prompt,
+    corrupted: Prompt,
+    sender: End,
+    receiver: End = "logits",
+    answer: Token | None = None,
+    against: Token | None = None,
+    position: int = -1,
+    sender_positions: Positions = None,
+    receiver_positions: Positions = None,
+    direction: str = "denoising",
+    dtype: str = "float32",
+) -> PathPatch:
+    """Let a sender tell one receiver what it says on the other prompt, all else being as it is, and see what that does.
+
+    `sender` writes into the residual stream: `embed`, a head's `("blocks.0.attn.z", 3)`, `"blocks.0.mlp_out"`. `receiver`
+    reads from it: a head's `("blocks.1.attn.q", 2)`, `k` or `v`, an MLP's `"blocks.1.mlp.pre"`, or `"logits"`. Positions are
+    all unless given. The other options are those of `patching_sweep`.
+
+    First the sender's numbers are put in while every attention and every MLP between it and the receiver keeps what it
+    wrote before, so that the change comes through the stream alone; then what the receiver makes of that is put in,
+    and all that follows from the receiver is new. (Wang et al. let MLPs between answer the change; here they are kept, as
+    every other part.) Norms take the changed stream as it is.
+
+    What it means: what this receiver gets from that sender, of what tells the prompts apart. What it does not mean: the
+    whole effect of the sender; ways through other parts are left out on purpose.
+
+    Raises `InputError` as `contrast` does, where the sender comes after the receiver, and where it says the same on both
+    prompts, so that nothing would be sent; `UnknownTable`; `OutsideTable`.
+    """
+    pair = contrast(model, clean, corrupted, answer, against, position, direction, dtype)
+    _check_order(pair.base, sender, receiver)
+    sent = _sent(pair, _kept(pair.base, sender, receiver), sender, sender_positions)
+    return PathPatch(pair, sender, receiver, _received(pair.base, sent, receiver, receiver_positions))
+
+
+def path_patching_sweep(
+    model: Model,
+    clean: Prompt,
+    corrupted: Prompt,
+    receiver: End = "logits",
+    answer: Token | None = None,
+    against: Token | None = None,
+    position: int = -1,
+    receiver_positions: Positions = None,
+    direction: str = "denoising",
+    dtype: str = "float32",
+    progress: Progress | None = None,
+) -> PatchingSweep:
+    """`path_patch` from every head before a receiver in turn, at all positions: who tells the receiver what matters.
+
+    Gives a sweep over blocks and heads, the blocks being those before the receiver. Raises as `path_patch` does, and
+    where no head comes before the receiver.
+    """
+    pair = contrast(model, clean, corrupted, answer, against, position, direction, dtype)
+    name, _ = _split(receiver)
+    tables = tuple(table for table in swept(pair.base, "heads")[0] if _is_before(pair.base, table, name))
+    if not tables:
+        raise InputError(f"no head comes before {name}, so none can tell it anything")
+    kept = {table: _kept(pair.base, table, receiver) for table in tables}
+
+    def make(table: str, head: int) -> Trace:
+        if np.array_equal(pair.source[table][head], pair.base[table][head]):
+            return pair.base
+        sent = _sent(pair, kept[table], (table, head), None)
+        return _received(pair.base, sent, receiver, receiver_positions)
+
+    n_heads = pair.base.shape(tables[0])[0]
+    cells = [partial(make, table, head) for table in tables for head in range(n_heads)]
+    differences = np.array(pair.sweep(cells, progress)).reshape(-1, n_heads)
+    return PatchingSweep(
+        "heads",
+        f"path patching into {_spelled(receiver)}",
+        pair,
+        tables,
+        True,
+        differences,
+        lambda b, h: make(tables[b], h),
+    )
+
+
+def _split(end: End) -> tuple[str, int | None]:
+    return (end, None) if isinstance(end, str) else end
+
+
+def _spelled(end: End) -> str:
+    name, head = _split(end)
+    return name if head is None else f"{name}, head {head}"
+
+
+def _is_before(trace: Trace, sender: str, receiver: str) -> bool:
+    return trace.table(_written_by(trace, sender)).number < trace.table(receiver).number
+
+
+def _check_order(trace: Trace, sender: End, receiver: End) -> None:
+    if not _is_before(trace, _split(sender)[0], _split(receiver)[0]):
+        raise InputError(f"{_spelled(sender)} does not come before {_spelled(receiver)}, so it cannot tell it anything")
+
+
+def _written_by(trace: Trace, name: str) -> str:
+    """The table by which a part writes into the residual stream: `blocks.0.attn_out` for `blocks.0.attn.z`."""
+    known = trace.table(name).name or name
+    found = _INSIDE.fullmatch(known)
+    return f"{found[1]}{found[2]}_out" if found else known
+
+
+def _kept(base: Trace, sender: End, receiver: End) -> Trace:
+    """The base trace with everything that is written between sender and receiver held as it is."""
+    own, end = base.table(_written_by(base, _split(sender)[0])), base.table(_split(receiver)[0])
+    kept = base
+    for name in base.names():
+        if _WRITER.fullmatch(name) and own.number < base.table(name).number < end.number:
+            kept = kept.edit(name, value=base[name])
+    return kept
+
+
+def _sent(pair: Contrast, kept: Trace, sender: End, positions: Positions) -> Trace:
+    name, head = _split(sender)
+    theirs, ours, sent = pair.source[name], pair.base[name], kept
+    for place in places(pair.base, name, head, positions):
+        if not np.array_equal(theirs[place], ours[place]):
+            sent = sent.edit(name, place, value=theirs[place])
+    if sent is kept:
+        raise InputError(f"{_spelled(sender)} says the same on both prompts there, so nothing would be sent")
+    return sent
+
+
+def _received(base: Trace, sent: Trace, receiver: End, positions: Positions) -> Trace:
+    """The base trace with what the receiver makes of what was sent."""
+    name, head = _split(receiver)
+    if name == "logits" and positions is None:
+        return sent
+    new, numbers = base, sent[name]
+    for place in places(base, name, head, positions):
+        new = new.edit(name, place, value=numbers[place])
+    return new
+
+
+__all__ = ["PathPatch", "path_patch", "path_patching_sweep"]

@@ -1,0 +1,180 @@
+"""`workings knockout`: what the model would say without a part of it, before and after side by side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from workings.anatomy.cells import Positions
+from workings.anatomy.knock_out import knock_out
+from workings.cli.asked import Asked, open_trace
+from workings.cli.screen import (
+    bar,
+    fitted,
+    make_console,
+    one_line,
+    print_chips,
+    print_indented,
+    print_line,
+    print_title,
+    quoted,
+)
+from workings.cli.streams import write_json
+from workings.display.words import percent
+from workings.errors import InputError, OutsideTable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from workings.checkpoints.model import Model
+    from workings.engine.trace import Trace
+
+_HEAD = re.compile(r"(\d+)\.(\d+)")
+_POSITIONS = re.compile(r"(-?\d+)?(:)?(-?\d+)?")
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A part that is knocked out: a table, or one head of it, and how a person calls it."""
+
+    table: str
+    head: int | None
+    label: str
+
+    def out_of(self, trace: Trace, positions: Positions, by: str) -> Trace:
+        """A trace without it."""
+        return knock_out(trace, self.table, self.head, positions, by)
+
+
+def show_knock_out(
+    model: Model,
+    prompt: Asked,
+    heads: Sequence[str],
+    tables: Sequence[str],
+    by: str,
+    positions: str | None,
+    top: int,
+    as_json: bool,
+) -> None:
+    """Show the next tokens before and after, for people or as JSON."""
+    trace = open_trace(model, prompt)
+    parts = [*(_head(model, head) for head in heads), *(Gone(table, None, table) for table in tables)]
+    places = _positions(positions)
+    after, alone = trace, []
+    for part in parts:
+        after = part.out_of(after, places, by)
+        if len(parts) > 1:
+            alone.append(part.out_of(trace, places, by))
+    if as_json:
+        _write_document(model, prompt, trace, after, top)
+        return
+    console = make_console()
+    console.print()
+    print_title(
+        console,
+        (model.name, "bold cyan"),
+        f"  Without {_listed([part.label for part in parts])}{_where(positions)}: {_how(by)}",
+    )
+    print_chips(console, trace.tokens)
+    console.print()
+    _print_both(console, trace, after, top)
+    for sentence in _told(trace, after, parts, alone):
+        print_indented(console, sentence)
+    console.print()
+
+
+def _head(model: Model, text: str) -> Gone:
+    found = _HEAD.fullmatch(text)
+    if not found:
+        raise InputError(f"a head is its block and its number, such as 1.3; {text!r} came")
+    block, head = int(found[1]), int(found[2])
+    for what, number, count in (("block", block, model.config.n_layers), ("head", head, model.config.n_heads)):
+        if number >= count:
+            raise OutsideTable(f"there is no {what} {number}: this model has {count}, numbered 0 to {count - 1}")
+    return Gone(f"blocks.{block}.attn.z", head, f"head {head} of block {block}")
+
+
+def _positions(text: str | None) -> Positions:
+    """`3`, `2:5` (2, 3 and 4), or `1,4,5`."""
+    if text is None:
+        return None
+    parts = [_POSITIONS.fullmatch(part.strip()) for part in text.split(",")]
+    if all(part and (part[1] or part[2]) for part in parts):
+        if len(parts) == 1 and parts[0] and parts[0][2]:
+            return slice(*(int(edge) if edge else None for edge in (parts[0][1], parts[0][3])))
+        if not any(part and part[2] for part in parts):
+            return [int(part[1]) for part in parts if part]
+    raise InputError(f"positions are numbers, 1,4,5, or a run, 2:5, which ends before 5; {text!r} came")
+
+
+def _where(positions: str | None) -> str:
+    return "" if positions is None else f" at position{'' if positions.lstrip('-').isdigit() else 's'} {positions}"
+
+
+def _how(by: str) -> str:
+    return "its numbers set to 0" if by == "zero" else "each row set to the mean over all positions"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _write_document(model: Model, prompt: Asked, before: Trace, after: Trace, top: int) -> None:
+    from workings.surgery.edit_list import EditList
+
+    write_json(
+        {
+            "model": model.name,
+            "prompt": prompt.text,
+            "ids": before.ids,
+            "tokens": before.tokens,
+            "edits": EditList.of(after).to_dict()["edits"],
+            **{name: [{"id": i, "token": trace.spell(i), "probability": p} for i, p in trace.top_ids(top)]
+               for name, trace in (("before", before), ("after", after))},
+        }
+    )  # fmt: skip
+
+
+def _print_both(console: Console, before: Trace, after: Trace, top: int) -> None:
+    """The likeliest tokens of both, what is likeliest after on top of those that came up by it."""
+    chosen = list(dict.fromkeys([i for trace in (before, after) for i, _ in trace.top_ids(top)]))
+    shares = [trace.rows("probabilities", -1)[0] for trace in (before, after)]
+    chosen.sort(key=lambda i: -max(float(share[i]) for share in shares))
+    words = [one_line(before.spell(i)) for i in chosen]
+    width = min(max(map(len, words)), 24) + 1
+    room = max((console.width - width - 24) // 2, 6)
+    print_line(console, Text("  " + " " * width + f"{'before':<{room + 9}}after", style="bold"))
+    for word, i in zip(words[: top + 2], chosen, strict=False):
+        line = Text(f"  {fitted(word, width)}")
+        for share, style in zip(shares, ("blue", "green"), strict=True):
+            line.append(f"{percent(float(share[i])):>6} ", "bold")
+            line.append(f"{bar(float(share[i]), room):<{room}}  ", style)
+        print_line(console, line)
+    console.print()
+
+
+def _told(before: Trace, after: Trace, parts: Sequence[Gone], alone: Sequence[Trace]) -> list[str]:
+    winner, share = before.top_ids(1)[0]
+    now = float(after.rows("probabilities", -1)[0, winner])
+    first, its_share = after.top_ids(1)[0]
+    word = quoted(before.spell(winner))
+    if first != winner:
+        told = [
+            f"{word} falls from {percent(share)} to {percent(now)}, and {quoted(after.spell(first))} comes first with {percent(its_share)}."
+        ]
+    else:
+        told = [f"{word} still comes first, with {percent(now)} instead of {percent(share)}."]
+    if alone:
+        kept = [float(trace.rows("probabilities", -1)[0, winner]) for trace in alone]
+        each = ", ".join(f"{percent(one)} without {part.label}" for part, one in zip(parts, kept, strict=True))
+        stand_in = " So each stands in for the other." if len(kept) == 2 and min(kept) > 0.5 > now else ""
+        told.append(
+            f"One by one it matters less: {word} has {each}.{stand_in}"
+            if min(kept) > now
+            else f"One by one: {word} has {each}."
+        )
+    return told

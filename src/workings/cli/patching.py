@@ -1,0 +1,281 @@
+"""`workings patch`: what is taken over from one prompt into another brings its answer with it, as a map."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from workings.anatomy.attribution_patching import attribution_patching
+from workings.anatomy.contrast import PatchingSweep
+from workings.anatomy.patching import patching_sweep
+from workings.anatomy.path_patching import End, path_patching_sweep
+from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, DEFAULT_MODEL, find_token, ids_in
+from workings.cli.maps import Cell, HeatMap, print_map, print_scale
+from workings.cli.screen import (
+    command,
+    make_console,
+    one_line,
+    print_indented,
+    print_next,
+    print_title,
+    quoted,
+    spelled,
+)
+from workings.cli.streams import write_json
+from workings.display.words import percent
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from workings.checkpoints.model import Model
+    from workings.engine.trace import Trace
+
+WHAT = {
+    "resid_pre": "the residual stream before a block",
+    "resid_mid": "the residual stream between a block's attention and its MLP",
+    "resid_post": "the residual stream after a block",
+    "attn_out": "what a block's attention wrote",
+    "mlp_out": "what a block's MLP wrote",
+    "heads": "what a head found",
+    "queries": "a head's queries",
+    "keys": "a head's keys",
+    "values": "a head's values",
+}
+"""What is patched, in words, by `over`."""
+_STRONG = 0.1  # from here on a head is worth knocking out
+_NOTHING = "   ·"
+_RECEIVER = re.compile(r"(\d+)\.(\d+)\.([qkv])")
+_RESTORED = 0.5  # from here on a cell is said to carry the answer
+
+
+def show_patching(
+    model: Model,
+    clean: str,
+    corrupted: str,
+    answer: str | None,
+    against: str | None,
+    over: str,
+    position: int,
+    noising: bool,
+    attribution: bool,
+    into: str | None,
+    as_json: bool,
+) -> None:
+    """Sweep, and show the map, for people or as JSON."""
+    prompts = [text if model.tokenizer else ids_in(text, model) for text in (clean, corrupted)]
+    token, other = (None if text is None else find_token(model, text) for text in (answer, against))
+    direction = "noising" if noising else "denoising"
+    if attribution:
+        sweep = attribution_patching(model, prompts[0], prompts[1], token, other, over, position, direction)
+    elif into is not None:
+        sweep = path_patching_sweep(
+            model, prompts[0], prompts[1], _receiver(into), token, other, position, direction=direction
+        )
+    else:
+        with _bar() as bar:
+            task = bar.add_task("Patching", total=None)
+            sweep = patching_sweep(
+                model, prompts[0], prompts[1], token, other, over, position, direction,
+                progress=lambda done, of: bar.update(task, completed=done, total=of),
+            )  # fmt: skip
+    if as_json:
+        write_json({"model": model.name, **sweep.to_dict()})
+        return
+    console = make_console(widest=None)
+    console.print()
+    _print_title(console, model, sweep)
+    console.print()
+    print_map(console, _map(sweep))
+    for sentence in _findings(sweep):
+        print_indented(console, sentence)
+    console.print()
+    print_next(console, _suggestions(model, clean, corrupted, answer, against, sweep))
+    console.print()
+
+
+def _receiver(text: str) -> End:
+    """`2.0.q` is the queries of head 0 of block 2; anything else is a table."""
+    found = _RECEIVER.fullmatch(text)
+    return (f"blocks.{found[1]}.attn.{found[3]}", int(found[2])) if found else text
+
+
+def _bar() -> Progress:
+    """A progress bar on standard error, so that what is printed stays as it is."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed} of {task.total}"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+# The map
+
+
+def _print_title(console: Console, model: Model, sweep: PatchingSweep) -> None:
+    pair = sweep.contrast
+    answer, against = (quoted(pair.base.spell(token or 0)) for token in (pair.choice.token, pair.choice.against))
+    denoising = pair.direction == "denoising"
+    what = f"Which single patch {'brings' if denoising else 'costs'} {answer} {'back' if denoising else 'its lead'}?"
+    print_title(console, (model.name, "bold cyan"), f"  {what}")
+    for name, trace, difference in (("clean", pair.clean, sweep.clean), ("corrupted", pair.corrupted, sweep.corrupted)):
+        line = Text.assemble((f"{name:<11}", "bold"), one_line("".join(trace.tokens)).strip())
+        ahead = answer if difference >= 0 else against
+        print_indented(console, line.append(f"  → {ahead}, by {abs(difference):.1f}", "dim"))
+    source, base = ("clean", "corrupted") if denoising else ("corrupted", "clean")
+    estimated = "Estimated by slopes, not tried: " if "attribution" in sweep.method else ""
+    taken = f"{WHAT[sweep.over]}{'' if sweep.by_head else ' at that token'} is taken from the {source} prompt"
+    if sweep.method.startswith("path"):
+        taken = f"{WHAT[sweep.over]} in the {source} prompt goes {sweep.method.removeprefix('path patching ')} alone and directly"
+    legend = (
+        f"{estimated}In each cell {taken}, all else being the {base} one's. 0 is as in the corrupted prompt (·), "
+        "100 as in the clean one."
+    )
+    print_indented(console, Text(legend, style="dim"))
+    print_scale(console, "Restored", (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0))
+
+
+def _map(sweep: PatchingSweep) -> HeatMap:
+    pair = sweep.contrast
+    rows = [
+        (_row_name(sweep, block), [Cell(_hundredths(value), float(value)) for value in row])
+        for block, row in enumerate(sweep.values)
+    ]
+    if sweep.by_head:
+        return HeatMap([("", sweep.labels)], rows, 9, numbered=False)
+    tokens, others = ([spelled(token) for token in trace.tokens] for trace in (pair.clean, pair.corrupted))
+    differing = ["" if one == other else other for one, other in zip(tokens, others, strict=True)]
+    return HeatMap([("clean", tokens), ("corrupted", differing)], rows, 6)
+
+
+def _row_name(sweep: PatchingSweep, block: int) -> str:
+    when = {"resid_pre": "before ", "resid_mid": "within ", "resid_post": "after "}.get(sweep.over, "")
+    return f"{when}block {block}"
+
+
+def _hundredths(value: float) -> str:
+    return _NOTHING if abs(value) < 0.005 else f"{value * 100:>4.0f}".replace("-", "−")
+
+
+# What it comes to, in words
+
+
+def _findings(sweep: PatchingSweep) -> list[Text]:
+    found = [Text.assemble(("The strongest cell: ", "bold"), _strongest(sweep))]
+    if sweep.over.startswith("resid") and sweep.contrast.direction == "denoising":
+        found.append(Text.assemble(("Its way: ", "bold"), _way(sweep)))
+    elif sweep.by_head:
+        found.append(Text.assemble(("After it: ", "bold"), _runners_up(sweep)))
+    return found
+
+
+def _runners_up(sweep: PatchingSweep) -> str:
+    told = [
+        f"head {head} of block {block} ({_hundredths(value).strip()})"
+        for block, head, value in sweep.best(4)[1:]
+        if _hundredths(_done(sweep, value)) != _NOTHING
+    ]
+    if not told:
+        return "no other does anything."
+    return f"{', '.join(told)}. What several carry together may be more, or less, than the sum."
+
+
+def _done(sweep: PatchingSweep, value: float) -> float:
+    """How much of the difference a cell brings back, or in noising takes away."""
+    return value if sweep.contrast.direction == "denoising" else 1 - value
+
+
+def _strongest(sweep: PatchingSweep) -> str:
+    [(block, column, value)] = sweep.best(1)
+    pair, denoising = sweep.contrast, sweep.contrast.direction == "denoising"
+    done = f"{'brings back' if denoising else 'takes away'} {_done(sweep, value) * 100:.0f}% of the difference"
+    if "attribution" in sweep.method:
+        done = f"would {done.replace('brings', 'bring').replace('takes', 'take')}, by its slope"
+    patched = sweep.trace_of(block, column)
+    name = "corrupted" if denoising else "clean"
+    says = f"The {name} prompt with it says {_says(patched, sweep)} (without: {_says(pair.base, sweep)})."
+    return f"{_where(sweep, block, column)} {done}. {says}"
+
+
+def _where(sweep: PatchingSweep, block: int, column: int) -> str:
+    if sweep.by_head:
+        what = {"heads": "what it found"}.get(sweep.over, f"its {sweep.over}")
+        return f"block {block}, head {column}: {what}, at all tokens,"
+    token = quoted(sweep.contrast.clean.tokens[column])
+    return f"{_row_name(sweep, block)}, at {token} (position {column}), {WHAT[sweep.over].replace(' a block', ' that block')}"
+
+
+def _says(trace: Trace, sweep: PatchingSweep) -> str:
+    at = sweep.contrast.choice.position
+    shares = trace.rows("probabilities", at, at + 1)[0]
+    best = int(np.argmax(shares))
+    return f"{quoted(trace.spell(best))}, {percent(float(shares[best]))}"
+
+
+def _way(sweep: PatchingSweep) -> str:
+    """At which token what matters is, block by block: `it is at “She” before blocks 0 and 1, at “her” from block 2 on`."""
+    tokens = sweep.contrast.clean.tokens
+    stays: list[tuple[int | None, list[int]]] = []
+    for block, row in enumerate(sweep.values):
+        place = int(row.argmax()) if row.max() >= _RESTORED else None
+        if stays and stays[-1][0] == place:
+            stays[-1][1].append(block)
+        else:
+            stays.append((place, [block]))
+    when = sweep.over.removeprefix("resid_").replace("pre", "before").replace("mid", "within").replace("post", "after")
+    told = [
+        (f"at {quoted(tokens[place])}" if place is not None else "at no one token") + f" {when} {_blocks(blocks)}"
+        for place, blocks in stays
+    ]
+    return f"what tells the two prompts apart is {', then '.join(told)}."
+
+
+def _blocks(blocks: Sequence[int]) -> str:
+    if len(blocks) == 1:
+        return f"block {blocks[0]}"
+    return f"blocks {blocks[0]} {'and' if len(blocks) == 2 else 'to'} {blocks[-1]}"
+
+
+# What to type next
+
+
+def _suggestions(
+    model: Model, clean: str, corrupted: str, answer: str | None, against: str | None, sweep: PatchingSweep
+) -> list[tuple[str, str]]:
+    options = ["--answer", answer] if answer else []
+    options += ["--against", against] if against else []
+    options += [] if model.name == DEFAULT_MODEL else ["--model", model.name]
+    options += ["--noising"] if sweep.contrast.direction == "noising" else []
+    usual = (clean, corrupted) == (CHEF_AND_JEDI, CHEF_AND_JEDI_HIM)
+    again = ["patch", *(() if usual else (clean, corrupted)), *options]
+    found = []
+    if sweep.over != "heads":
+        found.append(("Which heads carry it", command(*again, "--over", "heads")))
+    else:
+        found.append(("At which tokens it is, block by block", command(*again)))
+        strong = [(block, head) for block, head, value in sweep.best(2) if _done(sweep, value) >= _STRONG] or [
+            sweep.best(1)[0][:2]
+        ]
+        block, head = strong[0]
+        more = [] if model.name == DEFAULT_MODEL else ["--model", model.name]
+        looks = command("attention", clean, "--block", str(block), "--head", str(head), *more)
+        without = command("knockout", clean, "--head", ",".join(f"{b}.{h}" for b, h in strong), *more)
+        if block and not sweep.method.startswith("path"):
+            found.append(("Who tells that head where to look", command(*again, "--into", f"{block}.{head}.q")))
+        found += [
+            ("What that head looks at", looks),
+            (f"What is said without {'the two strongest' if len(strong) > 1 else 'it'}", without),
+        ]
+    if sweep.method == "activation patching":
+        over = [] if sweep.over == "resid_pre" else ["--over", sweep.over]
+        found.append(("The same, estimated by one gradient", command(*again, *over, "--attribution")))
+    return found

@@ -1,0 +1,182 @@
+"""Looking for reasons: the lens, attribution, patching, knocking out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, DEFAULT_MODEL, asked
+from workings.cli.verb import Edits, Json, ModelName, Prompt, open_model, verb
+
+
+@verb(
+    "workings lens",
+    'workings lens "Mike is a chef. Anna is a Jedi. She picked up her" --token lightsaber',
+    'workings lens "Mike is quick. He" --attention',
+)
+def lens(
+    prompt: Prompt = None,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", metavar="TOKEN", help="Show the share and the rank of this token instead."),
+    ] = None,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Read after attention too, and not only after whole blocks.")
+    ] = False,
+    tuned: Annotated[
+        str | None,
+        typer.Option("--tuned", metavar="FOLDER", help="Read through a tuned lens, made by `workings train lens`."),
+    ] = None,
+    model: ModelName = DEFAULT_MODEL,
+    json: Json = False,
+) -> None:
+    """Show what the model would say, block by block."""
+    from workings.cli.lens import show_lens
+
+    if tuned is not None and attention:
+        raise typer.BadParameter("--attention does not go with --tuned: a tuned lens reads what it was trained for")
+    show_lens(open_model(model), asked(prompt, None), token, attention, tuned, json)
+
+
+@verb(
+    "workings attribution",
+    'workings attribution "Mike is a chef. Anna is a Jedi. She picked up her" --against phone',
+    'workings attribution "Mike is quick. He" --part L1H3',
+)
+def attribution(
+    prompt: Prompt = None,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", metavar="TOKEN", help="Whose score: the likeliest token's unless given."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="TOKEN", help="Take the difference to this token's score."),
+    ] = None,
+    position: Annotated[
+        int, typer.Option("--position", metavar="N", help="After which position; -1 is the last.")
+    ] = -1,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            "--part", metavar="NAME", help="Take one part apart: L1H3 by source position, 1_mlp_out by neuron."
+        ),
+    ] = None,
+    model: ModelName = DEFAULT_MODEL,
+    edits: Edits = None,
+    json: Json = False,
+) -> None:
+    """Show which parts of the model a score comes from."""
+    from workings.cli.attributing import show_attribution
+
+    show_attribution(open_model(model), asked(prompt, edits), token, against, position, part, json)
+
+
+@verb(
+    "workings patch                       (how she comes to have a lightsaber)",
+    'workings patch "Mike is a Jedi. He picked up his" "Mike is a chef. He picked up his"',
+    "workings patch --over heads",
+    "workings patch --into 2.0.q          (who tells head 0 of block 2 where to look)",
+    "workings patch --over heads --attribution",
+)
+def patch(
+    clean: Annotated[
+        str | None,
+        typer.Argument(metavar="CLEAN", help="The prompt with the answer.", show_default=CHEF_AND_JEDI),
+    ] = None,
+    corrupted: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CORRUPTED",
+            help="A prompt of equally many tokens that differs in what matters.",
+            show_default=CHEF_AND_JEDI_HIM,
+        ),
+    ] = None,
+    answer: Annotated[
+        str | None,
+        typer.Option("--answer", metavar="TOKEN", help="What CLEAN makes likely: what it would say unless given."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="TOKEN", help="What CORRUPTED makes likely: what it would say unless given."),
+    ] = None,
+    over: Annotated[
+        str | None,
+        typer.Option(
+            "--over",
+            metavar="WHAT",
+            help="resid_pre, resid_mid, resid_post, attn_out or mlp_out, by position; heads, queries, keys or values, by head.",
+            show_default="resid_pre",
+        ),
+    ] = None,
+    position: Annotated[
+        int, typer.Option("--position", metavar="N", help="After which position; -1 is the last.")
+    ] = -1,
+    noising: Annotated[
+        bool,
+        typer.Option("--noising", help="The other way about: take from CORRUPTED into CLEAN, and see what breaks."),
+    ] = False,
+    attribution: Annotated[
+        bool, typer.Option("--attribution", help="Estimate all patches by one gradient, instead of trying each.")
+    ] = False,
+    into: Annotated[
+        str | None,
+        typer.Option(
+            "--into",
+            metavar="B.H.q",
+            help="Only what each head tells these queries (or k, v, a table) directly: its path.",
+        ),
+    ] = None,
+    model: ModelName = DEFAULT_MODEL,
+    json: Json = False,
+) -> None:
+    """Find where an answer is kept, by patching two prompts."""
+    if clean is not None and corrupted is None:
+        raise typer.BadParameter("give two prompts of equally many tokens: CLEAN and CORRUPTED")
+    if into is not None and (attribution or over not in (None, "heads")):
+        raise typer.BadParameter(
+            "--into goes over heads, by true patches; leave out --attribution, and --over but for heads"
+        )
+    from workings.cli.patching import show_patching
+
+    prompts = clean or CHEF_AND_JEDI, corrupted or CHEF_AND_JEDI_HIM
+    show_patching(
+        open_model(model), *prompts, answer, against, over or "resid_pre", position, noising, attribution, into, json
+    )
+
+
+@verb(
+    f'workings knockout "{CHEF_AND_JEDI}" --head 2.0,3.1',
+    "workings knockout --table blocks.0.mlp_out --by mean",
+    'workings knockout "Mike is quick. He" --head 3.2 --positions -1',
+)
+def knockout(
+    prompt: Prompt = None,
+    head: Annotated[
+        list[str] | None,
+        typer.Option("--head", metavar="B.H", help="A head by its block and number; several: 2.0,3.1."),
+    ] = None,
+    table: Annotated[
+        list[str] | None, typer.Option("--table", metavar="NAME", help="Any table, such as blocks.0.mlp_out.")
+    ] = None,
+    by: Annotated[
+        str, typer.Option("--by", metavar="WHAT", help="What takes its place: zero, or the mean over all positions.")
+    ] = "zero",
+    positions: Annotated[
+        str | None, typer.Option("--positions", metavar="LIST", help="Only there: 3, or 1,4,5, or 2:5 (up to 4).")
+    ] = None,
+    model: ModelName = DEFAULT_MODEL,
+    edits: Edits = None,
+    top: Annotated[
+        int, typer.Option("--top", "-n", metavar="N", help="How many of the likeliest next tokens to show.")
+    ] = 5,
+    json: Json = False,
+) -> None:
+    """Show what is said without some heads or a table."""
+    if not head and not table:
+        raise typer.BadParameter("say what to knock out: --head 2.0, or --table blocks.0.mlp_out")
+    from workings.cli.knocking_out import show_knock_out
+
+    heads = [one.strip() for listed in head or [] for one in listed.split(",")]
+    show_knock_out(open_model(model), asked(prompt, edits), heads, table or [], by, positions, top, json)

@@ -1,0 +1,124 @@
+"""Steering: adding a direction to the residual stream, so that the model goes on as if it had found more (or less) of it."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from workings.errors import InputError, OutsideTable
+
+if TYPE_CHECKING:
+    from workings.engine.trace import Trace
+
+Array = np.ndarray
+
+ROOM = 1e3
+"""How far the squares of a steered row must stay below the largest number, so that later blocks can add to it."""
+
+
+class Direction(Protocol):
+    """Something that a trace can be steered along, such as a feature of a sparse autoencoder."""
+
+    @property
+    def vector(self) -> Array:
+        """The direction, one number a column."""
+        ...
+
+    @property
+    def table(self) -> str:
+        """The table that it is a direction of."""
+        ...
+
+
+Steerable = str | Direction | Array
+
+
+def steered(trace: Trace, what: Steerable, strength: float, layer: int | None, positions: Any) -> Trace:
+    """See `Trace.steer`."""
+    vector, table = _direction(trace, what, layer)
+    amount = _checked_strength(strength) * _checked_vector(vector, table, trace.shape(table))
+    new = trace
+    for rows in _checked_positions(positions, len(trace)):
+        new = new.edit(table, (rows, slice(None)), add=amount)
+    _check_room(new, table, strength)
+    return new
+
+
+def _direction(trace: Trace, what: Steerable, layer: int | None) -> tuple[Any, str]:
+    """The vector, and the table that it is added to."""
+    if isinstance(what, str):
+        what = trace.find_feature(what)
+    if hasattr(what, "vector") and hasattr(what, "table"):
+        return what.vector, trace.table(what.table).name or "" if layer is None else _stream_after(trace, layer)
+    if layer is None:
+        raise InputError(
+            "a vector alone does not say where to add it; give layer=, the block whose resid_post it is for"
+        )
+    return what, _stream_after(trace, layer)
+
+
+def _stream_after(trace: Trace, layer: int) -> str:
+    n_layers = sum(f"blocks.{i}.resid_post" in trace for i in range(len(trace.names())))
+    if isinstance(layer, bool) or not isinstance(layer, Integral):
+        raise InputError(f"layer is the number of a block, 0 to {n_layers - 1}; {layer!r} came")
+    if not 0 <= layer < n_layers:
+        raise OutsideTable(f"there is no block {layer}: the model has the blocks 0 to {n_layers - 1}")
+    return f"blocks.{layer}.resid_post"
+
+
+def _checked_strength(strength: float) -> float:
+    if isinstance(strength, bool) or not isinstance(strength, Real) or not math.isfinite(float(strength)):
+        raise InputError(f"strength is a finite number, below 0 to take away; {strength!r} came")
+    return float(strength)
+
+
+def _checked_vector(vector: Any, table: str, shape: tuple[int, ...]) -> Array:
+    try:
+        numbers = np.asarray(vector, np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"a direction is a vector, a feature, or a feature's label; {vector!r:.80} came") from None
+    if len(shape) != 2:
+        raise InputError(f"{table} has shape {list(shape)}; only a table of one row a token, [pos, d], can be steered")
+    if numbers.shape != (shape[-1],):
+        raise InputError(f"the direction has shape {list(numbers.shape)}; rows of {table} need [{shape[-1]}]")
+    if not np.isfinite(numbers).all():
+        raise InputError("the direction holds NaN or infinity; every number must be finite")
+    if not numbers.any():
+        raise InputError("the direction is 0 everywhere, so steering along it would change nothing")
+    return numbers
+
+
+def _checked_positions(positions: Any, n_pos: int) -> list[Any]:
+    """The rows as indexes of one edit each, which a file of edits can hold; an open slice takes in rows to come."""
+    if positions is None:
+        return [slice(None)]
+    if isinstance(positions, slice):
+        rows_in = range(n_pos)[positions]
+        if not rows_in:
+            raise OutsideTable(f"{positions} holds no position: the prompt has the positions 0 to {n_pos - 1}")
+        return [positions] if positions.step in (None, 1) else list(rows_in)
+    rows = np.asarray(positions)
+    if rows.ndim > 1 or rows.size == 0 or rows.dtype.kind not in "iu":
+        raise InputError(
+            f"positions is a whole number, a list of them, a slice, or None for all; {positions!r:.80} came"
+        )
+    for row in rows.ravel():
+        if not -n_pos <= row < n_pos:
+            raise OutsideTable(f"there is no position {row}: the prompt has the positions 0 to {n_pos - 1}")
+    if len(np.unique(rows % n_pos)) < rows.size:
+        raise InputError(f"positions names a position twice: {positions!r:.80}")
+    return [int(row) for row in rows.ravel()]
+
+
+def _check_room(trace: Trace, table: str, strength: float) -> None:
+    """Norms square what they read: rows whose squares overflow would come out as if they were empty, without a word."""
+    with np.errstate(over="ignore"):
+        squares = (trace[table].astype(np.longdouble) ** 2).sum(-1).max()
+    if not squares < np.finfo(trace.dtype).max / ROOM:
+        raise InputError(
+            f"strength {strength:g} is too large: the squares of {table} would overflow {trace.dtype}; "
+            "take a smaller one, or trace with dtype='float64'"
+        )

@@ -1,0 +1,123 @@
+"""Steering: directions to push the residual stream in, and how hard one has to push.
+
+Sources: Turner et al. 2023, Steering Language Models With Activation Engineering (a pair of prompts); Rimsky et al. 2024,
+Steering Llama 2 via Contrastive Activation Addition, section 3 (the mean over many pairs); Templeton et al. 2024, Scaling
+Monosemanticity (features of sparse autoencoders).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from workings.checkpoints.model import Model, Prompt
+from workings.engine.trace import Trace
+from workings.errors import InputError
+
+Array = np.ndarray
+
+STEPS = 48
+"""Strengths that are tried on the way up, before the first that works is narrowed down."""
+
+
+@dataclass(frozen=True, eq=False)
+class SteeringVector:
+    """A direction in a table: `trace.steer` takes it as it takes a feature."""
+
+    vector: Array
+    """[d]"""
+    table: str
+    n_pairs: int
+
+
+def steering_vector(
+    model: Model, pairs: Sequence[tuple[Prompt, Prompt]], table: str, position: int = -1
+) -> SteeringVector:
+    """The mean difference that an idea makes: over pairs (a prompt with it, a prompt without), in a table [pos, d] at `position`.
+
+    `table` is one such as `blocks.2.resid_post`. What it means: the prompts of the first kind lie there from those of the second,
+    on average. What it does not mean: that the idea is all that they differ in. Raises `InputError` for no pairs, and
+    where the two kinds do not differ at all.
+    """
+    if not len(pairs):
+        raise InputError("a steering vector needs at least one pair of prompts: one with the idea, one without")
+    differences = [
+        _row(model, have, table, position) - _row(model, have_not, table, position) for have, have_not in pairs
+    ]
+    vector = np.mean(differences, axis=0)
+    if not vector.any():
+        raise InputError(
+            f"the prompts of all pairs are the same in {table} at position {position}, so there is no direction"
+        )
+    return SteeringVector(vector, table, len(pairs))
+
+
+def _row(model: Model, prompt: Prompt, table: str, position: int) -> Array:
+    trace = model.trace(prompt, "float64")
+    return trace.rows(table, position, None if position == -1 else position + 1)[0]
+
+
+@dataclass(frozen=True)
+class Flip:
+    """The smallest strength found at which a token comes first."""
+
+    strength: float
+    trace: Trace
+    """The steered trace."""
+    before: tuple[str, float]
+    """The likeliest token without steering, and its share."""
+    after: tuple[str, float]
+
+
+def smallest_strength(
+    trace: Trace,
+    what: Any,
+    token: int | str | None = None,
+    layer: int | None = None,
+    positions: Any = None,
+    most: float = 64.0,
+    precision: float = 0.01,
+) -> Flip:
+    """The smallest strength up to `most` at which `token` (any other than now, if not given) comes first after the prompt.
+
+    `what`, `layer` and `positions` are those of `trace.steer`. Strengths are tried upwards in even steps of `most / 48`, and the
+    first that works is narrowed down to `precision`; a narrow band of strengths that work below it can be missed.
+    A negative `most` looks in the other direction. Raises `InputError` where no strength works, with what came nearest.
+    """
+    if not math.isfinite(most) or most == 0 or not precision > 0:
+        raise InputError(f"most is a number other than 0 and precision one above 0; {most!r} and {precision!r} came")
+    wanted = trace.token_id(token) if isinstance(token, str) else token
+    first = trace.top_ids(1)[0][0]
+    if wanted == first:
+        raise InputError(f"{trace.spell(first)!r} comes first already, so nothing has to be steered")
+
+    def steered(strength: float) -> tuple[Trace, bool]:
+        new = trace.steer(what, strength, layer, positions)
+        winner = new.top_ids(1)[0][0]
+        return new, winner != first if wanted is None else winner == wanted
+
+    low, high = _bracket(steered, most, trace, wanted)
+    while abs(high - low) > precision:
+        middle = (low + high) / 2
+        low, high = (low, middle) if steered(middle)[1] else (middle, high)
+    flipped = steered(high)[0]
+    return Flip(high, flipped, trace.top(1)[0], flipped.top(1)[0])
+
+
+def _bracket(steered: Any, most: float, trace: Trace, wanted: int | None) -> tuple[float, float]:
+    """The last strength that does not work and the first that does."""
+    nearest = (0.0, 0.0)
+    for step in range(1, STEPS + 1):
+        strength = most * step / STEPS
+        new, works = steered(strength)
+        if works:
+            return most * (step - 1) / STEPS, strength
+        if wanted is not None:
+            nearest = max(nearest, (float(new.rows("probabilities", -1)[0, wanted]), strength))
+    goal = "another token" if wanted is None else repr(trace.spell(wanted))
+    came = "" if wanted is None else f"; its share was largest, {nearest[0]:.1%}, at {nearest[1]:g}"
+    raise InputError(f"no strength up to {most:g} brings {goal} to the first place{came}")

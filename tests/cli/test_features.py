@@ -1,0 +1,131 @@
+"""Steering and features on the command line: the demonstration that started the project, and everything around it."""
+
+import json
+
+import pytest
+from little import needs_storybook
+
+import workings
+
+pytestmark = needs_storybook
+PHONE = "The student picked up his"
+
+
+def test_the_jedi_feature_turns_a_phone_into_a_lightsaber(ask):
+    """The demonstration that started the project."""
+    told = ask("steer", PHONE, "--feature", "jedi")
+    first = told["next"][0], told["next"][1]
+    shares = {row["token"]: (row["before"], row["after"]) for row in first}
+    assert shares[" phone"][0] > 0.9 and shares[" lightsaber"][1] > shares[" phone"][1]
+    assert told["smallest"] == {"strength": told["strength"], "token": " lightsaber"}
+    assert told["texts"]["before"].startswith(f"{PHONE} phone")
+    assert told["texts"]["after"].startswith(f"{PHONE} lightsaber")
+
+
+def test_below_the_smallest_strength_it_is_still_a_phone(ask):
+    smallest = ask("steer", PHONE, "--feature", "jedi")["smallest"]["strength"]
+    for strength, word in ((smallest - 0.1, " phone"), (smallest + 0.1, " lightsaber")):
+        told = ask("steer", PHONE, "--feature", "jedi", "--strength", str(strength))
+        assert max(told["next"], key=lambda row: row["after"])["token"] == word
+
+
+def test_python_and_the_command_line_steer_alike(ask):
+    told = ask("steer", PHONE, "--feature", "jedi", "--strength", "14", "--positions", "2:", "--write", "0")
+    trace = workings.load("storybook").trace(PHONE).steer("jedi", 14, positions=slice(2, None))
+    for row in told["next"]:
+        assert row["after"] == pytest.approx(float(trace["probabilities"][-1, row["id"]]), abs=1e-5)
+
+
+def test_before_and_after_stand_side_by_side(call):
+    text = call("steer", PHONE, "--feature", "jedi", "--strength", "14").stdout
+    assert "before" in text and "after" in text
+    assert "“lightsaber” comes first instead of “phone”" in text
+    assert "smallest strength" in text
+
+
+def test_a_steering_can_be_kept_and_replayed(call, ask, tmp_path):
+    path = str(tmp_path / "jedi.json")
+    call("steer", PHONE, "--feature", "jedi", "--strength", "14", "--save", path)
+    again = ask("run", "--edits", path)
+    assert again["next"][0]["token"] == " lightsaber"
+    trace = workings.load_edits(path).trace(workings.load("storybook"))
+    assert trace.top(1)[0] == (" lightsaber", pytest.approx(again["next"][0]["probability"]))
+    assert call("export", str(tmp_path / "jedi.xlsx"), "--edits", path).exit_code == 0
+
+
+def test_pairs_of_texts_give_a_direction(ask):
+    pairs = [("Mike is a Jedi. Mike took his", "Mike is a student. Mike took his")] * 2
+    words = [word for toward, away in pairs for word in ("--toward", toward, "--away", away)]
+    told = ask("steer", PHONE, *words, "--token", "lightsaber")
+    assert told["feature"] is None and told["table"] == "blocks.2.resid_post"
+    assert told["smallest"]["token"] == " lightsaber"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--feature", "jedy"], "jedi"),
+        (["--feature", "99999"], "no feature 99999"),
+        ([], "give what to steer with"),
+        (["--toward", "Mike"], "in pairs"),
+        (["--feature", "jedi", "--positions", "x"], "positions are written"),
+        (["--feature", "jedi", "--positions", "77"], "no position 77"),
+        (["--feature", "jedi", "--layer", "9"], "no block 9"),
+        (["--feature", "jedi", "--strength", "1e30"], "too large"),
+        (["--feature", "jedi", "--most", "1"], "no strength up to 1"),
+        (["--feature", "jedi", "--sae", "nowhere"], "no sparse autoencoder 'nowhere'"),
+    ],
+)
+def test_what_cannot_be_steered_is_said(call, words, said):
+    result = call("steer", PHONE, *words)
+    assert result.exit_code == 1
+    assert said.lower() in result.stderr.lower()
+
+
+def test_a_feature_shows_where_it_fires(call, ask):
+    card = ask("sae", "show", "jedi")
+    assert card["label"] == "Jedi" and card["table"] == "blocks.2.resid_post"
+    assert len(card["examples"]) == 5
+    assert any("Jedi" in "".join(example["tokens"]) for example in card["examples"])
+    text = call("sae", "show", "jedi").stdout
+    assert "Where it fires most" in text and "lightsaber" in text
+
+
+def test_the_search_that_found_the_jedi_feature_finds_it_again(ask):
+    roles = ["chef", "student", "knight", "doctor"]
+    jedi = [word for name in ("Mike", "Tom") for word in ("--with", f"{name} is a Jedi. {name} took his")]
+    other = [word for role in roles for word in ("--without", f"Mike is a {role}. Mike took his")]
+    found = ask("sae", "find", *jedi, *other)
+    assert ask("sae", "show", "jedi")["number"] in [row["number"] for row in found if row["auc"] == 1]
+
+
+def test_labels_can_be_listed_and_narrowed_down(call, ask):
+    everything = ask("sae", "list")
+    assert len(everything) > 500
+    assert {row["label"] for row in ask("sae", "list", "jedi")} >= {"Jedi"}
+    assert "no label contains" in call("sae", "list", "xyzzy").stdout
+
+
+def test_all_features_come_on_one_page(call, tmp_path):
+    path = tmp_path / "features.html"
+    assert call("sae", "page", str(path)).exit_code == 0
+    assert path.stat().st_size < 4_000_000 and "Jedi" in path.read_text(encoding="utf-8")
+
+
+def test_an_autoencoder_is_measured(ask):
+    measures = ask("sae", "measure", "--count", "10")
+    assert 0.9 < measures["explained_variance"] < 1 and measures["loss_recovered"] > 0.98
+    assert measures["l0"] == pytest.approx(8, abs=0.1)
+
+
+def test_an_autoencoder_is_trained_and_used(call, ask, tmp_path):
+    out, texts = str(tmp_path / "mine"), tmp_path / "texts.txt"
+    texts.write_text("Mike is a Jedi. He took his lightsaber.\nAnna is a chef. She took her knife.\n")
+    words = ["train", "sae", "--out", out, "--texts", str(texts), "--d-sae", "40", "--k", "4", "--batch-size", "64"]
+    result = call(*words, "--steps", "30", "--architecture", "jumprelu", "--table", "blocks.1.resid_post")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads((tmp_path / "mine" / "cfg.json").read_text())["architecture"] == "jumprelu"
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["cfg.json", "sae_weights.safetensors"]
+    assert ask("sae", "measure", "--sae", out, "--texts", str(texts))["n_activations"] > 10
+    assert "already" in call(*words, "--steps", "30").stderr
+    assert call("sae", "show", "3", "--sae", out, "--texts", str(texts)).exit_code == 0

@@ -1,0 +1,127 @@
+"""`workings patch` and `workings knockout`: the screen says what the library works out, and in words what it comes to."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import numpy as np
+import pytest
+from little import needs_storybook
+
+import workings
+
+PROMPT = "Mike is quick. He"
+
+
+@pytest.mark.parametrize("options", [[], ["--over", "heads"], ["--noising", "--over", "mlp_out"], ["--attribution"]])
+def test_patching_as_json_is_the_librarys(ask, wordless, options):
+    document = ask("patch", "3 1 4 1 5", "3 1 9 1 5", "--answer", "7", "--against", "8", "--model", wordless, *options)
+    model = workings.load(wordless)
+    over = options[options.index("--over") + 1] if "--over" in options else "resid_pre"
+    direction = "noising" if "--noising" in options else "denoising"
+    way = workings.attribution_patching if "--attribution" in options else workings.patching_sweep
+    expected = way(model, [3, 1, 4, 1, 5], [3, 1, 9, 1, 5], 7, 8, over, -1, direction)
+    np.testing.assert_allclose(document["values"], expected.values, atol=1e-5)
+    assert document["direction"] == direction and document["over"] == over
+
+
+@pytest.mark.parametrize("options", [[], ["--over", "heads"], ["--attribution", "--noising"]])
+@pytest.mark.parametrize("columns", [40, 80, 140])
+def test_maps_of_patches_keep_to_the_width_and_have_colour_on_a_terminal_only(call, wordless, options, columns):
+    words = ["patch", "3 1 4 1 5 9", "3 1 9 1 5 9", "--answer", "7", "--against", "8", "--model", wordless, *options]
+    result = call(*words, columns=columns)
+    assert max(len(line) for line in result.stdout.splitlines() if not line.strip().startswith("workings")) <= columns
+    assert "\x1b[" not in result.stdout and result.stderr == ""
+    assert "48;2;" in call(*words, columns=columns, FORCE_COLOR="1", COLORTERM="truecolor").stdout
+
+
+@needs_storybook
+def test_the_map_shows_how_she_hands_the_jedi_on_to_her(call):
+    text = call("patch", columns=140).stdout
+    assert "Which single patch brings “lightsaber” back?" in text
+    rows = [line.split()[-14:] for line in text.splitlines() if re.match(r"  before block \d ", line)]
+    assert len(rows) == 4 and rows[0][10] == rows[1][10] == "99"
+    assert int(rows[3][13]) > 90
+    told = " ".join(text.split())
+    assert "at “She” before blocks 0 and 1, then at “her” before blocks 2 and 3" in told
+    assert "The corrupted prompt with it says “lightsaber”, 99.9% (without: “knife”" in told
+
+
+@needs_storybook
+def test_the_map_of_paths_shows_who_tells_a_head_where_to_look(call, ask):
+    told = " ".join(call("patch", "--into", "2.0.q").stdout.split())
+    assert "into blocks.2.attn.q, head 0 alone and directly" in told
+    assert "block 1, head 1: what it found, at all tokens, brings back 57%" in told
+    assert np.shape(ask("patch", "--into", "2.0.q")["values"]) == (2, 4)
+
+
+@needs_storybook
+def test_two_heads_stand_in_for_each_other(call, ask):
+    prompt = "Mike is a chef. Anna is a Jedi. She picked up her"
+    words = ["knockout", prompt, "--head", "2.0,3.1"]
+    told = " ".join(call(*words).stdout.split())
+    assert "“lightsaber” falls from 99.9% to <0.1%, and “knife” comes first with 99.5%" in told
+    assert "So each stands in for the other" in told
+    document = ask(*words)
+    model = workings.load("storybook")
+    trace = model.trace(prompt)
+    for block, head in ((2, 0), (3, 1)):
+        trace = workings.knock_out(trace, f"blocks.{block}.attn.z", head)
+    assert [one["id"] for one in document["after"]] == [i for i, _ in trace.top_ids(5)]
+    saved = workings.EditList.from_dict({"prompt": prompt, "edits": document["edits"]})
+    assert saved.trace(model).top(1) == trace.top(1)
+
+
+@needs_storybook
+@pytest.mark.parametrize("words", [["patch"], ["patch", "--over", "heads"], ["patch", "--into", "2.0.q"]])
+def test_the_commands_that_patching_suggests_work(call, words):
+    text = call(*words).stdout
+    lines = [line.strip() for line in text.splitlines() if re.match(r"    workings \w", line)]
+    assert len(lines) >= 2
+    for line in lines:
+        assert call(*shlex.split(line)[1:]).exit_code == 0, line
+
+
+def test_knockout_shows_before_and_after(call, ask, folder, model):
+    words = ["knockout", PROMPT, "--model", folder, "--table", "blocks.0.mlp_out", "--by", "mean", "--positions", "1:3"]
+    document, trace = ask(*words), model.trace(PROMPT)
+    after = workings.knock_out(trace, "blocks.0.mlp_out", positions=slice(1, 3), by="mean")
+    for name, one in (("before", trace), ("after", after)):
+        assert [(t["id"], pytest.approx(t["probability"])) for t in document[name]] == one.top_ids(5)
+    assert "at positions 1:3: each row set to the mean" in " ".join(call(*words).stdout.split())
+    assert max(map(len, call(*words, columns=50).stdout.splitlines())) <= 50
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["patch", "3 1 4", "3 1", "--model", "{wordless}"], "equally many tokens; the clean one has 3, 3|1|4"),
+        (["patch", "3 1 4", "3 1 4", "--answer", "1", "--against", "2", "--model", "{wordless}"], "nothing to restore"),
+        (["patch", "3 1 4", "3 2 4", "--answer", "1", "--against", "1", "--model", "{wordless}"], "are both '1'"),
+        (["patch", "3 1 4", "3 2 4", "--answer", "99", "--model", "{wordless}"], "0 to 49"),
+        (
+            ["patch", "3 1", "3 2", "--answer", "1", "--against", "2", "--over", "x", "--model", "{wordless}"],
+            "goes over",
+        ),
+        (
+            ["patch", "3 1", "3 2", "--answer", "1", "--against", "2", "--into", "0.0.q", "--model", "{wordless}"],
+            "no head",
+        ),
+        (["knockout", "3 1", "--head", "2.0", "--model", "{wordless}"], "no block 2: this model has 2"),
+        (["knockout", "3 1", "--head", "x", "--model", "{wordless}"], "such as 1.3; 'x' came"),
+        (["knockout", "3 1", "--head", "0.0", "--positions", "a", "--model", "{wordless}"], "positions are numbers"),
+        (["knockout", "3 1", "--head", "0.0", "--positions", "5", "--model", "{wordless}"], "positions 0 to 1"),
+        (["knockout", "3 1", "--table", "nothing", "--model", "{wordless}"], "nothing"),
+        (["knockout", "3 1", "--head", "0.0", "--by", "x", "--model", "{wordless}"], "'zero' or 'mean'"),
+    ],
+)
+def test_a_mistake_is_one_message(call, wordless, words, said):
+    result = call(*(word.format(wordless=wordless) for word in words))
+    assert result.exit_code == 1 and result.stdout == ""
+    assert said in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_what_is_missing_is_asked_for(call):
+    assert "CORRUPTED" in call("patch", "Mike").stderr
+    assert "--head 2.0" in call("knockout", "Mike").stderr
