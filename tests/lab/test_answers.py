@@ -312,7 +312,7 @@ def test_saved_edits_do_the_same_in_python(visitor, changed, model, edited, tmp_
 def test_the_workbook_holds_edited_weights_and_ids_and_refuses_edited_tables(visitor, changed, model):
     refused = visitor.get("export.xlsx", view=changed["id"])
     assert refused.status_code == 400
-    assert "switch such edits off" in refused.json()["error"]
+    assert "Switch other edits off" in refused.json()["error"]
     ids = [5, 6, 7]
     edits = [{"table": "W_E", "index": [":", 0], "add": 1.0}, {"table": "ids", "index": [1], "value": 9}]
     view = visitor.open(ids=ids, edits=edits)["id"]
