@@ -15,7 +15,9 @@ import { architectureMap } from "./map";
 import { nextBars } from "./next";
 import { outline } from "./outline";
 import { sheetPicture } from "./pictures";
+import { PatchingView } from "./patching";
 import { promptBar, type PromptBar } from "./prompt";
+import { ReasonsView } from "./reasons";
 import { screens, type Views } from "./screens";
 import { searchBox } from "./search";
 import { sentence, Session } from "./session";
@@ -49,6 +51,8 @@ function build(root: HTMLElement, page: Page): void {
   const views: Views = {
     lens: new LensView(page, travel),
     attention,
+    reasons: new ReasonsView(page, travel),
+    patching: new PatchingView(page, session, travel),
     numbers: { element: h("div", { class: "numbers" }, gridBar(page, grid, travel), gridHolder), picture: () => sheetPicture(grid), repaint: () => grid.style() },
   };
   const search = searchBox(page, travel);

@@ -23,6 +23,14 @@ const ABOUT: Record<Screen, { title: string; hint: string }> = {
     title: "What it looks at",
     hint: "Attention: each square shows how much the word of its row takes in from the word of its column: point at one, and click it for its number.",
   },
+  reasons: {
+    title: "Where it comes from",
+    hint: "Direct logit attribution: what each part of the model added to a word’s score, one after the other: open a head or an MLP to see what it is made of.",
+  },
+  patching: {
+    title: "What matters",
+    hint: "Activation patching: numbers of your sentence are put into a second one, place by place, to see which of them bring the answer back.",
+  },
   numbers: {
     title: "Every number",
     hint: "Click a number to see how it was made; double-click it, type another and press Enter, and watch the next token change.",
