@@ -128,7 +128,7 @@ class Sweeps:
             )
             edit = _edit(table, column, numbers, trace is pair.base)
             return {
-                "said": f"{where}: {WHAT[asked.over]}, taken over from the first sentence, {_does(value)}",
+                "said": f"{where}: {WHAT[asked.over]}, taken over from your sentence, {_does(value)}",
                 "value": value,
                 "table": table,
                 "index": [column, 0, 0] if by_head else [column, 0],

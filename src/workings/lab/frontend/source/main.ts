@@ -43,7 +43,7 @@ function build(root: HTMLElement, page: Page): void {
   const travel = new Travel(page, () => void session.open());
   const grid = new Grid(page);
   const prompt = promptBar(page, session);
-  const attention = new Attention(page, travel, (shares, token) => prompt.shadeBy(page.get().screen === "attention" ? shares : null, token));
+  const attention = new Attention(page, travel, session, (shares, token) => prompt.shadeBy(page.get().screen === "attention" ? shares : null, token));
   const gridHolder = h("div", { class: "grid-holder" }, grid.element);
   const panel = workings(page, travel, grid.labels, () => grid.element.focus());
   listenToGrid(grid, page, session, gridHolder, () => (panel.querySelector<HTMLElement>("button.link") ?? panel.querySelector<HTMLElement>(".workings-body"))?.focus());

@@ -64,13 +64,13 @@ export class PatchingView {
       "div",
       { class: "reasons patching" },
       h("label", { class: "second" }, h("span", {}, "Second sentence"), this.input),
-      h("div", { class: "ask-line" }, "Bring back", this.answer.element, "instead of", this.against.element, "by taking over", this.over),
-      h("div", { class: "ask-line" }, this.start, h("label", { class: "quick", title: "Attribution patching: every patch by its slope, from one gradient; often wrong for the stream" }, this.quick, "estimate only (quick)"), this.bar, this.status),
+      h("div", { class: "ask-line" }, "Bring back", this.answer.element, "instead of", this.against.element, h("label", { class: "second" }, "by taking over", this.over), this.start, h("label", { class: "quick", title: "Attribution patching: every patch by its slope, from one gradient; often wrong for the stream" }, this.quick, "estimate only (quick)"), this.bar),
+      this.status,
       this.trouble,
       h("div", { class: "lens-scroll" }, this.tokens),
       h("div", { class: "lens-scroll" }, this.map),
-      this.legend,
       this.detail,
+      this.legend,
     );
     this.listen();
     page.on(["opened", "screen", "question"], () => void this.refresh());
@@ -207,6 +207,7 @@ export class PatchingView {
     const says = (side: Sweep["clean"]): string => `${word(side.says.readable)} (${percent(side.says.share)})`;
     fill(this.status, `Yours says ${says(clean)}, the second one ${says(corrupted)}.${edits_left_out ? " Your edits are left out here." : ""}`);
     this.map.parentElement!.hidden = false;
+    this.tokens.parentElement!.hidden = !result.by_head; // else they stand above the map
     this.drawMap(result);
     void this.look();
   }
@@ -222,18 +223,21 @@ export class PatchingView {
 
   private drawMap(result: Sweep): void {
     const { clean, corrupted, by_head } = result;
-    const heads = result.columns.map((name, i) => h("th", { scope: "col", class: !by_head && clean.tokens[i]!.id !== corrupted.tokens[i]!.id ? "differs" : "" }, by_head ? name : word(clean.tokens[i]!.readable)));
+    const named = (first: string, names: (string | HTMLElement)[]): HTMLElement => h("tr", {}, h("th", { scope: "col" }, first), ...names.map((name, i) => h("th", { scope: "col", class: !by_head && clean.tokens[i]!.id !== corrupted.tokens[i]!.id ? "differs" : "" }, name)));
+    const spoken = (tokens: Token[]): string[] => tokens.map((token) => word(token.readable));
+    const heads = by_head ? [named("", result.columns)] : [named("Yours", spoken(clean.tokens)), named("Second", spoken(corrupted.tokens))];
     const rows = result.values.map((row, block) => h("tr", {}, h("th", { scope: "row" }, this.rowName(result, block)), ...row.map((value, column) => this.cell(result, { block, column }, value))));
     fill(
       this.map,
       h("caption", { class: "visually-hidden" }, "How much of the answer each patch brings back, in hundredths"),
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "Patched")), ...heads)),
+      h("thead", {}, ...heads),
       h("tbody", {}, ...rows),
     );
     fill(
       this.legend,
       result.method === "attribution" ? h("b", {}, "Estimated by slopes, not tried. ") : null,
-      "Each cell takes the numbers of one place from your sentence and puts them into the second. 100: that alone brings the answer all the way back; · : it changes nothing; orange, below 0: it pushes the other way. A strong cell carries what tells the sentences apart; it need not be where that was worked out, and weak ones may still matter together.",
+      `Each cell takes the numbers of one place from your sentence and puts them into the second. 100: that alone brings the lead of “${word(result.answer.readable)}” over “${word(result.against.readable)}” all the way back to what it is in your sentence; · : nothing changes; orange, below 0: it pushes the other way. `,
+      "A strong cell carries what tells the sentences apart; it need not be where that was worked out, and weak ones may still matter together.",
     );
     this.mark(false);
   }
@@ -264,6 +268,7 @@ export class PatchingView {
       button.setAttribute("aria-pressed", String(i === at));
       button.tabIndex = i === at ? 0 : -1;
       if (i === at && focus) button.focus();
+      if (i === at) button.scrollIntoView({ block: "nearest", inline: "nearest" });
     });
   }
 

@@ -89,7 +89,7 @@ export class ReasonsView {
     this.element.classList.remove("old");
     fill(this.trouble);
     this.token.otherwise(word(found.token.readable));
-    fill(this.after, `after “${word(opened?.tokens[found.position]?.readable ?? "")}” (position ${found.position})`);
+    fill(this.after, `after “${word(opened?.tokens[found.position]?.readable ?? "")}”`);
     fill(this.title, `Where ${found.asked} comes from`);
     fill(this.meaning, found.meaning);
     fill(this.bars, ...this.rows(found));
@@ -111,7 +111,7 @@ export class ReasonsView {
     const label = bar.opens
       ? h("button", { class: "label opener", "aria-expanded": "false", "aria-label": `${said}: what it is made of`, onclick: () => void this.open(row, bar) }, icon("▸"), bar.said)
       : h("span", { class: "label" }, bar.said);
-    const name = bar.name.replace(/^.* <- /, "position ");
+    const name = bar.name.replace(/^.* <- /, "position ").replace(/^blocks\.\d+\./, "");
     const link = address
       ? h("button", { class: "link mono", title: `Go to ${written(address.table, address.index)}`, "aria-label": `Go to ${written(address.table, address.index)}`, onclick: () => this.travel.go({ screen: "numbers", place: placeOf(address) }) }, name)
       : h("span", { class: "mono soft" }, name);
