@@ -260,6 +260,8 @@ def _edit(table: str, column: int, numbers: np.ndarray, nothing: bool) -> Json |
             f"This patch has {numbers.size:,} numbers, and up to {MOST_VALUES:,} are opened as an edit; look at the numbers "
             "that are taken over, or use trace.edit in Python."
         )
+    if not np.isfinite(numbers).all():
+        return "Some of these numbers are infinite or none at all, and an edit holds finite ones."
     index: list[int | str] = [column, ":"] if numbers.ndim == 1 else [column, f"0:{len(numbers)}", ":"]
     # The shortest writing that gives back the very float32: a third of the letters.
     shortest = np.array([float(str(number)) for number in numbers.astype(np.float32).ravel()])
