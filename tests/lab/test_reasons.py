@@ -201,7 +201,8 @@ def test_a_sweep_that_nobody_waits_for_stops_and_holds_nobody_up(model, monkeypa
         leaver = Leaver(client, home)
         query = {"view": leaver.open(PROMPT)["id"], "other": OTHER, "answer": TOKEN, "against": AGAINST}
         with client.stream("GET", f"/api/patching?{urlencode(query)}") as answer:
-            next(answer.iter_lines())
+            lines = answer.iter_lines()  # let go, they would hang up
+            assert next(lines).startswith("data: ")
             assert until(lambda: len(made) > 2)
             began = time.monotonic()
             assert leaver.json("lens", view=query["view"])["cells"], "another question is answered meanwhile"
@@ -209,7 +210,7 @@ def test_a_sweep_that_nobody_waits_for_stops_and_holds_nobody_up(model, monkeypa
         time.sleep(0.4)
         stopped = len(made)
         time.sleep(0.5)
-        assert len(made) == stopped < 15
+        assert len(made) == stopped < 10
         monkeypatch.undo()
         assert events(leaver.get("patching", **query))[-1][0] == "done"
 

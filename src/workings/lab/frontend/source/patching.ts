@@ -105,9 +105,9 @@ export class PatchingView {
 
   /** Read the second sentence, show both above each other, and sweep where that is quickly done. */
   private async refresh(): Promise<void> {
-    const { opened, screen, question, model, edits } = this.page.get();
+    const { opened, screen, question, model, edits, busy } = this.page.get();
     if (screen !== "patching") return this.stop();
-    if (!opened || opened.tokens.length !== opened.n_pos) return;
+    if (!opened || busy || opened.tokens.length !== opened.n_pos) return;
     if (this.away && edits === this.away.edits) return this.showAway();
     this.away = null;
     this.showQuestion();
@@ -318,8 +318,8 @@ export class PatchingView {
     const { patched } = cell;
     this.away = { edits: patched!.edits, home: { prompt, ids, edits }, other: question.other };
     this.page.set({ prompt: patched!.prompt, ids: patched!.ids });
-    ask(this.page, { other: prompt });
     this.session.setEdits(patched!.edits);
+    ask(this.page, { other: prompt });
     this.travel.go({ screen: "numbers", place: placeOf({ table: cell.table, index: cell.index }) });
   }
 
@@ -328,8 +328,8 @@ export class PatchingView {
       const { home, other } = this.away!;
       this.away = null;
       this.page.set({ prompt: home.prompt, ids: home.ids });
-      ask(this.page, { other });
       this.session.setEdits(home.edits);
+      ask(this.page, { other });
     };
     fill(this.trouble, "You are looking at the second sentence, with the patch as an edit. ", h("button", { class: "link", onclick: back }, "Go back to your sentence"));
   }
