@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ def test_a_bar_begins_where_the_last_one_ended(visit: Visit) -> None:
         "all => all.map(one => [one.getBoundingClientRect().left, one.getBoundingClientRect().right, one.classList.contains('negative')])"
     )
     ends = [(right, left) if negative else (left, right) for left, right, negative in boxes]
-    for (_, ended), (begins, _) in zip(ends, ends[1:], strict=False):
+    for (_, ended), (begins, _) in pairwise(ends):
         assert ended == pytest.approx(begins, abs=2)
 
 

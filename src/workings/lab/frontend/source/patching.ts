@@ -49,6 +49,8 @@ export class PatchingView {
   private stream: AbortController | null = null;
   private result: Sweep | null = null;
   private key = "";
+  /** What the map was asked with: its cells are asked with the same. */
+  private asked: Record<string, string | number> = {};
   private chosen: Cell = { block: 0, column: 0 };
   private away: Away | null = null;
 
@@ -110,6 +112,7 @@ export class PatchingView {
     if (!opened || busy || opened.tokens.length !== opened.n_pos) return;
     if (this.away && edits === this.away.edits) return this.showAway();
     this.away = null;
+    this.allow(true);
     this.showQuestion();
     const current = this.takeSecond();
     try {
@@ -168,15 +171,15 @@ export class PatchingView {
   private async sweep(): Promise<void> {
     this.stop();
     const stream = (this.stream = new AbortController());
-    const key = JSON.stringify(this.query);
+    const asked = this.query;
     fill(this.start, "Stop");
     this.start.classList.add("stop");
     fill(this.trouble);
     try {
-      for await (const { kind, data } of api.patching(this.query, stream.signal)) {
+      for await (const { kind, data } of api.patching(asked, stream.signal)) {
         if (this.stream !== stream) return;
         if (kind === "message") this.showProgress(data as { done: number; of: number });
-        else if (kind === "done") this.take(data as Sweep, key);
+        else if (kind === "done") this.take(data as Sweep, asked);
         else this.tell((data as { error: string }).error);
       }
     } catch (error) {
@@ -201,8 +204,8 @@ export class PatchingView {
     this.start.classList.remove("stop");
   }
 
-  private take(result: Sweep, key: string): void {
-    [this.result, this.key, this.chosen] = [result, key, result.best];
+  private take(result: Sweep, asked: Record<string, string | number>): void {
+    [this.result, this.asked, this.key, this.chosen] = [result, asked, JSON.stringify(asked), result.best];
     const { clean, corrupted, edits_left_out } = result;
     const says = (side: Sweep["clean"]): string => `${word(side.says.readable)} (${percent(side.says.share)})`;
     fill(this.status, `Yours says ${says(clean)}, the second one ${says(corrupted)}.${edits_left_out ? " Your edits are left out here." : ""}`);
@@ -287,7 +290,7 @@ export class PatchingView {
     const { block, column } = this.chosen;
     const best = this.result!.best;
     try {
-      const cell = await api.patchedCell({ ...this.query, block, column }, current.signal);
+      const cell = await api.patchedCell({ ...this.asked, block, column }, current.signal);
       if (current()) this.drawCell(cell, block === best.block && column === best.column);
     } catch (error) {
       if (current()) fill(this.detail, h("p", { class: "note" }, sentence(error)));
@@ -323,7 +326,12 @@ export class PatchingView {
     this.travel.go({ screen: "numbers", place: placeOf({ table: cell.table, index: cell.index }) });
   }
 
+  private allow(asking: boolean): void {
+    for (const control of [this.input, this.over, this.quick, this.start]) control.disabled = !asking;
+  }
+
   private showAway(): void {
+    this.allow(false);
     const back = (): void => {
       const { home, other } = this.away!;
       this.away = null;

@@ -162,4 +162,8 @@ function decimals({ parts, rest }: Attribution): number {
   return largest > 0 ? Math.min(Math.max(2 - Math.floor(Math.log10(largest)), 2), 7) : 2;
 }
 
-const signed = (value: number, digits = 2): string => `${value > 0 ? "+" : ""}${minus(value.toFixed(digits))}`;
+/** With its sign, and so many decimals; what they would make 0 keeps one digit that counts. */
+function signed(value: number, digits = 2): string {
+  const lost = value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits;
+  return `${value > 0 ? "+" : ""}${minus(lost ? value.toPrecision(1) : value.toFixed(digits))}`;
+}

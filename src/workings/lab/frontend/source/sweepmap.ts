@@ -8,7 +8,8 @@ export function sweepPicture(sweep: Sweep, rowName: (block: number) => string, n
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const [names, width, height] = [8 * rem, 4.5 * rem, 1.8 * rem];
   const canvas = document.createElement("canvas");
-  const context = sharpen(canvas, names + width * sweep.columns.length, height * (sweep.values.length + 1));
+  const heads = sweep.by_head ? [sweep.columns] : [sweep.clean, sweep.corrupted].map((side) => side.tokens.map((token) => word(token.readable)));
+  const context = sharpen(canvas, names + width * sweep.columns.length, height * (sweep.values.length + heads.length));
   const write = (text: string, left: number, top: number, room: number, ink = "--ink"): void => {
     context.fillStyle = styled(ink);
     context.fillText(text, left + 0.4 * rem, top + height / 2, room - 0.8 * rem);
@@ -17,9 +18,9 @@ export function sweepPicture(sweep: Sweep, rowName: (block: number) => string, n
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.font = `${0.85 * rem}px ${styled("--sans")}`;
   context.textBaseline = "middle";
-  sweep.columns.forEach((name, column) => write(sweep.by_head ? name : word(sweep.clean.tokens[column]!.readable), names + column * width, 0, width, "--soft"));
+  heads.forEach((row, i) => row.forEach((name, column) => write(name, names + column * width, i * height, width, name === heads[0]![column] ? "--soft" : "--warm")));
   sweep.values.forEach((row, block) => {
-    const top = (block + 1) * height;
+    const top = (block + heads.length) * height;
     write(rowName(block), 0, top, names, "--soft");
     row.forEach((value, column) => {
       const ink = palette()[value < 0 ? "negative" : "positive"];
