@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Tell = Callable[[str, Json], object]
 
-MOST_TOKENS = 512
+MOST_TOKENS = 256
 MOST_CELLS = 4_000
 """Patches of one sweep, each a part of a run of the model."""
 MOST_VALUES = 2_000
 """Numbers of a patch that is opened as an edit, which travels in the page's address."""
-MOST_KEPT, MOST_WAITING = 2, 4
+MOST_KEPT, MOST_WAITING = 1, 4
 METHODS = ("patching", "attribution")
 WHAT = {
     "resid_pre": "the residual stream before that block",

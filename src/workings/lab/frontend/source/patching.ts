@@ -301,9 +301,11 @@ export class PatchingView {
     const bars = (title: string, guesses: Guess[]): HTMLElement =>
       h("div", {}, h("h4", {}, title), h("ol", { class: "plain-bars" }, ...guesses.map(bar)));
     const taken = (): void => this.travel.go({ screen: "numbers", place: placeOf({ table: cell.table, index: cell.index }) });
+    const estimated = this.result!.method === "attribution";
+    const before = `${best ? (estimated ? "The strongest by estimate. " : "The strongest patch. ") : ""}${estimated ? "Tried: " : ""}`;
     fill(
       this.detail,
-      h("h3", {}, best ? "The strongest patch. " : "", cell.said),
+      h("h3", {}, before, cell.said),
       h("div", { class: "before-after" }, bars("The second sentence alone", cell.before), bars("With this patch", cell.next)),
       h(
         "p",
