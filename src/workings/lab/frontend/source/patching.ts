@@ -1,25 +1,17 @@
 // What matters: numbers of one sentence put into another, place by place, as a map of what brings the answer back.
 import { placeOf } from "./address";
 import { api } from "./api";
-import { behind } from "./colours";
-import { clamp, fill, h, later, newest, spelt, word } from "./dom";
-import { minus, percent } from "./format";
+import { clamp, fill, h, later, newest, word } from "./dom";
+import { percent } from "./format";
 import { ask, fitting, OVER, wordField, type Over } from "./question";
 import { sentence, type Session } from "./session";
 import type { Page } from "./state";
-import { sweepPicture } from "./sweepmap";
+import { fillAligned, fillMap, guessBars, sweepPicture, unfit, type Cell } from "./sweepmap";
 import type { Travel } from "./travel";
-import type { Asked, Edit, Guess, Opened, PatchedCell, Sweep, Token } from "./types";
+import type { Asked, Edit, Opened, PatchedCell, Sweep } from "./types";
 
 const TYPING_PAUSE = 350;
 const SMALL = 2e7; // numbers of a model that is so small that it is swept unasked
-const SILENT = 0.005;
-const WHEN: Record<string, string> = { resid_pre: "Before ", resid_post: "After " };
-
-interface Cell {
-  block: number;
-  column: number;
-}
 
 /** The patched trace that was opened from here, and what was looked at before. */
 interface Away {
@@ -79,7 +71,7 @@ export class PatchingView {
   }
 
   picture(): HTMLCanvasElement | null {
-    return this.result && sweepPicture(this.result, (block) => this.rowName(this.result!, block), hundredths);
+    return this.result && sweepPicture(this.result);
   }
 
   repaint(): void {
@@ -133,8 +125,9 @@ export class PatchingView {
     if (key === this.key) return;
     this.stop();
     this.result = null;
-    this.drawTokens(opened.tokens, second.tokens);
-    const wrong = this.unfit(opened, second);
+    fillAligned(this.tokens, opened.tokens, second.tokens);
+    this.tokens.parentElement!.hidden = false;
+    const wrong = unfit(opened.tokens, second.tokens);
     this.tell(wrong);
     this.start.disabled = wrong !== "";
     if (!wrong && (model.n_parameters < SMALL || question.quick)) void this.sweep();
@@ -150,14 +143,6 @@ export class PatchingView {
   private secondAsked(): Asked {
     if (this.page.get().model.has_tokenizer) return { prompt: this.other, ids: null, edits: [] };
     return { prompt: "", ids: this.other.split(/[\s,]+/).filter(Boolean).map(Number), edits: [] };
-  }
-
-  /** Why two sentences cannot be held against each other; empty where they can. */
-  private unfit(one: Opened, two: Opened): string {
-    if (one.n_pos !== two.n_pos)
-      return `Your sentence has ${one.n_pos} tokens and the second one ${two.n_pos}. Each number is put where the other sentence has one, so both need equally many: change the second until both rows below end together.`;
-    if (one.tokens.every((token, i) => token.id === two.tokens[i]!.id)) return "Both sentences are the same. Change a word of the second one that matters for what comes next.";
-    return "";
   }
 
   private tell(wrong: string): void {
@@ -217,25 +202,8 @@ export class PatchingView {
 
   // The map
 
-  private drawTokens(one: Token[], two: Token[]): void {
-    const row = (name: string, tokens: Token[], others: Token[]): HTMLElement =>
-      h("tr", {}, h("th", { scope: "row" }, name), ...tokens.map((token, i) => h("td", { class: token.id === others[i]?.id ? "" : "differs" }, spelt(token.readable))));
-    fill(this.tokens, h("caption", { class: "visually-hidden" }, "The tokens of both sentences above each other"), h("tbody", {}, row("Yours", one, two), row("Second", two, one)));
-    this.tokens.parentElement!.hidden = false;
-  }
-
   private drawMap(result: Sweep): void {
-    const { clean, corrupted, by_head } = result;
-    const named = (first: string, names: (string | HTMLElement)[]): HTMLElement => h("tr", {}, h("th", { scope: "col" }, first), ...names.map((name, i) => h("th", { scope: "col", class: !by_head && clean.tokens[i]!.id !== corrupted.tokens[i]!.id ? "differs" : "" }, name)));
-    const spoken = (tokens: Token[]): string[] => tokens.map((token) => word(token.readable));
-    const heads = by_head ? [named("", result.columns)] : [named("Yours", spoken(clean.tokens)), named("Second", spoken(corrupted.tokens))];
-    const rows = result.values.map((row, block) => h("tr", {}, h("th", { scope: "row" }, this.rowName(result, block)), ...row.map((value, column) => this.cell(result, { block, column }, value))));
-    fill(
-      this.map,
-      h("caption", { class: "visually-hidden" }, "How much of the answer each patch brings back, in hundredths"),
-      h("thead", {}, ...heads),
-      h("tbody", {}, ...rows),
-    );
+    fillMap(this.map, result, (place) => this.choose(place));
     fill(
       this.legend,
       result.method === "attribution" ? h("b", {}, "Estimated by slopes, not tried. ") : null,
@@ -243,18 +211,6 @@ export class PatchingView {
       "A strong cell carries what tells the sentences apart; it need not be where that was worked out, and weak ones may still matter together.",
     );
     this.mark(false);
-  }
-
-  private rowName(result: Sweep, block: number): string {
-    const when = WHEN[result.over];
-    return when ? `${when}block ${block}` : `Block ${block}`;
-  }
-
-  private cell(result: Sweep, place: Cell, value: number): HTMLElement {
-    const column = result.by_head ? result.columns[place.column] : `“${word(result.clean.tokens[place.column]!.readable)}”`;
-    const said = `${this.rowName(result, place.block)}, ${column}: ${minus((value * 100).toFixed(1))} of 100`;
-    const shade = Math.abs(value) < SILENT ? "" : behind(value, result.largest);
-    return h("td", {}, h("button", { class: shade, title: said, "aria-label": said, onclick: () => this.choose(place) }, hundredths(value)));
   }
 
   private choose({ block, column }: Cell): void {
@@ -298,15 +254,13 @@ export class PatchingView {
   }
 
   private drawCell(cell: PatchedCell, best: boolean): void {
-    const bars = (title: string, guesses: Guess[]): HTMLElement =>
-      h("div", {}, h("h4", {}, title), h("ol", { class: "plain-bars" }, ...guesses.map(bar)));
     const taken = (): void => this.travel.go({ screen: "numbers", place: placeOf({ table: cell.table, index: cell.index }) });
     const estimated = this.result!.method === "attribution";
     const before = `${best ? (estimated ? "The strongest by estimate. " : "The strongest patch. ") : ""}${estimated ? "Tried: " : ""}`;
     fill(
       this.detail,
       h("h3", {}, before, cell.said),
-      h("div", { class: "before-after" }, bars("The second sentence alone", cell.before), bars("With this patch", cell.next)),
+      h("div", { class: "before-after" }, guessBars("The second sentence alone", cell.before), guessBars("With this patch", cell.next)),
       h(
         "p",
         { class: "links" },
@@ -344,11 +298,3 @@ export class PatchingView {
     fill(this.trouble, "You are looking at the second sentence, with the patch as an edit. ", h("button", { class: "link", onclick: back }, "Go back to your sentence"));
   }
 }
-
-function bar(guess: Guess): HTMLElement {
-  const ink = h("span", { class: "ink" });
-  ink.style.width = `${guess.share * 100}%`;
-  return h("li", {}, spelt(guess.readable), h("span", { class: "track" }, ink), h("span", { class: "number" }, percent(guess.share)));
-}
-
-const hundredths = (value: number): string => (Math.abs(value) < SILENT ? "·" : minus((value * 100).toFixed(0)));
