@@ -23,7 +23,7 @@ def take(browser: Any, lab: Lab, folder: Path = FOLDER) -> list[Path]:
 
     for scheme in ("light", "dark"):
         visit = Visit(browser, lab, color_scheme=scheme).open()
-        for screen in ("lens", "attention", "numbers"):
+        for screen in ("lens", "attention", "reasons", "patching", "numbers"):
             visit.show(screen)
             picture(visit, f"{screen}-{scheme}")
         visit.go("blocks.2.attn.pattern[0, 13, 8]")
@@ -46,7 +46,7 @@ def take(browser: Any, lab: Lab, folder: Path = FOLDER) -> list[Path]:
         visit.close()
     for width, height in ((900, 700), (3840, 2160)):
         visit = Visit(browser, lab, width, height).open()
-        for screen in ("lens", "attention", "numbers"):
+        for screen in ("lens", "attention", "reasons", "patching", "numbers"):
             visit.show(screen)
             picture(visit, f"{screen}-{width}")
         visit.close()

@@ -9,13 +9,13 @@ from browsing import AXE, Lab, Visit, missing
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("view", ["lens", "attention", "numbers", "edited", "search", "export"])
+@pytest.mark.parametrize("view", ["lens", "attention", "reasons", "patching", "numbers", "edited", "search", "export"])
 def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool) -> None:
     if not AXE.is_file():
         missing("axe-core is not installed (make page installs it)")
     visit = Visit(browser, lab, color_scheme="dark" if dark else "light", bypass_csp=True).open()
     page = visit.page
-    if view in ("lens", "attention", "numbers"):
+    if view in ("lens", "attention", "reasons", "patching", "numbers"):
         visit.show(view)
     elif view == "edited":
         visit.go("blocks.1.attn.pattern[0, 13, 8]")

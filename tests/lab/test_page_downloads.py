@@ -79,7 +79,14 @@ def test_the_edits_are_a_file_that_python_reads(visit: Visit, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("screen", "name"), [("lens", "lens.png"), ("attention", "attention.png"), ("numbers", "probabilities.png")]
+    ("screen", "name"),
+    [
+        ("lens", "lens.png"),
+        ("attention", "attention.png"),
+        ("reasons", "reasons.png"),
+        ("patching", "patching.png"),
+        ("numbers", "probabilities.png"),
+    ],
 )
 def test_each_view_is_kept_as_a_picture_that_is_not_blank(visit: Visit, tmp_path: Path, screen: str, name: str) -> None:
     visit.show(screen)

@@ -56,7 +56,7 @@ class Answers:
                 before = self._next(trace, session)
         with self.views.working(view, asker=asker) as (trace, session):
             following, refusals = self._next(trace, session), iter(session.refusals)
-            tokens = [self._token(int(i)) for i in trace.ids]
+            tokens = [self.token(int(i)) for i in trace.ids]
         outcomes = [_outcome(next(refusals)) if edit.on else {"ok": True} for edit in view.given.edits]
         in_force = any(edit.on and outcome["ok"] for edit, outcome in zip(view.given.edits, outcomes, strict=True))
         return {
@@ -137,7 +137,7 @@ class Answers:
         positions = query.span("positions", len(view.ids))
         names, found = self.lens_of(view, positions, query.asker)
         cells = [
-            [{**self._token(int(i)), "share": float(share)} for i, share in zip(ids, shares, strict=True)]
+            [{**self.token(int(i)), "share": float(share)} for i, share in zip(ids, shares, strict=True)]
             for ids, shares in found
         ]
         return {"blocks": names, "first": positions[0], "cells": cells}
@@ -210,7 +210,8 @@ class Answers:
         best = np.argsort(-shares, kind="stable")[:N_NEXT]
         return [{"id": int(i), "readable": self.readable(int(i)), "share": float(shares[i])} for i in best]
 
-    def _token(self, token_id: int) -> Json:
+    def token(self, token_id: int) -> Json:
+        """A token as every answer tells it."""
         (text,) = self._texts([token_id])
         return {"id": token_id, "text": text, "readable": visible(text)}
 

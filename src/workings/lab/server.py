@@ -21,9 +21,11 @@ from workings.errors import InputError, WorkingsError
 from workings.lab.answers import Answers
 from workings.lab.asked import Asker, Query
 from workings.lab.guard import Guard
+from workings.lab.reasons import Reasons
 from workings.lab.refusals import TooMuch, status_of
 from workings.lab.replies import Json, file, numbers, problem
 from workings.lab.static import PAGE, page_file
+from workings.lab.sweeps import Sweeping, Sweeps
 from workings.lab.views import TABLE_BYTES, Views
 from workings.lab.workbook import Workbook
 from workings.lab.writing import Writing
@@ -53,6 +55,7 @@ class _Server:
 
     def __init__(self, answers: Answers, page: Path) -> None:
         self.answers, self.page = answers, page
+        self.reasons, self.sweeps = Reasons(answers), Sweeps(answers)
         self.threads = ThreadPoolExecutor(N_THREADS, thread_name_prefix="lab")
 
     def app(self) -> Starlette:
@@ -60,6 +63,7 @@ class _Server:
         routes += [
             Route("/api/view", self._open, methods=["POST"]),
             Route("/api/write", self._write),
+            Route("/api/patching", self._patching),
             Route("/{path:path}", self._static),
         ]
         problems = {WorkingsError: _told, HTTPException: _http, MemoryError: _no_memory, Exception: _mistake}
@@ -78,6 +82,8 @@ class _Server:
             "lens/cell": a.lens_cell,
             "merges": a.merges,
             "find": a.find,
+            "attribution": self.reasons.attribution,
+            "patching/cell": self.sweeps.cell,
         }
         handlers: dict[str, Handler] = {name: _as_json(answer) for name, answer in json.items()}
         handlers |= {
@@ -128,11 +134,38 @@ class _Server:
         """One event for every token; when the page goes away, Starlette ends this."""
         try:
             while (token := await self._run(writing.next)) is not None:
-                yield b"data: " + orjson.dumps(token) + b"\n\n"
+                yield _event("message", token)
         except WorkingsError as error:
-            yield b"event: failed\ndata: " + orjson.dumps({"error": str(error), "kind": status_of(error)[1]}) + b"\n\n"
+            yield _event("failed", {"error": str(error), "kind": status_of(error)[1]})
             return
-        yield b"event: done\ndata: " + orjson.dumps({"stopped": writing.stopped}) + b"\n\n"
+        yield _event("done", {"stopped": writing.stopped})
+
+    async def _patching(self, request: Request) -> Response:
+        sweeping = await self._run(Sweeping, self.sweeps, Query(request.query_params))
+        return StreamingResponse(self._swept(sweeping), media_type="text/event-stream")
+
+    async def _swept(self, sweeping: Sweeping) -> AsyncIterator[bytes]:
+        """How far a sweep is, then its result; when the page goes away, Starlette ends this, and this the sweep."""
+        loop, told = asyncio.get_running_loop(), asyncio.Queue[tuple[str, Any]]()
+
+        def tell(kind: str, data: Any) -> None:
+            loop.call_soon_threadsafe(told.put_nowait, (kind, data))
+
+        work = loop.run_in_executor(self.threads, sweeping.run, tell)
+        try:
+            kind = "message"
+            while kind == "message":
+                kind, data = await told.get()
+                yield _event(kind, data)
+            await work
+        finally:
+            sweeping.asker.gone = True
+
+
+def _event(kind: str, data: Any) -> bytes:
+    """A server-sent event; a plain message is not named."""
+    name = b"" if kind == "message" else f"event: {kind}\n".encode()
+    return name + b"data: " + orjson.dumps(data) + b"\n\n"
 
 
 async def _watch(request: Request, asker: Asker) -> None:

@@ -1,5 +1,5 @@
 // Asking the server. Every number on the page comes through here.
-import type { Asked, Explanation, Guess, Lens, Model, Opened, Range } from "./types";
+import type { Asked, Attribution, Explanation, Guess, Lens, Model, Opened, PatchedCell, Range } from "./types";
 
 export type Kind = "lost" | "unknown view" | "input" | "limit" | "forbidden" | "other";
 
@@ -75,6 +75,8 @@ async function* listen(path: string, query: Record<string, string | number>, sig
   }
 }
 
+export type Query = Record<string, string | number>;
+
 export interface Rectangle {
   view: string;
   table: string;
@@ -104,6 +106,9 @@ export const api = {
   lens: (view: string, from: number, to: number, signal?: AbortSignal) => json<Lens>("lens", { view, positions: `${from}:${to}` }, signal),
   lensCell: (view: string, block: string, position: number, signal?: AbortSignal) =>
     json<{ next: Guess[] }>("lens/cell", { view, block, position }, signal),
+  attribution: (query: Query, signal?: AbortSignal) => json<Attribution>("attribution", query, signal),
+  patching: (query: Query, signal: AbortSignal) => listen("patching", query, signal),
+  patchedCell: (query: Query, signal?: AbortSignal) => json<PatchedCell>("patching/cell", query, signal),
   merges: (text: string) => json<unknown>("merges", { text }),
   write: (query: { view: string; temperature: number; most: number }, signal: AbortSignal) => listen("write", query, signal),
   /** A file to be kept, and what the server calls it. */

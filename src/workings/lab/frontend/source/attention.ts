@@ -5,9 +5,10 @@ import { clamp, fill, h, newest, word } from "./dom";
 import { percent } from "./format";
 import { image, pooled, sharpen } from "./heatmap";
 import { rovingTabs } from "./screens";
-import { sentence } from "./session";
+import { sentence, type Session } from "./session";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
+import type { Edit } from "./types";
 
 const MOST_TOLD = 4;
 const SMALL = 5.5; // rem: the side of a small map
@@ -33,6 +34,7 @@ export class Attention {
   private readonly tabs = h("div", { class: "blocks", role: "tablist", "aria-label": "Blocks" });
   private readonly told = h("p", { class: "told", "aria-live": "polite" });
   private readonly room = h("div", { class: "map-room" }, this.map.canvas);
+  private readonly silence = h("input", { type: "checkbox", role: "switch" });
   private readonly take = newest();
   private pattern: Pattern | null = null;
   private pointed: Pointed | null = null;
@@ -42,15 +44,38 @@ export class Attention {
   constructor(
     private readonly page: Page,
     private readonly travel: Travel,
+    private readonly session: Session,
     private readonly shadeBy: Shade,
   ) {
     this.blocks = page.get().model.tables.filter((table) => table.name.endsWith("attn.pattern")).map((table) => table.name);
-    this.maps = h("div", { class: "maps" }, this.small, h("div", { class: "map-side" }, this.told, this.room));
+    this.maps = h("div", { class: "maps" }, this.small, h("div", { class: "map-side" }, h("div", { class: "told-line" }, this.told, this.silencing()), this.room));
     this.element = h("div", { class: "attention" }, h("div", { class: "line" }, this.tabs), this.maps);
     this.listen();
     page.on(["opened", "screen", "block"], () => void this.refresh());
-    page.on(["head", "token"], () => this.draw());
+    page.on(["head", "token", "edits"], () => this.draw());
     new ResizeObserver(() => this.draw()).observe(this.room);
+  }
+
+  /** A switch that takes out what the large head found, by an edit like any other. */
+  private silencing(): HTMLElement {
+    this.silence.addEventListener("change", () => {
+      const edit: Edit = { table: this.zTable, index: [this.head, ":", ":"], scale: 0, on: true };
+      const others = this.page.get().edits.filter((other) => !silences(other, edit.table, this.head));
+      if (this.silence.checked) this.session.addEdit(edit);
+      else this.session.setEdits(others);
+    });
+    const label = h("label", { class: "silence", title: "Take out what this head found, at every token, and see what the model says then: a zero ablation" }, this.silence, "Silence this head");
+    label.hidden = !this.page.get().model.tables.some((table) => table.name === this.zTable);
+    return label;
+  }
+
+  /** Where the heads of the block put what they found. */
+  private get zTable(): string {
+    return this.block.replace(/pattern$/, "z");
+  }
+
+  private isSilent(head: number): boolean {
+    return this.page.get().edits.some((edit) => edit.on && silences(edit, this.zTable, head));
   }
 
   picture(): HTMLCanvasElement | null {
@@ -124,6 +149,7 @@ export class Attention {
     if (!pattern || this.page.get().screen !== "attention") return;
     this.drawTabs(pattern.block);
     this.drawSmall(pattern, head);
+    this.silence.checked = this.isSilent(head);
     const large = `${pattern.key} ${head}`;
     if (this.drawn.large !== large) {
       this.drawn.large = large;
@@ -157,6 +183,7 @@ export class Attention {
     }
     [...this.small.children].forEach((one, i) => {
       one.setAttribute("aria-selected", String(i === head));
+      one.lastElementChild!.textContent = `Head ${i}${this.isSilent(i) ? " · silent" : ""}`;
       (one as HTMLElement).tabIndex = i === head ? 0 : -1;
     });
   }
@@ -237,6 +264,11 @@ function keepFocus(list: HTMLElement, redraw: () => void): void {
   const focused = list.contains(document.activeElement);
   redraw();
   if (focused) list.querySelector<HTMLElement>("[aria-selected=true]")?.focus();
+}
+
+/** Whether an edit is the one that takes a whole head out. */
+function silences(edit: Edit, table: string, head: number): boolean {
+  return edit.table === table && edit.scale === 0 && String(edit.index) === String([head, ":", ":"]);
 }
 
 /** "blocks.3.attn.pattern" as people say it. */

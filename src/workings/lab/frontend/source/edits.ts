@@ -45,7 +45,7 @@ export function editList(page: Page, session: Session, travel: Travel): HTMLElem
 }
 
 function said(edit: Edit): string {
-  const amount = (number: number | number[]): string => (Array.isArray(number) ? `${number.length} numbers` : inText(number));
+  const amount = (number: number | number[] | number[][]): string => (Array.isArray(number) ? `${number.flat().length} numbers` : inText(number));
   if (edit.value !== undefined) return `= ${amount(edit.value)}`;
   if (edit.add !== undefined) return `+ ${amount(edit.add)}`;
   return `× ${amount(edit.scale ?? 1)}`;

@@ -15,7 +15,9 @@ import { architectureMap } from "./map";
 import { nextBars } from "./next";
 import { outline } from "./outline";
 import { sheetPicture } from "./pictures";
+import { PatchingView } from "./patching";
 import { promptBar, type PromptBar } from "./prompt";
+import { ReasonsView } from "./reasons";
 import { screens, type Views } from "./screens";
 import { searchBox } from "./search";
 import { sentence, Session } from "./session";
@@ -41,7 +43,7 @@ function build(root: HTMLElement, page: Page): void {
   const travel = new Travel(page, () => void session.open());
   const grid = new Grid(page);
   const prompt = promptBar(page, session);
-  const attention = new Attention(page, travel, (shares, token) => prompt.shadeBy(page.get().screen === "attention" ? shares : null, token));
+  const attention = new Attention(page, travel, session, (shares, token) => prompt.shadeBy(page.get().screen === "attention" ? shares : null, token));
   const gridHolder = h("div", { class: "grid-holder" }, grid.element);
   const panel = workings(page, travel, grid.labels, () => grid.element.focus());
   listenToGrid(grid, page, session, gridHolder, () => (panel.querySelector<HTMLElement>("button.link") ?? panel.querySelector<HTMLElement>(".workings-body"))?.focus());
@@ -49,6 +51,8 @@ function build(root: HTMLElement, page: Page): void {
   const views: Views = {
     lens: new LensView(page, travel),
     attention,
+    reasons: new ReasonsView(page, travel),
+    patching: new PatchingView(page, session, travel),
     numbers: { element: h("div", { class: "numbers" }, gridBar(page, grid, travel), gridHolder), picture: () => sheetPicture(grid), repaint: () => grid.style() },
   };
   const search = searchBox(page, travel);

@@ -21,7 +21,15 @@ const ABOUT: Record<Screen, { title: string; hint: string }> = {
   },
   attention: {
     title: "What it looks at",
-    hint: "Attention: each square shows how much the word of its row takes in from the word of its column: point at one, and click it for its number.",
+    hint: "Attention: each square is how much the word of its row takes in from that of its column; click one for its number.",
+  },
+  reasons: {
+    title: "Where it comes from",
+    hint: "Direct logit attribution: what each part added to a word’s score; open a head or an MLP to see what it is made of.",
+  },
+  patching: {
+    title: "What matters",
+    hint: "Activation patching: numbers of your sentence are put into a second one: which of them bring the answer back?",
   },
   numbers: {
     title: "Every number",

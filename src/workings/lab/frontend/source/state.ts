@@ -1,12 +1,13 @@
 // The state of the page, and how the address bar carries all of it.
 import type { Place } from "./address";
 import type { Digits } from "./format";
+import { NO_QUESTION, questionFrom, questionWords, type Question } from "./question";
 import { makeStore, type Store } from "./store";
 import type { Asked, Edit, Model, Opened } from "./types";
 
 const FIRST_PROMPT = "Mike is a chef. Anna is a Jedi. She picked up her";
 
-export const SCREENS = ["lens", "attention", "numbers"] as const;
+export const SCREENS = ["lens", "attention", "reasons", "patching", "numbers"] as const;
 export type Screen = (typeof SCREENS)[number];
 
 export interface State extends Asked {
@@ -19,6 +20,8 @@ export interface State extends Asked {
   block: string;
   head: number | null;
   token: number | null;
+  /** What "Where it comes from" and "What matters" are asked. */
+  question: Question;
   digits: Digits;
   colours: boolean;
   busy: boolean;
@@ -45,6 +48,7 @@ function firstState(model: Model): State {
     block: "",
     head: null,
     token: null,
+    question: NO_QUESTION,
     digits: "short",
     colours: true,
     busy: true,
@@ -74,6 +78,7 @@ export function toHash(state: State): string {
     token: state.token === null ? null : String(state.token),
     digits: state.digits === "short" ? null : state.digits,
     colours: state.colours ? null : "off",
+    ...questionWords(state.question),
   };
   const kept = Object.entries(words).filter((pair): pair is [string, string] => pair[1] !== null);
   return `#${new URLSearchParams(kept)}`;
@@ -95,6 +100,7 @@ export function fromHash(hash: string): Partial<State> {
   found.token = numbers(words.get("token"))?.[0] ?? null;
   const digits = words.get("digits");
   found.digits = digits === "long" || digits === "all" ? digits : "short";
+  found.question = questionFrom(words);
   found.colours = words.get("colours") !== "off";
   return found;
 }

@@ -6,7 +6,7 @@ export type Part = number | string;
 export interface Edit {
   table: string;
   index: Part[];
-  value?: number | number[];
+  value?: number | number[] | number[][];
   add?: number | number[];
   scale?: number | number[];
   on: boolean;
@@ -113,6 +113,68 @@ export interface Lens {
   blocks: string[];
   first: number;
   cells: Guess[][];
+}
+
+/** One bar of a sum: where it begins and ends. */
+export interface Bar {
+  name: string;
+  said: string;
+  value: number;
+  from: number;
+  to: number;
+  address: Address | null;
+  /** How many parts it is made of in turn. */
+  opens: number;
+}
+
+/** Where a score comes from. */
+export interface Attribution {
+  position: number;
+  token: Token;
+  against: Token | null;
+  asked: string;
+  meaning: string;
+  label: string;
+  total: number;
+  low: number;
+  high: number;
+  parts: Bar[];
+  rest: (Rest & { from: number; to: number }) | null;
+}
+
+interface Side {
+  tokens: Token[];
+  difference: number;
+  says: Guess;
+}
+
+/** What each patch of a sweep restores: a row a block, a column a position or a head. */
+export interface Sweep {
+  over: string;
+  method: string;
+  by_head: boolean;
+  answer: Token;
+  against: Token;
+  clean: Side;
+  corrupted: Side;
+  tables: string[];
+  columns: string[];
+  values: number[][];
+  largest: number;
+  best: { block: number; column: number };
+  edits_left_out: number;
+}
+
+/** One patch, tried. */
+export interface PatchedCell {
+  said: string;
+  value: number;
+  table: string;
+  index: number[];
+  next: Guess[];
+  before: Guess[];
+  patched: Asked | null;
+  why_not: string | null;
 }
 
 export interface Written {

@@ -1,0 +1,76 @@
+// What is asked about the next token: which word, against which other, and by what second sentence. Shared by two views.
+import { fill, h, word } from "./dom";
+import type { Page } from "./state";
+import type { Guess } from "./types";
+
+const CHEF_AND_JEDI = "Mike is a chef. Anna is a Jedi. She picked up her";
+const CHEF_AND_JEDI_HIM = "Mike is a chef. Anna is a Jedi. He picked up his";
+
+/** What can be patched, as people say it. */
+export const OVER = {
+  resid_pre: "the stream before each block, by token",
+  resid_post: "the stream after each block, by token",
+  attn_out: "what each block’s attention wrote, by token",
+  mlp_out: "what each block’s MLP wrote, by token",
+  heads: "what each head found, by head",
+} as const;
+export type Over = keyof typeof OVER;
+
+export interface Question {
+  /** As typed, or a token's number; empty for what the model says. */
+  answer: string;
+  against: string;
+  /** The second sentence; null until one was typed. */
+  other: string | null;
+  over: Over;
+  /** Estimated by slopes instead of tried. */
+  quick: boolean;
+  order: "model" | "size";
+}
+
+export const NO_QUESTION: Question = { answer: "", against: "", other: null, over: "resid_pre", quick: false, order: "model" };
+
+/** The sentence to hold another against: a fitting one where we know it, else the same, for one word of it to be changed. */
+export const fitting = (prompt: string): string => (prompt === CHEF_AND_JEDI ? CHEF_AND_JEDI_HIM : prompt);
+
+/** A question as words of the address bar. */
+export function questionWords(question: Question): Record<string, string | null> {
+  const { answer, against, other, over, quick, order } = question;
+  return {
+    answer: answer || null,
+    against: against || null,
+    other,
+    over: over === NO_QUESTION.over ? null : over,
+    quick: quick ? "yes" : null,
+    order: order === NO_QUESTION.order ? null : order,
+  };
+}
+
+export function questionFrom(words: URLSearchParams): Question {
+  const over = words.get("over") ?? "";
+  return {
+    answer: words.get("answer") ?? "",
+    against: words.get("against") ?? "",
+    other: words.get("other"),
+    over: over in OVER ? (over as Over) : NO_QUESTION.over,
+    quick: words.get("quick") === "yes",
+    order: words.get("order") === "size" ? "size" : "model",
+  };
+}
+
+export const ask = (page: Page, part: Partial<Question>): void => page.set({ question: { ...page.get().question, ...part } });
+
+/** A field for a token, with the likeliest ones offered; empty means what `otherwise` says. */
+export function wordField(page: Page, key: "answer" | "against", label: string, id: string): { element: HTMLElement; otherwise: (text: string) => void } {
+  const offered = h("datalist", { id });
+  const input = h("input", { class: "word-field", list: id, "aria-label": label, spellcheck: "false", autocomplete: "off", size: 12 });
+  input.addEventListener("change", () => ask(page, { [key]: input.value.trim() }));
+  const show = (): void => {
+    const { question, opened } = page.get();
+    if (document.activeElement !== input || input.value.trim() !== question[key]) input.value = question[key];
+    fill(offered, ...(opened?.next ?? []).map((guess: Guess) => h("option", { value: word(guess.readable) })));
+  };
+  page.on(["question", "opened"], show);
+  show();
+  return { element: h("span", { class: "word-asked" }, input, offered), otherwise: (text) => (input.placeholder = text) };
+}

@@ -1,0 +1,208 @@
+"""Where a score comes from, and what matters, as a person sees them: the waterfall opens, a sweep is run, its cell is opened."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from browsing import PROMPT, Lab, Visit
+
+import workings
+
+OTHER = "Mike is a chef. Anna is a Jedi. He picked up his"
+SUM = ".waterfall .sum .number >> nth=0"
+
+
+def number(text: str) -> float:
+    return float(text.replace("−", "-").replace("+", ""))
+
+
+def ask(visit: Visit, token: str, against: str) -> None:
+    """Ask about one word against another, in the view that is shown."""
+    for i, text in enumerate((token, against)):
+        field = visit.page.locator(".screen:not([hidden]) .word-field").nth(i)
+        field.fill(text)
+        field.press("Enter")
+
+
+def reasons(visit: Visit, token: str = "lightsaber", against: str = "phone") -> None:
+    visit.show("reasons")
+    ask(visit, token, against)
+    said = f"Where the score of “{token}” less that of “{against}”"
+    visit.wait("said => document.querySelector('.reasons h3')?.innerText.startsWith(said)", said)
+
+
+def patching(visit: Visit) -> None:
+    visit.show("patching")
+    visit.page.wait_for_selector(".patch-detail h3")
+
+
+def test_the_bars_say_what_the_library_finds_and_add_up_to_the_score(visit: Visit) -> None:
+    found = workings.attribution(visit.lab.model.trace(PROMPT), " lightsaber", " phone")
+    reasons(visit)
+    assert number(visit.page.locator(SUM).inner_text()) == pytest.approx(found.total, abs=0.006)
+    for part, said in (("L2H0", "Block 2, head 0"), ("0_mlp_out", "Block 0, MLP"), ("embed", "The word itself")):
+        row = visit.page.locator(".waterfall > li", has_text=said).first
+        assert number(row.locator(".number").inner_text()) == pytest.approx(found[part].value, abs=0.006)
+    assert "not what would happen without the part" in visit.page.locator(".reasons").first.inner_text()
+
+
+def test_a_bar_begins_where_the_last_one_ended(visit: Visit) -> None:
+    reasons(visit)
+    boxes = visit.page.locator(".waterfall > li:not(.sum) .fall .ink").evaluate_all(
+        "all => all.map(one => [one.getBoundingClientRect().left, one.getBoundingClientRect().right, one.classList.contains('negative')])"
+    )
+    ends = [(right, left) if negative else (left, right) for left, right, negative in boxes]
+    for (_, ended), (begins, _) in pairwise(ends):
+        assert ended == pytest.approx(begins, abs=2)
+
+
+def test_a_head_opens_into_the_tokens_that_it_looked_at(visit: Visit) -> None:
+    found = workings.attribution(visit.lab.model.trace(PROMPT), " lightsaber", " phone")
+    reasons(visit)
+    opener = visit.page.locator(".opener", has_text="Block 2, head 0")
+    opener.focus()
+    visit.page.keyboard.press("Enter")
+    visit.page.wait_for_selector(".inside .waterfall")
+    assert opener.get_attribute("aria-expanded") == "true"
+    first = visit.page.locator(".inside li").first
+    assert "from “Jedi” (position 8)" in first.inner_text()
+    assert number(first.locator(".number").inner_text()) == pytest.approx(found["L2H0 <- 8"].value, abs=0.006)
+    visit.page.keyboard.press("Enter")
+    assert visit.page.locator(".inside").count() == 0 and opener.get_attribute("aria-expanded") == "false"
+
+
+def test_each_bar_leads_to_its_cell(visit: Visit) -> None:
+    reasons(visit)
+    visit.page.click(".waterfall .link:text-is('L2H0')")
+    visit.wait("document.querySelector('.workings-body .address').innerText === 'blocks.2.attn.z[0, 13, 0]'")
+    visit.page.go_back()
+    visit.page.wait_for_selector(".waterfall .sum")
+    visit.page.click(".opener:has-text('Block 2, head 0')")
+    visit.page.click(".inside .link:text-is('See what it looks at')")
+    visit.wait("document.querySelector('.told').innerText.includes('Jedi')")
+
+
+def test_another_position_is_chosen_by_its_token_and_the_order_by_a_list(visit: Visit) -> None:
+    visit.show("reasons")
+    visit.page.locator(".chip").nth(3).click()
+    visit.wait("document.querySelector('.reasons h3')?.innerText.includes('after “chef” (position 3)')")
+    visit.page.select_option(".reasons select >> nth=0", "size")
+    sizes = "[...document.querySelectorAll('.waterfall > li:not(.sum, .soft) .number')].map(one => Math.abs(Number(one.innerText.replace('−', '-'))))"
+    visit.wait(f"(sizes => sizes.length > 5 && sizes.every((one, i) => !i || one <= sizes[i - 1]))({sizes})")
+
+
+def test_a_word_that_is_no_token_is_told_and_the_address_carries_what_was_asked(visit: Visit) -> None:
+    reasons(visit)
+    visit.wait("location.hash.includes('answer=lightsaber') && location.hash.includes('against=phone')")
+    visit.open(visit.hash())
+    visit.wait("document.querySelector('.reasons h3')?.innerText.includes('less that of “phone”')")
+    ask(visit, "flibbertigibbet", "")
+    visit.wait("document.querySelector('.reasons [role=alert]').innerText.includes('is not one token')")
+
+
+def test_a_sweep_shows_what_the_library_finds_and_its_best_cell(visit: Visit) -> None:
+    sweep = workings.patching_sweep(visit.lab.model, PROMPT, OTHER)
+    patching(visit)
+    shown = [0.0 if text == "·" else number(text) for text in visit.words(".sweep td button")]
+    assert shown == pytest.approx(list(sweep.values.flatten() * 100), abs=0.51)
+    [(block, column, value)] = sweep.best(1)
+    said = visit.page.locator(".patch-detail h3").inner_text()
+    assert f"Block {block}, at “{sweep.contrast.clean.tokens[column].strip()}”" in said and f"{value:.1%}" in said
+    assert visit.words(".sweep th.differs") == ["She", "her", "He", "his"]
+
+
+def test_the_patched_sentence_opens_as_an_edit_and_one_comes_back(visit: Visit) -> None:
+    patching(visit)
+    visit.page.click("text=Open the patched sentence")
+    visit.settled()
+    assert visit.page.locator(".sentence-box").input_value() == OTHER
+    assert visit.next_tokens()[0][0] == "␣lightsaber"
+    assert re.search(r"blocks.0.resid_pre\[10, :\]\s*= 128 numbers", visit.page.locator(".edits").inner_text())
+    visit.page.wait_for_selector("td.edited")
+    visit.show("patching")
+    visit.page.click("text=Go back to your sentence")
+    visit.settled()
+    assert visit.page.locator(".sentence-box").input_value() == PROMPT
+    assert visit.page.locator(".edits li").count() == 0
+    visit.page.wait_for_selector(".patch-detail h3")
+
+
+def test_heads_are_swept_and_cells_walked_by_arrow_keys(visit: Visit) -> None:
+    sweep = workings.patching_sweep(visit.lab.model, PROMPT, OTHER, over="heads")
+    patching(visit)
+    visit.page.select_option(".patching select", "heads")
+    visit.wait("document.querySelectorAll('.sweep td button').length === 16")
+    visit.page.locator(".sweep [aria-pressed=true]").focus()
+    for key in ("ArrowUp",) * 4 + ("ArrowLeft",) * 4 + ("ArrowDown", "ArrowRight"):
+        visit.page.keyboard.press(key)
+    visit.wait("document.querySelector('.patch-detail h3').innerText.includes('Block 1, head 1')")
+    assert f"{sweep.values[1, 1]:.1%}" in visit.page.locator(".patch-detail h3").inner_text()
+
+
+def test_sentences_of_other_lengths_and_equal_ones_are_told_plainly(visit: Visit) -> None:
+    patching(visit)
+    box = visit.page.locator(".second-box")
+    box.fill("Mike is a chef. He picked up his")
+    visit.wait(
+        "document.querySelector('.patching [role=alert]').innerText.includes('Your sentence has 14 tokens and the second one 9')"
+    )
+    assert visit.page.locator(".aligned tr").count() == 2 and not visit.page.locator(".sweep").is_visible()
+    box.fill(PROMPT)
+    visit.wait("document.querySelector('.patching [role=alert]').innerText.includes('Both sentences are the same')")
+    box.fill("Mike is a chef. Anna is a nurse. She picked up her")
+    visit.wait("document.querySelector('.sweep th.differs')?.innerText === 'Jedi'")
+    visit.wait("location.hash.includes('other=Mike')")
+
+
+def test_a_long_sweep_shows_how_far_it_is_and_is_stopped(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    from workings.anatomy import contrast
+
+    whole = contrast.Contrast.differences
+    monkeypatch.setattr(contrast, "MOST_FORKS", 1)
+    monkeypatch.setattr(contrast.Contrast, "differences", lambda self, all: (time.sleep(0.1), whole(self, all))[1])
+    visit.show("patching")
+    visit.wait("/^[3-9] of 56 patches/.test(document.querySelector('.patching [role=status]').innerText)")
+    visit.page.click(".patching .stop")
+    visit.wait("document.querySelector('.patching .primary').innerText === 'Try every patch'")
+    assert not visit.page.locator(".sweep").is_visible()
+    monkeypatch.undo()
+    visit.page.click("text=Try every patch")
+    visit.page.wait_for_selector(".patch-detail h3")
+
+
+def test_a_head_is_silenced_by_a_switch_as_an_edit(visit: Visit) -> None:
+    model = visit.lab.model
+    visit.show("attention")
+    visit.page.wait_for_selector(".small-map")
+    visit.page.check(".silence input")
+    visit.settled()
+    assert "blocks.2.attn.z[0, :, :]" in visit.page.locator(".edits").inner_text()
+    assert "Head 0 · silent" in visit.words(".small-map")
+    want = workings.knock_out(model.trace(PROMPT), "blocks.2.attn.z", head=0).top(1)[0]
+    assert visit.next_tokens()[0] == (want[0].replace(" ", "␣"), f"{want[1]:.1%}")
+    visit.page.uncheck(".silence input")
+    visit.settled()
+    assert visit.page.locator(".edits li").count() == 0
+
+
+@pytest.mark.parametrize(("view", "ready"), [("reasons", ".waterfall .sum"), ("patching", ".patch-detail h3")])
+@pytest.mark.parametrize("width", [900, 1440])
+def test_the_views_fit_in_dark_and_can_be_kept_as_a_picture(
+    browser: Any, lab: Lab, view: str, ready: str, width: int
+) -> None:
+    visit = Visit(browser, lab, width, 700, color_scheme="dark").open()
+    visit.show(view)
+    visit.page.wait_for_selector(ready)
+    wide = "(one => one.scrollWidth - one.clientWidth)(document.querySelector('.screen:not([hidden]) .reasons'))"
+    assert visit.page.evaluate(wide) <= 1
+    visit.page.click("text=Export")
+    with visit.page.expect_download() as kept:
+        visit.page.click("text=Picture of this view")
+    assert kept.value.suggested_filename == f"{view}.png"
+    complaints, _ = visit.complaints, visit.close()
+    assert not complaints

@@ -1,0 +1,227 @@
+"""Where a score comes from, and what matters: what is told over HTTP is what the library finds."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+from urllib.parse import urlencode
+
+import httpx2
+import numpy as np
+import pytest
+from test_abandoned import Leaver, until
+from test_writing_on import events
+from visitors import serving
+
+import workings
+from workings.anatomy import contrast
+from workings.anatomy.attribution_patching import attribution_patching
+from workings.lab import sweeps
+
+PROMPT, OTHER = "Mike is quick. He", "Mike is quick? He"
+TOKEN, AGAINST = 65, 66
+
+
+@pytest.fixture(scope="module")
+def view(visitor):
+    return visitor.open(PROMPT)["id"]
+
+
+# Where it comes from
+
+
+def test_the_bars_are_the_parts_that_the_library_finds(visitor, model, view):
+    found = workings.attribution(model.trace(PROMPT), TOKEN, AGAINST)
+    told = visitor.json("attribution", view=view, token=TOKEN, against=AGAINST)
+    assert told["total"] == pytest.approx(found.total, rel=1e-5)
+    assert told["asked"] == found.asked and told["meaning"]
+    assert [part["name"] for part in told["parts"]] == [part.name for part in found.parts]
+    for part in told["parts"]:
+        assert part["value"] == pytest.approx(found[part["name"]].value, abs=1e-5)
+        assert part["opens"] == len(found[part["name"]].parts)
+
+
+def test_each_bar_begins_where_the_last_one_ended_and_the_last_ends_at_the_score(visitor, view):
+    told = visitor.json("attribution", view=view)
+    bars = told["parts"] + ([told["rest"]] if told["rest"] else [])
+    assert bars[0]["from"] == 0
+    assert all(one["to"] == two["from"] for one, two in pairwise(bars))
+    assert all(bar["to"] - bar["from"] == pytest.approx(bar["value"], abs=1e-9) for bar in bars)
+    assert bars[-1]["to"] == pytest.approx(told["total"], abs=1e-4)
+    assert told["low"] == min(0, *(bar["to"] for bar in bars)) and told["high"] == max(0, *(bar["to"] for bar in bars))
+
+
+def test_a_part_opens_into_what_it_is_made_of(visitor, model, view):
+    found = workings.attribution(model.trace(PROMPT), TOKEN)
+    told = visitor.json("attribution", view=view, token=TOKEN, part="L1H2")
+    assert {part["name"] for part in told["parts"]} == {part.name for part in found["L1H2"].parts}
+    assert told["total"] == pytest.approx(found["L1H2"].value, abs=1e-5)
+    neurons = visitor.json("attribution", view=view, token=TOKEN, part="0_mlp_out")["parts"]
+    sizes = [abs(part["value"]) for part in neurons]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_every_bar_leads_to_a_cell_that_there_is(visitor, view):
+    told = visitor.json("attribution", view=view)
+    for part in told["parts"]:
+        table, index = part["address"]["table"], part["address"]["index"]
+        assert visitor.get("explain", view=view, table=table, index=",".join(map(str, index))).status_code == 200, part
+
+
+def test_many_parts_are_told_as_the_largest_and_the_rest(visitor, view, monkeypatch):
+    whole = visitor.json("attribution", view=view)
+    monkeypatch.setattr("workings.lab.reasons.MOST_PARTS", 3)
+    told = visitor.json("attribution", view=view, order="size")
+    sizes = sorted((abs(part["value"]) for part in whole["parts"]), reverse=True)
+    assert [abs(part["value"]) for part in told["parts"]] == pytest.approx(sizes[:3])
+    assert told["rest"]["count"] == len(sizes) - 3
+    assert told["rest"]["to"] == pytest.approx(told["total"], abs=1e-4)
+
+
+def test_edits_count(visitor, model):
+    edit = {"table": "blocks.0.attn.z", "index": [1, ":", ":"], "scale": 0}
+    edited = visitor.open(PROMPT, edits=[edit])["id"]
+    told = visitor.json("attribution", view=edited, token=TOKEN)
+    parts = {part["name"]: part["value"] for part in told["parts"]}
+    assert parts["L0H1"] == 0
+    trace = model.trace(PROMPT).edit("blocks.0.attn.z", (1, slice(None), slice(None)), scale=0)
+    assert told["total"] == pytest.approx(workings.attribution(trace, TOKEN).total, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"token": "notaword"}, "is not one token"),
+        ({"against": "999999"}, "is not one token"),
+        ({"position": 99}, "outside the prompt"),
+        ({"position": "x"}, "whole number"),
+        ({"part": "L9H9"}, "no part is named L9H9"),
+        ({"part": "embed"}, "not made of other parts"),
+        ({"order": "colour"}, "model or size"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(visitor, view, asked, said):
+    answer = visitor.get("attribution", view=view, **asked)
+    assert answer.status_code == 400 and said in answer.json()["error"]
+
+
+# What matters
+
+
+@pytest.mark.parametrize("over", ["resid_pre", "mlp_out", "heads"])
+def test_a_sweep_is_the_librarys_with_its_progress(visitor, model, view, over):
+    want = workings.patching_sweep(model, PROMPT, OTHER, TOKEN, AGAINST, over)
+    *steps, (last, told) = events(
+        visitor.get("patching", view=view, other=OTHER, answer=TOKEN, against=AGAINST, over=over)
+    )
+    assert steps[0] == ("message", {"done": 0, "of": want.values.size})
+    assert steps[-1] == ("message", {"done": want.values.size, "of": want.values.size})
+    assert last == "done"
+    np.testing.assert_allclose(told["values"], want.values, atol=1e-4)
+    assert told["tables"] == list(want.tables) and told["by_head"] == want.by_head
+    assert (told["best"]["block"], told["best"]["column"]) == want.best(1)[0][:2]
+
+
+def test_an_estimate_is_the_librarys(visitor, model, view):
+    want = attribution_patching(model, PROMPT, OTHER, TOKEN, AGAINST, "heads")
+    query = {"view": view, "other": OTHER, "answer": TOKEN, "against": AGAINST, "over": "heads"}
+    *_, (_, told) = events(visitor.get("patching", method="attribution", **query))
+    np.testing.assert_allclose(told["values"], want.values, atol=1e-4)
+
+
+@pytest.mark.parametrize("over", ["resid_pre", "heads"])
+def test_a_cell_is_opened_as_a_view_that_says_what_the_patch_says(visitor, model, view, over):
+    sweep = workings.patching_sweep(model, PROMPT, OTHER, TOKEN, AGAINST, over)
+    [(block, column, value)] = sweep.best(1)
+    query = {"view": view, "other": OTHER, "answer": TOKEN, "against": AGAINST, "over": over}
+    cell = visitor.json("patching/cell", block=block, column=column, **query)
+    assert cell["value"] == pytest.approx(value, abs=1e-4)
+    opened = visitor.post(cell["patched"]).json()
+    assert opened["edits"] == [{"ok": True}]
+    want = sweep.trace_of(block, column).rows("probabilities", -1)[0]
+    for guess in opened["next"]:
+        assert guess["share"] == pytest.approx(float(want[guess["id"]]), abs=1e-5)
+    assert [guess["id"] for guess in cell["next"]] == [guess["id"] for guess in opened["next"][:3]]
+
+
+def test_a_cell_of_too_many_numbers_is_not_opened_and_says_so(visitor, view, monkeypatch):
+    monkeypatch.setattr(sweeps, "MOST_VALUES", 5)
+    query = {"view": view, "other": OTHER, "answer": TOKEN, "against": AGAINST, "over": "heads"}
+    cell = visitor.json("patching/cell", block=0, column=0, **query)
+    assert cell["patched"] is None and "up to 5 are opened" in cell["why_not"]
+
+
+def test_a_cell_that_is_the_same_in_both_is_not_opened_and_says_so(visitor, view):
+    query = {"view": view, "other": OTHER, "answer": TOKEN, "against": AGAINST}
+    cell = visitor.json("patching/cell", block=0, column=0, **query)
+    assert cell["patched"] is None and "the same numbers" in cell["why_not"]
+    assert visitor.get("patching/cell", block=0, column=99, **query).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "said"),
+    [
+        ({"other": "Mike"}, 400, "equally many tokens"),
+        ({"other": PROMPT}, 400, "nothing to restore"),
+        ({"over": "everything"}, 400, "a sweep goes over"),
+        ({"method": "guess"}, 400, "patching or attribution"),
+        ({"answer": "notaword"}, 400, "is not one token"),
+        ({"other": "a" * 20_001}, 413, "at most 20,000 characters"),
+        ({"view": "0" * 16}, 410, "not known"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense_is_refused_before_it_begins(visitor, view, asked, status, said):
+    query = {"view": view, "other": OTHER, "answer": TOKEN, "against": AGAINST} | asked
+    answer = visitor.get("patching", **query)
+    assert answer.status_code == status and said in answer.json()["error"]
+
+
+def test_a_sweep_beyond_the_limits_is_refused_and_its_estimate_is_not(visitor, view, monkeypatch):
+    monkeypatch.setattr(sweeps, "MOST_CELLS", 3)
+    query = {"view": view, "other": OTHER, "answer": TOKEN, "against": AGAINST}
+    answer = visitor.get("patching", **query)
+    assert answer.status_code == 413 and "at most 3 are tried" in answer.json()["error"]
+    assert events(visitor.get("patching", method="attribution", **query))[-1][0] == "done"
+    monkeypatch.setattr(sweeps, "MOST_TOKENS", 3)
+    assert visitor.get("patching", method="attribution", **query).status_code == 413
+
+
+def test_a_sweep_that_nobody_waits_for_stops_and_holds_nobody_up(model, monkeypatch):
+    made: list[float] = []
+    whole = contrast.Contrast.differences
+
+    def slow(self, traces):
+        made.append(time.monotonic())
+        time.sleep(0.1)
+        return whole(self, traces)
+
+    monkeypatch.setattr(contrast.Contrast, "differences", slow)
+    monkeypatch.setattr(contrast, "MOST_FORKS", 1)
+    with serving(model) as home, httpx2.Client(base_url=home, timeout=30) as client:
+        leaver = Leaver(client, home)
+        query = {"view": leaver.open(PROMPT)["id"], "other": OTHER, "answer": TOKEN, "against": AGAINST}
+        with client.stream("GET", f"/api/patching?{urlencode(query)}") as answer:
+            lines = answer.iter_lines()  # let go, they would hang up
+            assert next(lines).startswith("data: ")
+            assert until(lambda: len(made) > 2)
+            began = time.monotonic()
+            assert leaver.json("lens", view=query["view"])["cells"], "another question is answered meanwhile"
+            assert time.monotonic() - began < 5
+        time.sleep(0.4)
+        stopped = len(made)
+        time.sleep(0.5)
+        assert len(made) == stopped < 10
+        monkeypatch.undo()
+        assert events(leaver.get("patching", **query))[-1][0] == "done"
+
+
+def test_a_model_without_a_tokenizer_takes_ids(wordless):
+    from visitors import visiting
+
+    with visiting(wordless) as visitor:
+        view = visitor.open(ids=[3, 1, 2])["id"]
+        query = {"view": view, "answer": 5, "against": 6}
+        assert events(visitor.get("patching", other="3, 4, 2", **query))[-1][0] == "done"
+        assert "token ids" in visitor.get("patching", other="Mike", **query).json()["error"]
+        cell = visitor.json("patching/cell", other="3, 4, 2", block=0, column=1, **query)
+        assert cell["patched"]["ids"] == [3, 4, 2] and visitor.post(cell["patched"]).json()["edits"] == [{"ok": True}]
