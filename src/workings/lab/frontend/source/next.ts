@@ -11,6 +11,8 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
   const title = h("h2", {}, "Next token");
   const legend = h("p", { class: "legend soft" });
 
+  const sideBySide = h("button", { class: "link", onclick: () => travel.go({ screen: "compare" }) }, "Side by side");
+
   function row(guess: Guess, before: number | null | undefined): HTMLElement {
     const { opened, model } = page.get();
     const ink = h("span", { class: "ink" });
@@ -53,6 +55,7 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
           ? `Without your edits: ${word(first.readable)} ${percent(first.share)}`
           : `Without your edits it would say ${word(first.readable)} (${percent(first.share)})`
         : "",
+      first && now ? sideBySide : null,
     );
     legend.hidden = !first;
   });

@@ -10,6 +10,8 @@ export interface View {
   picture: () => Promise<HTMLCanvasElement | null> | HTMLCanvasElement | null;
   /** Draw again, in the colours that now hold. */
   repaint: () => void;
+  /** Whether it has a tab now; it always has one where this is left out. */
+  offered?: () => boolean;
 }
 
 export type Views = Record<Screen, View>;
@@ -22,6 +24,14 @@ const ABOUT: Record<Screen, { title: string; hint: string }> = {
   attention: {
     title: "What it looks at",
     hint: "Attention: each square shows how much the word of its row takes in from the word of its column: point at one, and click it for its number.",
+  },
+  features: {
+    title: "Features",
+    hint: "A feature is a direction in what the model carries along that fires for something one can often name. Choose a token to see which fire there, and push the model along one.",
+  },
+  compare: {
+    title: "Before and after",
+    hint: "What comes next, and what the model writes on, without your edits and with them.",
   },
   numbers: {
     title: "Every number",
@@ -41,10 +51,10 @@ export function screens(page: Page, travel: Travel, views: Views): HTMLElement {
   };
   page.on(["screen", "opened"], show);
   show();
-  return h("main", { class: "centre" }, h("div", { class: "centre-head" }, tabs(page, travel), hint), ...holders);
+  return h("main", { class: "centre" }, h("div", { class: "centre-head" }, tabs(page, travel, views), hint), ...holders);
 }
 
-function tabs(page: Page, travel: Travel): HTMLElement {
+function tabs(page: Page, travel: Travel, views: Views): HTMLElement {
   const tab = (screen: Screen): HTMLElement => h("button", { role: "tab", "data-screen": screen, onclick: () => travel.go({ screen }) }, ABOUT[screen].title);
   const all = SCREENS.map(tab);
   const mark = (): void =>
@@ -52,8 +62,9 @@ function tabs(page: Page, travel: Travel): HTMLElement {
       const here = SCREENS[i] === page.get().screen;
       button.setAttribute("aria-selected", String(here));
       button.tabIndex = here ? 0 : -1;
+      button.hidden = !here && views[SCREENS[i]!].offered?.() === false;
     });
-  page.on(["screen"], mark);
+  page.on(["screen", "opened"], mark);
   mark();
   return rovingTabs(h("div", { class: "screens", role: "tablist", "aria-label": "Views" }, ...all));
 }
@@ -62,9 +73,10 @@ function tabs(page: Page, travel: Travel): HTMLElement {
 export function rovingTabs(list: HTMLElement): HTMLElement {
   list.addEventListener("keydown", (event) => {
     const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-    const at = [...list.children].indexOf(document.activeElement as HTMLElement);
+    const all = [...list.children].filter((one) => !(one as HTMLElement).hidden);
+    const at = all.indexOf(document.activeElement as HTMLElement);
     if (!by || at < 0) return;
-    (list.children[at + by] as HTMLElement | undefined)?.click();
+    (all[at + by] as HTMLElement | undefined)?.click();
     // Choosing may have drawn the tabs anew.
     list.querySelector<HTMLElement>("[aria-selected=true]")?.focus();
   });

@@ -6,7 +6,7 @@ import type { Asked, Edit, Model, Opened } from "./types";
 
 const FIRST_PROMPT = "Mike is a chef. Anna is a Jedi. She picked up her";
 
-export const SCREENS = ["lens", "attention", "numbers"] as const;
+export const SCREENS = ["lens", "attention", "features", "compare", "numbers"] as const;
 export type Screen = (typeof SCREENS)[number];
 
 export interface State extends Asked {
@@ -19,6 +19,8 @@ export interface State extends Asked {
   block: string;
   head: number | null;
   token: number | null;
+  /** Features: which one is looked at; null is the strongest at the chosen token. */
+  feature: number | null;
   digits: Digits;
   colours: boolean;
   busy: boolean;
@@ -45,6 +47,7 @@ export function firstState(model: Model): State {
     block: "",
     head: null,
     token: null,
+    feature: null,
     digits: "short",
     colours: true,
     busy: true,
@@ -58,7 +61,7 @@ export function firstState(model: Model): State {
 export const makePage = (model: Model): Page => makeStore(firstState(model));
 
 /** Where the page is, without what it looks at: what Back and Forward move through. */
-export type Whereabouts = Pick<State, "screen" | "place" | "block" | "head" | "token">;
+export type Whereabouts = Pick<State, "screen" | "place" | "block" | "head" | "token" | "feature">;
 
 export function toHash(state: State): string {
   const { place } = state;
@@ -72,6 +75,7 @@ export function toHash(state: State): string {
     block: state.block || null,
     head: state.head === null ? null : String(state.head),
     token: state.token === null ? null : String(state.token),
+    feature: state.feature === null ? null : String(state.feature),
     digits: state.digits === "short" ? null : state.digits,
     colours: state.colours ? null : "off",
   };
@@ -93,6 +97,7 @@ export function fromHash(hash: string): Partial<State> {
   found.block = words.get("block") ?? "";
   found.head = numbers(words.get("head"))?.[0] ?? null;
   found.token = numbers(words.get("token"))?.[0] ?? null;
+  found.feature = numbers(words.get("feature"))?.[0] ?? null;
   const digits = words.get("digits");
   found.digits = digits === "long" || digits === "all" ? digits : "short";
   found.colours = words.get("colours") !== "off";
