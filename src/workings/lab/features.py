@@ -69,7 +69,7 @@ class Features:
 
     def find(self, query: Query) -> Json:
         """Features by number, label and words in their examples; best first, and those often met before others."""
-        text = query.text("text", 200).strip().casefold()
+        text = (query.text("text", 200) if "text" in query.given else "").strip().casefold()
         first, most = query.whole("from", 0), query.whole("most", USUAL_FOUND, 1, MOST_FOUND)
         scored = [(_likeness(text, number, *words), number) for number, words in enumerate(self._words)]
         found = sorted((-score, number) for score, number in scored if score)

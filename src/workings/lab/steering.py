@@ -10,7 +10,7 @@ import numpy as np
 
 from workings.checkpoints.sparse_autoencoder import Feature
 from workings.display.words import number as written
-from workings.display.words import percent, quoted
+from workings.display.words import percent, spoken
 from workings.errors import InputError
 from workings.lab.asked import Query
 from workings.lab.features import Features, reach
@@ -70,7 +70,7 @@ class Steering:
             return {"strength": None, "sentence": _capital(f"{error}."), "reach": None}
         (was, _), (now, share) = flip.before, flip.after
         how = f"The smallest strength that changes the next word is {written(flip.strength)}"
-        sentence = f"{how}: then {quoted(now)} ({percent(share)}) comes first instead of {quoted(was)}."
+        sentence = f"{how}: then {spoken(now)} ({percent(share)}) comes first instead of {spoken(was)}."
         return {"strength": flip.strength, "sentence": sentence, "reach": reach(2 * flip.strength)}
 
     # Small things -------------------------------------------------------------------------------------------------

@@ -80,13 +80,11 @@ export class CompareView {
   readonly element: HTMLElement;
   private readonly none = h("p", { class: "soft" }, "No edit is in force, so there is nothing to compare. Change a number, or push the model along a feature, and look again.");
 
-  constructor(private readonly page: Page) {
+  constructor(page: Page) {
     const comparison = new Comparison(page, () => page.get().screen === "compare");
     this.element = h("div", { class: "compare-view" }, this.none, comparison.element);
     page.on(["opened"], ({ opened }) => (this.none.hidden = !!opened?.compared));
   }
-
-  offered = (): boolean => !!this.page.get().opened?.compared;
 
   picture(): null {
     return null;

@@ -9,6 +9,7 @@ import type { Feature, Found } from "./types";
 
 const AT_ONCE = 60;
 const FIRING = 24;
+const LABELS = "Labels were made from the texts in which each feature fires most. “a” → “b” means: at “a”, where “b” comes next.";
 
 export class FeatureList {
   readonly element: HTMLElement;
@@ -29,7 +30,6 @@ export class FeatureList {
     fill(this.all, `All ${count(features?.count ?? 0)}`);
     this.search.addEventListener("input", later(150, () => this.choose("all")));
     this.list.addEventListener("keydown", (event) => this.onKey(event));
-    const named = "Labels were made from the texts in which each feature fires most. “a” → “b” means: at “a”, where “b” comes next.";
     this.element = h(
       "section",
       { class: "features-left", "aria-label": "Features to choose from" },
@@ -37,7 +37,6 @@ export class FeatureList {
       this.search,
       this.status,
       this.list,
-      features?.labelled ? h("p", { class: "soft fine" }, named) : null,
     );
   }
 
@@ -105,7 +104,7 @@ export class FeatureList {
 
   private show(entries: Element[]): void {
     const focused = this.list.contains(document.activeElement);
-    fill(this.list, ...entries);
+    fill(this.list, ...entries, this.page.get().model.features?.labelled ? h("li", { class: "soft fine" }, LABELS) : null);
     this.mark(this.current);
     if (focused) this.list.querySelector<HTMLElement>("[tabindex='0']")?.focus();
   }

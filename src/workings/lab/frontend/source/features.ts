@@ -87,10 +87,11 @@ export class FeaturesView {
     const { opened, model } = this.page.get();
     const { strengths, shares } = this.fires!;
     const many = strengths.filter((strength) => strength > 0).length;
-    const fired = many === 0 ? `“${name}” fires nowhere in your sentence` : `Where “${name}” fires in your sentence`;
+    const named = h("span", { class: "named" }, name);
+    const fired = many === 0 ? [named, " fires nowhere in your sentence"] : ["Where ", named, " fires in your sentence"];
     const place = { table: model.features!.acts, sheet: 0, row: this.token, column: feature };
     const focused = this.tokens.contains(document.activeElement);
-    fill(this.title, fired, " ", h("button", { class: "link", onclick: () => this.travel.go({ screen: "numbers", place }) }, `How its number at “${word(opened!.tokens[this.token]!.readable)}” is made`));
+    fill(this.title, ...fired, " ", h("button", { class: "link", onclick: () => this.travel.go({ screen: "numbers", place }) }, `How its number at “${word(opened!.tokens[this.token]!.readable)}” is made`));
     fill(this.tokens, ...opened!.tokens.map((token, i) => this.chip(token.readable, i, strengths[i] ?? 0, shares[i] ?? 0)));
     if (focused) this.tokens.querySelector<HTMLElement>("[aria-pressed=true]")?.focus();
   }
