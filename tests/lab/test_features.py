@@ -163,7 +163,9 @@ def test_the_smallest_strength_is_that_of_python_whatever_the_slider_says_now(re
     assert nothing["strength"] is None and "No strength up to 2" in nothing["sentence"]
 
 
-def test_a_file_of_the_edits_steers_in_python_and_the_workbook_has_it_on_its_page(reader, plain, storybook, trace, sae, tmp_path):
+def test_a_file_of_the_edits_steers_in_python_and_the_workbook_has_it_on_its_page(
+    reader, plain, storybook, trace, sae, tmp_path
+):
     _, view = steered(reader, plain, 14)
     (path := tmp_path / "edits.json").write_bytes(reader.get("edits.json", view=view["id"]).content)
     again = load_edits(path).trace(storybook)
@@ -249,9 +251,10 @@ def test_an_autoencoder_without_examples_shows_what_follows_from_its_weights(sto
         assert told["examples"] == [] and told["density"] is None and told["label"] is None
         assert told["promotes"][0]["readable"] == "␣lightsaber"
         assert reader.json("features", most=1)["count"] == sae.config.d_sae
-        assert "no feature of this sparse autoencoder has a label" in reader.get(
-            "features/card", view=view["id"], feature="jedi"
-        ).json()["error"]
+        assert (
+            "no feature of this sparse autoencoder has a label"
+            in reader.get("features/card", view=view["id"], feature="jedi").json()["error"]
+        )
 
 
 def test_a_slider_that_is_moved_for_long_does_not_fill_the_memory(storybook, sae):

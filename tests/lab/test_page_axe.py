@@ -9,7 +9,9 @@ from browsing import AXE, Lab, Visit, missing
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("view", ["lens", "attention", "features", "steered", "compare", "numbers", "edited", "search", "export"])
+@pytest.mark.parametrize(
+    "view", ["lens", "attention", "features", "steered", "compare", "numbers", "edited", "search", "export"]
+)
 def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool) -> None:
     if not AXE.is_file():
         missing("axe-core is not installed (make page installs it)")

@@ -23,7 +23,7 @@ const ABOUT: Record<Screen, { title: string; hint: string }> = {
   },
   attention: {
     title: "What it looks at",
-    hint: "Attention: each square shows how much the word of its row takes in from the word of its column: point at one, and click it for its number.",
+    hint: "Attention: how much the word of each row takes in from the word of each column. Click a square for its number.",
   },
   features: {
     title: "Features",
