@@ -63,7 +63,7 @@ class Steering:
             trace.rows("probabilities", -1)
             fork = trace.fork()
         try:
-            flip = smallest_strength(fork, feature, None, None, positions, most)
+            flip = smallest_strength(fork, feature, None, None, positions, most, progress=lambda _: query.asker.check())
         except InputError as error:
             if "brings" not in str(error):
                 raise
@@ -88,7 +88,7 @@ class Steering:
         amount = np.asarray(edit.amount, np.float64)
         if amount.shape != (sae.config.d_in,) or not amount.any():
             return None
-        number = int(np.abs(self._directions @ amount.astype(np.float32)).argmax())
+        number = int(np.abs((sae.weights["W_dec"] @ amount.astype(np.float32)) / self._lengths).argmax())
         vector = sae.weights["W_dec"][number].astype(np.float64)
         strength = float(amount @ vector / (vector @ vector))
         if np.linalg.norm(amount - strength * vector) > SAME * np.linalg.norm(amount):
@@ -97,10 +97,10 @@ class Steering:
         return {"feature": number, "label": sae.labels.get(number), "strength": strength, "positions": index[0]}
 
     @cached_property
-    def _directions(self) -> Array:
-        """The vectors of all features, each of length 1 [d_sae, d_in]."""
+    def _lengths(self) -> Array:
+        """How long the vectors of all features are [d_sae]."""
         rows = self.features.sae.weights["W_dec"]
-        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
+        return np.maximum(np.sqrt(np.einsum("fd,fd->f", rows, rows)), 1e-30)
 
 
 def _capital(text: str) -> str:

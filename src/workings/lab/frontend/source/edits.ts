@@ -13,7 +13,7 @@ export function editList(page: Page, session: Session, travel: Travel): HTMLElem
   const section = h(
     "section",
     { class: "edit-list", "aria-label": "Your edits" },
-    h("header", {}, h("h2", {}, "Your edits"), h("span", { class: "spring" }), h("button", { class: "quiet", onclick: () => travel.go({ screen: "compare" }) }, "Side by side"), h("button", { class: "quiet", onclick: () => void session.setEdits([]) }, "Take all out")),
+    h("header", {}, h("h2", {}, "Your edits"), h("button", { class: "quiet", onclick: () => travel.go({ screen: "compare" }) }, "Side by side"), h("button", { class: "quiet", onclick: () => void session.setEdits([]) }, "Take all out")),
     list,
   );
 

@@ -74,7 +74,7 @@ export class FeatureCard {
 
   private example({ tokens, shares, strongest, peak }: Card["examples"][number]): HTMLElement {
     const text = tokens.map((token, i) => {
-      const span = h(i === strongest ? "b" : "span", {}, token);
+      const span = h(i === strongest ? "b" : "span", {}, i ? token : token.trimStart());
       if (shares[i]! > 0) span.style.backgroundColor = shade(shares[i]!, 0.6);
       return span;
     });
