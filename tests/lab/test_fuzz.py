@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from visitors import HOME, Visitor, visiting
 
+from workings import SparseAutoencoder
+from workings.models.sae import SAEConfig, sae_weight_axes
+
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # edits may divide by zero
 
-GETS = ["model", "tile", "changed", "range", "explain", "formula", "labels", "attention", "lens", "lens/cell", "merges", "write", "find", "report.html", "edits.json", "view", "nothing", ""]  # fmt: skip
+GETS = ["model", "tile", "changed", "range", "explain", "formula", "labels", "attention", "lens", "lens/cell", "merges", "write", "find", "report.html", "edits.json", "features", "features/card", "features/firing", "features/strengths", "steer", "steer/smallest", "continuations", "view", "nothing", ""]  # fmt: skip
 NAMES = ["ids", "embed", "W_E", "W_pos", "logits", "probabilities", "blocks.0.attn.pattern", "blocks.1.attn.scores", "blocks.0.attn.W_O", "blocks.0.ln1.mean", "ln_final.scale", "blocks.0.attn.b_Q", "blocks.1.resid_post.lens.logits", "blocks.1.mlp.post"]  # fmt: skip
 SECONDS = 5
 
@@ -55,7 +59,14 @@ some_views = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def fuzzed(model):
-    with visiting(model, table_bytes=2_000_000) as visitor:
+    config = SAEConfig(model.config.d_model, 12, "blocks.0.resid_post", "topk", k=3)
+    random = np.random.default_rng(3)
+    weights = {
+        name: random.standard_normal([axis.size or 1 for axis in axes])
+        for name, axes in sae_weight_axes(config).items()
+    }
+    sae = SparseAutoencoder(config, weights, {0: "first", 1: "second"})
+    with visiting(model, table_bytes=2_000_000, sae=sae) as visitor:
         yield visitor
 
 
@@ -85,6 +96,7 @@ def test_any_question_gets_a_plain_answer(fuzzed, data):
                 "table": st.sampled_from(NAMES) | junk, "sheet": numbers, "rows": spans, "columns": spans, "index": indices, "axis": st.just("d_vocab") | junk,
                 "from": numbers, "to": numbers, "block": numbers | st.just("blocks.0.resid_post"), "position": numbers, "text": st.text(max_size=40),
                 "temperature": st.floats().map(str) | junk, "seed": numbers, "most": st.integers(-1, 6).map(str) | junk, "view": junk,
+                "feature": numbers | st.sampled_from(["first", "SECOND", "third"]), "strength": st.floats().map(str) | junk, "positions": spans | numbers,
             },
         )
     )  # fmt: skip

@@ -9,7 +9,10 @@ from browsing import AXE, Lab, Visit, missing
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("view", ["lens", "attention", "reasons", "patching", "numbers", "edited", "search", "export"])
+@pytest.mark.parametrize(
+    "view",
+    "lens attention reasons patching features steered compare numbers edited search export".split(),
+)
 def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool) -> None:
     if not AXE.is_file():
         missing("axe-core is not installed (make page installs it)")
@@ -17,6 +20,15 @@ def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool
     page = visit.page
     if view in ("lens", "attention", "reasons", "patching", "numbers"):
         visit.show(view)
+    elif view in ("features", "steered", "compare"):
+        visit.show("features")
+        page.wait_for_selector(".feature-card h3")
+        if view != "features":
+            page.focus(".strength")
+            page.keyboard.press("PageUp")
+            page.wait_for_selector(".edits li")
+        if view == "compare":
+            visit.show("compare")
     elif view == "edited":
         visit.go("blocks.1.attn.pattern[0, 13, 8]")
         visit.edit("0.25")

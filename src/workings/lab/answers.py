@@ -14,13 +14,17 @@ import numpy as np
 
 from workings.anatomy.logit_lens import likeliest, streams_read
 from workings.checkpoints.model import Model
+from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 from workings.display.words import visible
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
 from workings.lab.asked import Asker, Query
+from workings.lab.comparing import compared
+from workings.lab.features import Features
 from workings.lab.lens import lens_row
 from workings.lab.outline import Outline
 from workings.lab.refusals import NotThere, TooMuch
+from workings.lab.steering import Steering
 from workings.lab.tiles import MOST_CELLS, attention, tile, value_range
 from workings.lab.views import MOST_CHARACTERS, MOST_EDITS, Session, View, Views
 from workings.readings.explain import Address, Term, formula_bar
@@ -38,26 +42,32 @@ LONGEST_WORD = 300
 class Answers:
     """Answers about one model."""
 
-    def __init__(self, model: Model, views: Views, prompt: str) -> None:
+    def __init__(self, model: Model, views: Views, prompt: str, sae: SparseAutoencoder | None = None) -> None:
         self.model, self.views, self.prompt = model, views, prompt
         self.outline = Outline(model, views.program)
+        self.features = Features(model, views, sae)
+        self.steering = Steering(self.features)
 
     def model_document(self) -> Json:
         """What the page needs to know of the model, and the prompt to begin with."""
         limits = {"tile": MOST_CELLS, "prompt": MOST_CHARACTERS, "edits": MOST_EDITS, "labels": MOST_LABELS}
-        return {**self.outline.document, "prompt": self.prompt, "limits": limits}
+        return {**self.outline.document, "prompt": self.prompt, "features": self.features.document, "limits": limits}
 
     def open(self, given: Any, asker: Asker | None = None) -> Json:
         """Take in a view, and say what it reads and what comes next."""
         view = self.views.open(EditList.from_dict(given))
-        before = None
+        before = shares = None
         if view.active:
             with self.views.working(view, False, asker) as (trace, session):
-                before = self._next(trace, session)
+                before, shares = self._next(trace, session), trace.rows("probabilities", -1)[0]
         with self.views.working(view, asker=asker) as (trace, session):
+            both = [] if shares is None else compared(shares, trace.rows("probabilities", -1)[0])
             following, refusals = self._next(trace, session), iter(session.refusals)
             tokens = [self.token(int(i)) for i in trace.ids]
-        outcomes = [_outcome(next(refusals)) if edit.on else {"ok": True} for edit in view.given.edits]
+        outcomes = [
+            {**(_outcome(next(refusals)) if edit.on else {"ok": True}), "steers": self.steering.steers(edit)}
+            for edit in view.given.edits
+        ]
         in_force = any(edit.on and outcome["ok"] for edit, outcome in zip(view.given.edits, outcomes, strict=True))
         return {
             "id": view.id,
@@ -65,6 +75,7 @@ class Answers:
             "n_pos": len(tokens),
             "next": following,
             "before": before if in_force else None,
+            "compared": [self._compared(*row) for row in both] if in_force else None,
             "edits": outcomes,
         }
 
@@ -209,6 +220,9 @@ class Answers:
         shares = np.nan_to_num(shares, nan=0.0)  # an edit may divide by zero
         best = np.argsort(-shares, kind="stable")[:N_NEXT]
         return [{"id": int(i), "readable": self.readable(int(i)), "share": float(shares[i])} for i in best]
+
+    def _compared(self, token_id: int, before: float, after: float) -> Json:
+        return {"id": token_id, "readable": self.readable(token_id), "before": before, "after": after}
 
     def token(self, token_id: int) -> Json:
         """A token as every answer tells it."""

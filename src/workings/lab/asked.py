@@ -59,6 +59,27 @@ class Query:
             raise InputError(f"{name} is a number of at least 0; {text[:40]!r} came")
         return found
 
+    def signed(self, name: str, default: float | None = None) -> float:
+        """A finite number, which may be below 0; `default` where it is left out."""
+        if default is not None and name not in self.given:
+            return default
+        text = self.text(name)
+        try:
+            found = float(text)
+        except ValueError:
+            found = math.nan
+        if not math.isfinite(found):
+            raise InputError(f"{name} is a finite number, and may be below 0; {text[:40]!r} came")
+        return found
+
+    def positions(self, name: str, size: int) -> int | slice:
+        """Positions of a prompt: one of them, `3`, or a stretch of them, `3:5` or `3:`; all of them where left out."""
+        text = self.given.get(name, ":")
+        found = _SPAN.fullmatch(text)
+        if found:
+            return slice(*(int(part) if part else None for part in found.groups()))
+        return self.whole(name, most=size - 1)
+
     def index(self) -> tuple[int, ...]:
         """The place of one number: whole numbers with commas between them."""
         parts = self.text("index").split(",")

@@ -20,6 +20,8 @@ from starlette.routing import Route
 from workings.errors import InputError, WorkingsError
 from workings.lab.answers import Answers
 from workings.lab.asked import Asker, Query
+from workings.lab.comparing import continuations
+from workings.lab.features import sae_of
 from workings.lab.guard import Guard
 from workings.lab.reasons import Reasons
 from workings.lab.refusals import TooMuch, status_of
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from workings.checkpoints.model import Model
+    from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 
 MOST_BYTES = 4 << 20
 """The longest body of a request."""
@@ -43,10 +46,20 @@ Handler = Callable[[Query], Response]
 
 
 def make_app(
-    model: Model, port: int, token: str, prompt: str = "", page: Path = PAGE, table_bytes: int = TABLE_BYTES
+    model: Model,
+    port: int,
+    token: str,
+    prompt: str = "",
+    page: Path = PAGE,
+    table_bytes: int = TABLE_BYTES,
+    sae: SparseAutoencoder | None = None,
 ) -> ASGIApp:
-    """The lab of a model as an ASGI app, for a server on this port that gave out this token."""
-    answers = Answers(model, Views(model, table_bytes), prompt)
+    """The lab of a model as an ASGI app, for a server on this port that gave out this token.
+
+    `sae` is the sparse autoencoder whose features are shown; else the one that comes with the model, if one does.
+    """
+    sae = sae_of(model, sae)
+    answers = Answers(model, Views(model, table_bytes, sae), prompt, sae)
     return Guard(_Server(answers, page).app(), port, token)
 
 
@@ -84,6 +97,13 @@ class _Server:
             "find": a.find,
             "attribution": self.reasons.attribution,
             "patching/cell": self.sweeps.cell,
+            "features": a.features.find,
+            "features/card": a.features.card,
+            "features/firing": a.features.firing,
+            "features/strengths": a.features.strengths,
+            "steer": a.steering.edit,
+            "steer/smallest": a.steering.smallest,
+            "continuations": lambda query: continuations(a.views, query),
         }
         handlers: dict[str, Handler] = {name: _as_json(answer) for name, answer in json.items()}
         handlers |= {

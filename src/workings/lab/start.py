@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from workings.checkpoints.model import Model
+    from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 
 HOST = "127.0.0.1"
 USUAL_PORT = 8420
@@ -26,15 +27,17 @@ LONGEST_HEAD = 1 << 17
 """Bytes of address and headers: a prompt of 20,000 letters fits, written in percent signs."""
 
 
-def start(model: Model, prompt: str, port: int | None = None, browser: bool = True) -> None:
-    """Serve the lab of a model until Ctrl-C. Raises `InputError` for a port that is taken."""
+def start(
+    model: Model, prompt: str, port: int | None = None, browser: bool = True, sae: SparseAutoencoder | None = None
+) -> None:
+    """Serve the lab of a model until Ctrl-C, with the features of a sparse autoencoder. Raises `InputError` for a port that is taken."""
     from workings.lab.server import make_app
 
     warnings.filterwarnings("ignore", category=RuntimeWarning)  # an edit may well divide by zero: the page shows it
     listening = listen(port)
     port, token = listening.getsockname()[1], secrets.token_urlsafe(24)
     address = f"http://{HOST}:{port}/?token={token}"
-    server = server_of(make_app(model, port, token, prompt))
+    server = server_of(make_app(model, port, token, prompt, sae=sae))
     gc.collect()
     gc.freeze()  # what is there now stays: looking through all of it again and again would hold answers up
     print(f"\nThe lab of {model.name} is open at\n\n    {address}\n\nCtrl-C closes it.", flush=True)

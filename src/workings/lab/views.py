@@ -19,6 +19,7 @@ import orjson
 
 from workings.anatomy.logit_lens import draw_logit_lens
 from workings.checkpoints.model import Model
+from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 from workings.engine.evaluation import Evaluation
 from workings.engine.memory import physical_bytes
 from workings.engine.trace import Trace
@@ -96,9 +97,9 @@ class Session:
 class Views:
     """The views that were opened, and as many of their traces as fit into the memory limit; for many threads."""
 
-    def __init__(self, model: Model, table_bytes: int = TABLE_BYTES) -> None:
+    def __init__(self, model: Model, table_bytes: int = TABLE_BYTES, sae: SparseAutoencoder | None = None) -> None:
         self.model, self.table_bytes = model, table_bytes
-        self.program = model.program_with(draw_logit_lens)
+        self.program = (model.with_sae(sae) if sae else model).program_with(draw_logit_lens)
         self._lock = Lock()
         self._views: OrderedDict[str, View] = OrderedDict()
         self._view_bytes = 0

@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
+from workings.engine.trace import Trace
+from workings.errors import InputError
 from workings.lab.answers import Answers
 from workings.lab.asked import Query
 from workings.lab.refusals import TooMuch
@@ -42,10 +44,20 @@ class Workbook:
                 yield piece
 
 
+def _check_weights(answers: Answers, trace: Trace) -> None:
+    """The model of a workbook has no sparse autoencoder, so that edits of its weights would be lost."""
+    known = answers.model.weights.keys() | set(trace.names())
+    if lost := [edit.name for edit in trace.edits if edit.name not in known]:
+        raise InputError(
+            f"{lost[0]} is edited, a weight of the sparse autoencoder, which a workbook leaves out: switch this edit off"
+        )
+
+
 def _write(answers: Answers, query: Query, path: Path) -> None:
     view, n_ctx = answers.views.view(query.text("view")), answers.model.config.n_ctx
     with answers.views.working(view, asker=query.asker) as (trace, _):
         least = len(trace)
+    _check_weights(answers, trace)
     most = query.whole("max_tokens", min(max(USUAL_TOKENS, least), n_ctx), least=least, most=n_ctx)
     # Of the trace it takes ids, weights and edits, which nobody changes.
     write_workbook(answers.model, path, trace, most, progress=lambda done, whole: query.asker.check())

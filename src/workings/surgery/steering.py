@@ -8,7 +8,7 @@ Monosemanticity (features of sparse autoencoders).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,12 +81,14 @@ def smallest_strength(
     positions: Any = None,
     most: float = 64.0,
     precision: float = 0.01,
+    progress: Callable[[float], object] | None = None,
 ) -> Flip:
     """The smallest strength up to `most` at which `token` (any other than now, if not given) comes first after the prompt.
 
     `what`, `layer` and `positions` are those of `trace.steer`. Strengths are tried upwards in even steps of `most / 48`, and the
     first that works is narrowed down to `precision`; a narrow band of strengths that work below it can be missed.
-    A negative `most` looks in the other direction. Raises `InputError` where no strength works, with what came nearest.
+    A negative `most` looks in the other direction. `progress` is told each strength before it is tried, and may raise to end the
+    search. Raises `InputError` where no strength works, with what came nearest.
     """
     if not math.isfinite(most) or most == 0 or not precision > 0:
         raise InputError(f"most is a number other than 0 and precision one above 0; {most!r} and {precision!r} came")
@@ -96,6 +98,8 @@ def smallest_strength(
         raise InputError(f"{trace.spell(first)!r} comes first already, so nothing has to be steered")
 
     def steered(strength: float) -> tuple[Trace, bool]:
+        if progress:
+            progress(strength)
         new = trace.steer(what, strength, layer, positions)
         winner = new.top_ids(1)[0][0]
         return new, winner != first if wanted is None else winner == wanted

@@ -64,11 +64,19 @@ def lab(
     prompt: Annotated[
         str, typer.Option("--prompt", "-p", metavar="TEXT", help="The text to begin with.")
     ] = DEFAULT_PROMPT,
+    sae: Annotated[
+        str | None,
+        typer.Option(
+            "--sae", metavar="FOLDER", help="A sparse autoencoder whose features to show; else the model's own."
+        ),
+    ] = None,
 ) -> None:
     """Open the lab: every number of the model, in the browser."""
     from workings.lab.cores import leave_a_core
 
     leave_a_core()  # before NumPy is imported
+    from workings.cli.features import open_sae
     from workings.lab.start import start
 
-    start(open_model(model), prompt, port, not no_browser)
+    opened = open_model(model)
+    start(opened, prompt, port, not no_browser, open_sae(opened, sae) if sae else None)

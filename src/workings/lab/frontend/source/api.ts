@@ -1,5 +1,5 @@
 // Asking the server. Every number on the page comes through here.
-import type { Asked, Attribution, Explanation, Guess, Lens, Model, Opened, PatchedCell, Range } from "./types";
+import type { Asked, Attribution, Card, Edit, Explanation, Firing, Found, Guess, Lens, Model, Opened, Part, PatchedCell, Range, Smallest } from "./types";
 
 export type Kind = "lost" | "unknown view" | "input" | "limit" | "forbidden" | "other";
 
@@ -117,5 +117,14 @@ export const api = {
     const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1];
     return { made: await answer.blob(), name: name ?? path };
   },
+  features: (text: string, from: number, most: number, signal?: AbortSignal) => json<Found>("features", { text, from, most }, signal),
+  card: (view: string, feature: number, signal?: AbortSignal) => json<Card>("features/card", { view, feature }, signal),
+  firing: (view: string, position: number, most: number, signal?: AbortSignal) =>
+    json<Firing>("features/firing", { view, positions: `${position}:${position + 1}`, most }, signal),
+  strengths: (view: string, feature: number, signal?: AbortSignal) =>
+    json<{ strengths: number[]; shares: number[] }>("features/strengths", { view, feature }, signal),
+  steer: (view: string, feature: number, strength: number, positions: Part) => json<{ edit: Edit | null }>("steer", { view, feature, strength, positions }),
+  smallest: (view: string, feature: number, positions: Part, signal?: AbortSignal) => json<Smallest>("steer/smallest", { view, feature, positions }, signal),
+  continuations: (view: string, signal?: AbortSignal) => json<{ before: string; after: string }>("continuations", { view }, signal),
   find: (text: string, signal?: AbortSignal) => json<{ found: { name: string; sentence: string }[] }>("find", { text }, signal),
 };

@@ -14,7 +14,7 @@ const DARK: Palette = { paper: [22, 28, 37], positive: [111, 172, 240], negative
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
-const palette = (): Palette => (dark.matches ? DARK : LIGHT);
+export const palette = (): Palette => (dark.matches ? DARK : LIGHT);
 
 export function onSchemeChange(run: () => void): void {
   dark.addEventListener("change", run);

@@ -2,6 +2,7 @@
 import { placeOf, written } from "./address";
 import { fill, h, icon } from "./dom";
 import { inText } from "./format";
+import { steersOf, steersSaid } from "./steers";
 import type { Session } from "./session";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
@@ -12,17 +13,19 @@ export function editList(page: Page, session: Session, travel: Travel): HTMLElem
   const section = h(
     "section",
     { class: "edit-list", "aria-label": "Your edits" },
-    h("header", {}, h("h2", {}, "Your edits"), h("button", { class: "quiet", onclick: () => session.setEdits([]) }, "Take all out")),
+    h("header", {}, h("h2", {}, "Your edits"), h("button", { class: "quiet", onclick: () => travel.go({ screen: "compare" }) }, "Side by side"), h("button", { class: "quiet", onclick: () => void session.setEdits([]) }, "Take all out")),
     list,
   );
 
   function row(edit: Edit, i: number): HTMLElement {
-    const name = written(edit.table, edit.index);
+    const steers = steersOf(page, edit);
+    const name = steers ? steersSaid(steers) : written(edit.table, edit.index);
     const told = page.get().opened?.edits[i];
-    const change = (edits: (all: Edit[]) => Edit[]): void => session.setEdits(edits([...page.get().edits]));
+    const change = (edits: (all: Edit[]) => Edit[]): void => void session.setEdits(edits([...page.get().edits]));
     const toggle = h("input", { type: "checkbox", role: "switch", "aria-label": `${name} in force`, onchange: () => change((all) => all.with(i, { ...edit, on: toggle.checked })) });
     toggle.checked = edit.on;
     const go = (): void => {
+      if (steers) return travel.go({ screen: "features", feature: steers.feature });
       const index = edit.index.map((part) => (typeof part === "number" ? part : Number(part.split(":")[0] || 0)));
       travel.go({ screen: "numbers", place: placeOf({ table: edit.table, index }) });
     };
@@ -30,7 +33,7 @@ export function editList(page: Page, session: Session, travel: Travel): HTMLElem
       "li",
       { class: edit.on ? "" : "off" },
       toggle,
-      h("span", { class: "what" }, h("button", { class: "link mono", onclick: go }, name), h("span", { class: "number" }, said(edit))),
+      h("span", { class: "what" }, h("button", { class: steers ? "link" : "link mono", onclick: go }, name), h("span", { class: steers ? "soft mono" : "number" }, steers ? written(edit.table, edit.index) : said(edit))),
       h("button", { class: "quiet", "aria-label": `Take out the edit of ${name}`, title: "Take out", onclick: () => change((all) => all.toSpliced(i, 1)) }, icon("×")),
       told && !told.ok ? h("p", { class: "note" }, told.error) : null,
     );

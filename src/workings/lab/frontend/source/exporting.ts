@@ -67,6 +67,7 @@ export function exportMenu(page: Page, session: Session, views: Views): HTMLElem
     try {
       const { screen, place } = page.get();
       const canvas = await views[screen].picture();
+      if (!canvas) page.set({ trouble: "There is no picture of this view; the report and the workbook can be kept." });
       canvas?.toBlob((blob) => blob && give(blob, `${screen === "numbers" ? place.table : screen}.png`));
     } catch (error) {
       page.set({ trouble: sentence(error) });

@@ -5,6 +5,8 @@ import { onSchemeChange } from "./colours";
 import { fill, h, icon } from "./dom";
 import { editList } from "./edits";
 import { exportMenu } from "./exporting";
+import { CompareView } from "./comparison";
+import { FeaturesView } from "./features";
 import { followEnd } from "./follow";
 import { roughly, shortName } from "./format";
 import { Grid } from "./grid";
@@ -53,6 +55,8 @@ function build(root: HTMLElement, page: Page): void {
     attention,
     reasons: new ReasonsView(page, travel),
     patching: new PatchingView(page, session, travel),
+    features: new FeaturesView(page, session, travel),
+    compare: new CompareView(page),
     numbers: { element: h("div", { class: "numbers" }, gridBar(page, grid, travel), gridHolder), picture: () => sheetPicture(grid), repaint: () => grid.style() },
   };
   const search = searchBox(page, travel);
@@ -129,7 +133,7 @@ function keepGrid(page: Page, grid: Grid): void {
 
 function listenToKeys(session: Session, search: () => void): void {
   document.addEventListener("keydown", (event) => {
-    const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+    const typing = (event.target instanceof HTMLInputElement && event.target.type !== "range") || event.target instanceof HTMLTextAreaElement;
     const control = event.ctrlKey || event.metaKey;
     const key = event.key.toLowerCase();
     if (control && key === "k") search();

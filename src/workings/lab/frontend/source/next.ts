@@ -44,15 +44,10 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
     if (!opened) return;
     const before = opened.before && new Map(opened.before.map((guess) => [guess.id, guess.share]));
     const first = opened.before?.[0];
-    const now = opened.next[0];
     fill(list, ...opened.next.map((guess) => row(guess, before ? (before.get(guess.id) ?? 0) : null)));
     fill(
       legend,
-      first && now
-        ? first.id === now.id
-          ? `Without your edits: ${word(first.readable)} ${percent(first.share)}`
-          : `Without your edits it would say ${word(first.readable)} (${percent(first.share)})`
-        : "",
+      first ? `Without your edits: ${word(first.readable)} ${percent(first.share)}` : "",
     );
     legend.hidden = !first;
   });

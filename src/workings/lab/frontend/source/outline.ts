@@ -5,6 +5,8 @@ import type { Page } from "./state";
 import type { Travel } from "./travel";
 import type { Table } from "./types";
 
+export const NO_FEATURES = "No features to look at: no sparse autoencoder comes with this model. “workings lab --sae FOLDER” opens one.";
+
 export function outline(page: Page, travel: Travel): HTMLElement {
   const { model } = page.get();
   const buttons = new Map<string, HTMLElement>();
@@ -35,7 +37,7 @@ export function outline(page: Page, travel: Travel): HTMLElement {
     return [...found];
   };
   const weights = h("details", { class: "weights" }, h("summary", {}, "Weights"), ...byGroup(model.weights).map(([name, tables]) => group(name, tables, false)));
-  const tree = h("div", { class: "tree" }, ...byGroup(model.tables).map(([name, tables]) => group(name, tables, false)), weights);
+  const tree = h("div", { class: "tree" }, ...byGroup(model.tables).map(([name, tables]) => group(name, tables, false)), weights, model.features ? null : h("p", { class: "soft none" }, NO_FEATURES));
 
   function mark({ place, screen }: { place: { table: string }; screen: string }): void {
     for (const [name, button] of buttons) {

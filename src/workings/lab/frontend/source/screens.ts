@@ -10,6 +10,8 @@ export interface View {
   picture: () => Promise<HTMLCanvasElement | null> | HTMLCanvasElement | null;
   /** Draw again, in the colours that now hold. */
   repaint: () => void;
+  /** Whether it has a tab now; it always has one where this is left out. */
+  offered?: () => boolean;
 }
 
 export type Views = Record<Screen, View>;
@@ -31,6 +33,14 @@ const ABOUT: Record<Screen, { title: string; hint: string }> = {
     title: "What matters",
     hint: "Activation patching: numbers of your sentence are put into a second one: which of them bring the answer back?",
   },
+  features: {
+    title: "Features",
+    hint: "A feature is a direction in what the model carries along that fires for something one can often name. Choose a token to see which fire there, and push the model along one.",
+  },
+  compare: {
+    title: "Before and after",
+    hint: "What comes next, and what the model writes on, without your edits and with them.",
+  },
   numbers: {
     title: "Every number",
     hint: "Click a number to see how it was made; double-click it, type another and press Enter, and watch the next token change.",
@@ -49,10 +59,10 @@ export function screens(page: Page, travel: Travel, views: Views): HTMLElement {
   };
   page.on(["screen", "opened"], show);
   show();
-  return h("main", { class: "centre" }, h("div", { class: "centre-head" }, tabs(page, travel), hint), ...holders);
+  return h("main", { class: "centre" }, h("div", { class: "centre-head" }, tabs(page, travel, views), hint), ...holders);
 }
 
-function tabs(page: Page, travel: Travel): HTMLElement {
+function tabs(page: Page, travel: Travel, views: Views): HTMLElement {
   const tab = (screen: Screen): HTMLElement => h("button", { role: "tab", "data-screen": screen, onclick: () => travel.go({ screen }) }, ABOUT[screen].title);
   const all = SCREENS.map(tab);
   const mark = (): void =>
@@ -60,8 +70,9 @@ function tabs(page: Page, travel: Travel): HTMLElement {
       const here = SCREENS[i] === page.get().screen;
       button.setAttribute("aria-selected", String(here));
       button.tabIndex = here ? 0 : -1;
+      button.hidden = !here && views[SCREENS[i]!].offered?.() === false;
     });
-  page.on(["screen"], mark);
+  page.on(["screen", "opened"], mark);
   mark();
   return rovingTabs(h("div", { class: "screens", role: "tablist", "aria-label": "Views" }, ...all));
 }
@@ -70,9 +81,10 @@ function tabs(page: Page, travel: Travel): HTMLElement {
 export function rovingTabs(list: HTMLElement): HTMLElement {
   list.addEventListener("keydown", (event) => {
     const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-    const at = [...list.children].indexOf(document.activeElement as HTMLElement);
+    const all = [...list.children].filter((one) => !(one as HTMLElement).hidden);
+    const at = all.indexOf(document.activeElement as HTMLElement);
     if (!by || at < 0) return;
-    (list.children[at + by] as HTMLElement | undefined)?.click();
+    (all[at + by] as HTMLElement | undefined)?.click();
     // Choosing may have drawn the tabs anew.
     list.querySelector<HTMLElement>("[aria-selected=true]")?.focus();
   });

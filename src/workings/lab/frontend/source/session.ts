@@ -41,10 +41,11 @@ export class Session {
     void this.open();
   }
 
-  setEdits(edits: Edit[]): void {
-    this.done.push(this.page.get().edits);
+  /** Other edits; `joined` with the change before, they are undone together. */
+  setEdits(edits: Edit[], joined = false): Promise<void> {
+    if (!joined) this.done.push(this.page.get().edits);
     this.undone = [];
-    this.show(edits);
+    return this.show(edits);
   }
 
   addEdit(edit: Edit): void {
@@ -55,21 +56,21 @@ export class Session {
       this.page.set({ trouble: `There can be ${model.limits.edits} edits at once. Take one out first.` });
       return;
     }
-    this.setEdits([...others, edit]);
+    void this.setEdits([...others, edit]);
   }
 
   undo(): void {
     const before = this.done.pop();
     if (!before) return;
     this.undone.push(this.page.get().edits);
-    this.show(before);
+    void this.show(before);
   }
 
   redo(): void {
     const after = this.undone.pop();
     if (!after) return;
     this.done.push(this.page.get().edits);
-    this.show(after);
+    void this.show(after);
   }
 
   get canUndo(): boolean {
@@ -80,10 +81,10 @@ export class Session {
     return this.undone.length > 0;
   }
 
-  private show(edits: Edit[]): void {
+  private show(edits: Edit[]): Promise<void> {
     void this.stop();
     this.page.set({ edits });
-    void this.open();
+    return this.open();
   }
 
   /** Take up a file of edits: a whole view, or a list of edits alone. */
@@ -94,7 +95,7 @@ export class Session {
       if (list.length === 0 && typeof told.prompt !== "string") throw new LabError("input", `${file.name} holds no edits.`);
       if (typeof told.prompt === "string")
         this.page.set({ prompt: told.prompt, ids: Array.isArray(told.ids) ? (told.ids as number[]) : null });
-      this.setEdits(list);
+      void this.setEdits(list);
     } catch (error) {
       this.page.set({ trouble: error instanceof SyntaxError ? `${file.name} is not a file of edits.` : sentence(error) });
     }

@@ -7,7 +7,7 @@ import type { Asked, Edit, Model, Opened } from "./types";
 
 const FIRST_PROMPT = "Mike is a chef. Anna is a Jedi. She picked up her";
 
-export const SCREENS = ["lens", "attention", "reasons", "patching", "numbers"] as const;
+export const SCREENS = ["lens", "attention", "reasons", "patching", "features", "compare", "numbers"] as const;
 export type Screen = (typeof SCREENS)[number];
 
 export interface State extends Asked {
@@ -22,6 +22,8 @@ export interface State extends Asked {
   token: number | null;
   /** What "Where it comes from" and "What matters" are asked. */
   question: Question;
+  /** Features: which one is looked at; null is the strongest at the chosen token. */
+  feature: number | null;
   digits: Digits;
   colours: boolean;
   busy: boolean;
@@ -49,6 +51,7 @@ function firstState(model: Model): State {
     head: null,
     token: null,
     question: NO_QUESTION,
+    feature: null,
     digits: "short",
     colours: true,
     busy: true,
@@ -62,7 +65,7 @@ function firstState(model: Model): State {
 export const makePage = (model: Model): Page => makeStore(firstState(model));
 
 /** Where the page is, without what it looks at: what Back and Forward move through. */
-export type Whereabouts = Pick<State, "screen" | "place" | "block" | "head" | "token">;
+export type Whereabouts = Pick<State, "screen" | "place" | "block" | "head" | "token" | "feature">;
 
 export function toHash(state: State): string {
   const { place } = state;
@@ -76,6 +79,7 @@ export function toHash(state: State): string {
     block: state.block || null,
     head: state.head === null ? null : String(state.head),
     token: state.token === null ? null : String(state.token),
+    feature: state.feature === null ? null : String(state.feature),
     digits: state.digits === "short" ? null : state.digits,
     colours: state.colours ? null : "off",
     ...questionWords(state.question),
@@ -98,6 +102,7 @@ export function fromHash(hash: string): Partial<State> {
   found.block = words.get("block") ?? "";
   found.head = numbers(words.get("head"))?.[0] ?? null;
   found.token = numbers(words.get("token"))?.[0] ?? null;
+  found.feature = numbers(words.get("feature"))?.[0] ?? null;
   const digits = words.get("digits");
   found.digits = digits === "long" || digits === "all" ? digits : "short";
   found.question = questionFrom(words);

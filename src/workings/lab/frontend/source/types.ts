@@ -36,7 +36,24 @@ export interface Opened {
   n_pos: number;
   next: Guess[];
   before: Guess[] | null;
-  edits: ({ ok: true } | { ok: false; error: string })[];
+  /** The likeliest tokens of before and after; null where no edit is in force. */
+  compared: Compared[] | null;
+  edits: (({ ok: true } | { ok: false; error: string }) & { steers: Steers | null })[];
+}
+
+export interface Compared {
+  id: number;
+  readable: string;
+  before: number;
+  after: number;
+}
+
+/** What an edit steers along: a feature, how hard, and where. */
+export interface Steers {
+  feature: number;
+  label: string | null;
+  strength: number;
+  positions: Part;
 }
 
 export interface Table {
@@ -58,6 +75,8 @@ export interface Model {
   diagram: string;
   tables: Table[];
   weights: Table[];
+  /** Null where the lab has no sparse autoencoder. */
+  features: { table: string; acts: string; count: number; labelled: number } | null;
   limits: { tile: number; prompt: number; edits: number };
 }
 
@@ -175,6 +194,51 @@ export interface PatchedCell {
   before: Guess[];
   patched: Asked | null;
   why_not: string | null;
+}
+
+export interface Feature {
+  feature: number;
+  label: string | null;
+}
+
+/** How far a slider goes to both sides, and its steps. */
+export interface Reach {
+  most: number;
+  step: number;
+}
+
+export interface Weighed {
+  readable: string;
+  weight: number;
+  share: number;
+}
+
+export interface Card {
+  number: number;
+  label: string | null;
+  density: number | null;
+  largest: number | null;
+  examples: { tokens: string[]; shares: number[]; strongest: number; peak: number }[];
+  promotes: Weighed[];
+  suppresses: Weighed[];
+  reach: Reach;
+}
+
+export interface Firing {
+  first: number;
+  positions: (Feature & { strength: number })[][];
+  fire: number[];
+}
+
+export interface Found {
+  count: number;
+  found: (Feature & { density: number | null })[];
+}
+
+export interface Smallest {
+  strength: number | null;
+  sentence: string;
+  reach: Reach | null;
 }
 
 export interface Written {

@@ -89,6 +89,7 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
       if (axis === "query pos") return [`${token(at)} looking`];
       if (axis === "key pos") return [`at ${token(at)}`];
       if (axis === "d_vocab") return [`“${word(labels.at(page.get(), axis, at))}”, token ${at}`];
+      if (axis === "d_sae") return [`feature ${at}`];
       return axis === "pos" ? [`at ${token(at)}`] : axis === "1" ? [] : [`${axis} ${at}`];
     });
   }

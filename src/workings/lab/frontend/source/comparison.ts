@@ -1,0 +1,96 @@
+// Before and after, side by side: the likeliest next tokens, and what the model writes on.
+import { api } from "./api";
+import { fill, h, later, newest, spelt } from "./dom";
+import { percent } from "./format";
+import { sentence } from "./session";
+import type { Page } from "./state";
+import type { Compared } from "./types";
+
+const REST = 350; // milliseconds of quiet before the model writes on
+const SHOWN = 6;
+const TAIL = 26; // letters of the sentence that stand before what is written on
+
+export class Comparison {
+  readonly element: HTMLElement;
+  private readonly table = h("table", { class: "compared" });
+  private readonly texts = h("dl", { class: "written", "aria-live": "polite" });
+  private readonly take = newest();
+  private readonly writeLater = later(REST, () => void this.write());
+  private wrote = "";
+
+  /** `shown` says whether anybody looks. */
+  constructor(
+    private readonly page: Page,
+    private readonly shown: () => boolean,
+  ) {
+    this.element = h("div", { class: "comparison" }, this.table, this.texts);
+    page.on(["opened", "screen"], () => this.draw());
+  }
+
+  draw(): void {
+    const { opened } = this.page.get();
+    if (!opened || !this.shown() || opened.tokens.length !== opened.n_pos) return;
+    const rows = opened.compared?.slice(0, SHOWN) ?? opened.next.slice(0, SHOWN).map((guess) => ({ ...guess, before: guess.share, after: null }));
+    fill(
+      this.table,
+      h("caption", { class: "visually-hidden" }, "The likeliest next tokens, without the edits and with them"),
+      h("thead", {}, h("tr", {}, ...["Next token", "Before", "After"].map((name) => h("th", { scope: "col" }, name)))),
+      h("tbody", {}, ...rows.map((row) => this.row(row))),
+    );
+    if (this.wrote === opened.id) return;
+    this.texts.classList.add("waiting");
+    this.writeLater();
+  }
+
+  private row({ readable, before, after }: Omit<Compared, "after"> & { after: number | null }): HTMLElement {
+    return h("tr", {}, h("th", { scope: "row" }, spelt(readable)), bar(before, "ink before"), after === null ? h("td", { class: "soft" }, "–") : bar(after, "ink"));
+  }
+
+  private async write(): Promise<void> {
+    const { opened } = this.page.get();
+    if (!opened || !this.shown()) return;
+    const current = this.take();
+    try {
+      const { before, after } = await api.continuations(opened.id, current.signal);
+      if (!current()) return;
+      this.wrote = opened.id;
+      this.tell(before, opened.compared ? after : null);
+    } catch (error) {
+      if (current()) fill(this.texts, h("dt", {}, "It cannot write on"), h("dd", { class: "note" }, sentence(error)));
+    }
+    this.texts.classList.remove("waiting");
+  }
+
+  private tell(before: string, after: string | null): void {
+    const { prompt } = this.page.get();
+    const tail = prompt.length > TAIL ? `… ${prompt.slice(-TAIL).replace(/^\S*\s/, "")}` : prompt;
+    const text = (written: string): HTMLElement => h("dd", {}, h("span", { class: "soft" }, tail), h("b", {}, written));
+    fill(this.texts, h("div", {}, h("dt", {}, "Before, it writes on"), text(before)), after === null ? null : h("div", {}, h("dt", {}, "After"), text(after)));
+  }
+}
+
+function bar(share: number, kind: string): HTMLElement {
+  const ink = h("span", { class: kind });
+  ink.style.width = `${share * 100}%`;
+  return h("td", {}, h("span", { class: "share" }, h("span", { class: "track", "aria-hidden": "true" }, ink), h("span", { class: "number" }, percent(share))));
+}
+
+/** The screen of its own, for any edits. */
+export class CompareView {
+  readonly element: HTMLElement;
+  private readonly none = h("p", { class: "soft" }, "No edit is in force, so there is nothing to compare. Change a number, or push the model along a feature, and look again.");
+
+  constructor(page: Page) {
+    const comparison = new Comparison(page, () => page.get().screen === "compare");
+    this.element = h("div", { class: "compare-view" }, this.none, comparison.element);
+    page.on(["opened"], ({ opened }) => (this.none.hidden = !!opened?.compared));
+  }
+
+  picture(): null {
+    return null;
+  }
+
+  repaint(): void {
+    // Its colours are those of the style sheet.
+  }
+}

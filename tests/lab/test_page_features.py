@@ -1,0 +1,184 @@
+"""The features' screen and its slider, driven as a person would: what is shown is what the Python API says."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from browsing import Lab, Visit
+
+import workings
+
+PROMPT = "The student picked up his"
+JEDI = 577
+
+
+@pytest.fixture
+def seen(visit: Visit) -> Visit:
+    """The features' screen, for the sentence of the demonstration."""
+    visit.type_sentence(PROMPT)
+    visit.show("features")
+    visit.page.wait_for_selector(".feature-card h3")
+    return visit
+
+
+def find_jedi(visit: Visit) -> None:
+    visit.page.fill(".features-left input", "jedi")
+    visit.page.wait_for_selector(f".feature-list button[data-feature='{JEDI}']")
+    visit.page.click(f".feature-list button[data-feature='{JEDI}']")
+    visit.wait("document.querySelector('.feature-card h3').innerText.startsWith('Jedi')")
+
+
+def reach_is_known(visit: Visit) -> None:
+    """The slider has learnt how far it should go."""
+    visit.wait("document.querySelector('.strength').max === '20'")
+
+
+def first_is(visit: Visit, word: str) -> None:
+    visit.wait("w => document.querySelector('.next-bars .word').innerText.includes(w)", word)
+
+
+def test_the_slider_turns_the_phone_into_a_lightsaber(seen: Visit) -> None:
+    first_is(seen, "phone")
+    find_jedi(seen)
+    reach_is_known(seen)
+    box = seen.page.locator(".strength").bounding_box()
+    middle, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    seen.page.mouse.move(middle, y)
+    seen.page.mouse.down()
+    for step in range(1, 21):
+        seen.page.mouse.move(middle + box["width"] * 0.35 * step / 20, y)
+    seen.page.mouse.up()
+    first_is(seen, "lightsaber")
+    strength = float(seen.page.input_value(".push .field"))
+    assert 12 < strength < 16
+    seen.wait("document.querySelectorAll('.written dd').length === 2 && !document.querySelector('.written.waiting')")
+    before, after = seen.words(".written dd")
+    assert "his phone" in before and "his lightsaber" in after
+    assert seen.words(".edits li .link") == [f"steer: Jedi × {strength:g}"]
+    rows = {row.split()[0].lstrip("␣"): row.split() for row in seen.words(".compared tbody tr")}
+    assert {"phone", "lightsaber"} <= rows.keys()
+    trace = seen.lab.model.trace(PROMPT).steer("jedi", strength)
+    share = float(trace["probabilities"][-1, trace.token_id(" lightsaber")])
+    assert rows["lightsaber"][-1] == f"{share:.1%}"
+    # One drag is one step back, and one edit.
+    seen.page.click("[aria-label=Undo]")
+    first_is(seen, "phone")
+    assert seen.page.locator(".edits li").count() == 0
+    seen.page.click("[aria-label=Redo]")
+    first_is(seen, "lightsaber")
+    seen.wait("s => document.querySelector('.push .field').value === s", f"{strength:g}")
+
+
+def test_the_slider_is_moved_by_keys_and_a_number_can_be_typed(seen: Visit) -> None:
+    find_jedi(seen)
+    reach_is_known(seen)
+    seen.page.focus(".strength")
+    for _ in range(3):
+        seen.page.keyboard.press("ArrowRight")
+    seen.page.wait_for_selector(".edits li:has-text('steer: Jedi × 0.3')")
+    seen.page.fill(".push .field", "−14.5")
+    seen.page.keyboard.press("Enter")
+    seen.page.wait_for_selector(".edits li:has-text('steer: Jedi × −14.5')")
+    assert seen.page.input_value(".strength") == "-14.5"
+    seen.page.fill(".push .field", "much")
+    seen.page.keyboard.press("Enter")
+    seen.page.wait_for_selector(".push .field[aria-invalid=true]")
+    seen.page.click("text=Stop pushing")
+    seen.wait("document.querySelectorAll('.edits li').length === 0")
+
+
+def test_the_smallest_strength_is_said_in_a_sentence_and_can_be_taken(seen: Visit) -> None:
+    find_jedi(seen)
+    seen.page.click("text=Find the smallest strength")
+    seen.page.wait_for_selector(".smallest:has-text('9.661')")
+    assert "“lightsaber” (44.1%) comes first instead of “phone”" in seen.page.inner_text(".smallest")
+    seen.page.click("text=Push that hard")
+    first_is(seen, "lightsaber")
+
+
+def test_where_to_push_is_chosen_and_the_edit_can_be_switched_off(seen: Visit) -> None:
+    find_jedi(seen)
+    seen.page.fill(".push .field", "20")
+    seen.page.keyboard.press("Enter")
+    seen.page.wait_for_selector(".edits li:has-text('blocks.2.resid_post[:, :]')")
+    seen.page.click(".fired button:nth-child(3)")
+    seen.page.click("text=from “picked” on")
+    seen.page.wait_for_selector(".edits li:has-text('blocks.2.resid_post[2:, :]')")
+    assert "from “picked” on" in seen.page.inner_text(".push > p")
+    seen.page.click(".edits input[type=checkbox]")
+    first_is(seen, "phone")
+    assert "switched off" in seen.page.inner_text(".push > p")
+
+
+def test_a_token_shows_what_fires_there_and_the_sentence_is_shaded(seen: Visit) -> None:
+    sae = workings.load_sae("storybook")
+    acts = sae.encode(seen.lab.model.trace(PROMPT)["blocks.2.resid_post"])
+    for token, word in ((4, "his"), (1, "student")):
+        seen.page.click(f".fired button:nth-child({token + 1})")
+        seen.wait("w => document.querySelector('.features-left .toggle').innerText.includes(w)", word)
+        strongest = int(acts[token].argmax())
+        seen.wait("n => document.querySelector('.feature-list [data-feature]').dataset.feature === n", str(strongest))
+        seen.wait("n => document.querySelector('.feature-card h3').innerText.includes(`feature ${n}`)", str(strongest))
+        shown = seen.words(".feature-list [data-feature]")
+        assert len(shown) == (acts[token] > 0).sum()
+        seen.wait(
+            "s => document.querySelector('.fired [aria-pressed=true] small').innerText === s",
+            f"{acts[token, strongest]:.4g}",
+        )
+        shades = seen.page.eval_on_selector_all(".fired button", "all => all.map(one => one.style.backgroundColor)")
+        alphas = [float(re.search(r"([\d.]+)\)$", shade)[1]) for shade in shades]
+        fires = acts[:, strongest] > 0
+        assert [alpha > 0 for alpha in alphas] == fires.tolist()
+
+
+def test_a_feature_of_the_list_leads_to_its_number_and_back(seen: Visit) -> None:
+    find_jedi(seen)
+    seen.page.click("text=How its number at")
+    seen.wait("document.querySelector('.workings-body .address')?.innerText.includes('sae.acts[4, 577]')")
+    seen.page.click("[aria-label=Back]")
+    seen.page.wait_for_selector(".feature-card h3:has-text('Jedi')")
+
+
+def test_the_address_carries_the_feature_its_token_and_the_push(browser: Any, lab: Lab, seen: Visit) -> None:
+    find_jedi(seen)
+    seen.page.click(".fired button:nth-child(2)")
+    seen.page.fill(".push .field", "14")
+    seen.page.keyboard.press("Enter")
+    first_is(seen, "lightsaber")
+    seen.page.wait_for_timeout(300)
+    other = Visit(browser, lab).open(seen.hash(), ready=".feature-card h3:has-text('Jedi')")
+    first_is(other, "lightsaber")
+    other.wait("document.querySelector('.push .field').value === '14'")
+    assert other.page.locator(".fired [aria-pressed=true]").inner_text().lstrip("␣").startswith("student")
+    assert other.words(".edits li .link") == ["steer: Jedi × 14"]
+    assert not other.complaints
+    other.close()
+
+
+def test_any_edit_is_seen_before_and_after_side_by_side(visit: Visit) -> None:
+    visit.show("compare")
+    assert "No edit is in force" in visit.page.inner_text(".compare-view")
+    visit.go("blocks.2.attn.pattern[0, 13, 8]")
+    visit.edit("0")
+    visit.page.click("text=Side by side")
+    visit.page.wait_for_selector(".compare-view .written dd:nth-of-type(1)")
+    visit.wait("document.querySelectorAll('.compare-view .written dd').length === 2")
+    trace = visit.lab.model.trace("Mike is a chef. Anna is a Jedi. She picked up her")
+    edited = trace.edit("blocks.2.attn.pattern", (0, 13, 8), value=0.0)
+    written = visit.words(".compare-view .written dd")
+    for text, way in zip(written, (trace, edited), strict=True):
+        assert text.endswith(visit.lab.model.generate(way, 12)[-20:].strip())
+
+
+def test_a_model_without_features_has_no_such_tab_and_says_why(browser: Any) -> None:
+    from browsing import a_lab
+    from little import make_model, make_tokenizer
+
+    with a_lab(make_model(make_tokenizer())) as lab:
+        visit = Visit(browser, lab).open()
+        assert not visit.page.locator("[data-screen=features]").is_visible()
+        assert "workings lab --sae FOLDER" in visit.page.inner_text(".outline")
+        assert not visit.complaints
+        visit.close()
