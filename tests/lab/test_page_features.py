@@ -89,6 +89,27 @@ def test_the_slider_is_moved_by_keys_and_a_number_can_be_typed(seen: Visit) -> N
     seen.wait("document.querySelectorAll('.edits li').length === 0")
 
 
+def test_what_is_pushed_away_stays_in_view_though_others_fire_more_then(seen: Visit) -> None:
+    name = seen.page.inner_text(".feature-card h3")
+    seen.page.fill(".push .field", "-20")
+    seen.page.keyboard.press("Enter")
+    seen.page.wait_for_selector(".edits li:has-text('× −20')")
+    seen.page.wait_for_timeout(400)
+    assert seen.page.inner_text(".feature-card h3") == name
+    assert seen.page.get_attribute(".feature-list [data-feature]", "aria-current") is None
+
+
+def test_a_feature_that_there_is_none_of_is_said_and_another_can_be_chosen(browser: Any, lab: Lab) -> None:
+    other = Visit(browser, lab).open(
+        "#prompt=Mike&show=features&feature=99999", ready=".fired-line h3:has-text('99999')"
+    )
+    assert "There is no feature 99999: they run from 0 to 1023" in other.page.inner_text(".fired-line h3")
+    assert not other.page.locator(".feature-card").is_visible()
+    other.page.click(".feature-list [data-feature]")
+    other.page.wait_for_selector(".feature-card h3")
+    other.close()
+
+
 def test_the_smallest_strength_is_said_in_a_sentence_and_can_be_taken(seen: Visit) -> None:
     find_jedi(seen)
     seen.page.click("text=Find the smallest strength")

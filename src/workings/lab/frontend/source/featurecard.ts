@@ -61,7 +61,7 @@ export class FeatureCard {
       h("p", {}, often, h("span", { class: "soft" }, ` A direction in ${where}.`)),
     );
     const examples = card.examples.map((example) => this.example(example));
-    const none = h("p", { class: "soft" }, "No texts are kept with this sparse autoencoder. “workings sae page --texts FILE” looks through texts of yours.");
+    const none = h("p", { class: "soft" }, "No texts are kept with this sparse autoencoder. In the terminal, ", h("span", { class: "mono command" }, "workings sae page PAGE.html --texts FILE"), " looks through texts of yours.");
     fill(
       this.about,
       h("h4", {}, "Texts in which it fires most"),

@@ -15,7 +15,7 @@ export class FeatureList {
   readonly element: HTMLElement;
   private readonly list = h("ul", { class: "feature-list" });
   private readonly status = h("p", { class: "soft", role: "status" });
-  private readonly search = h("input", { type: "search", class: "field", placeholder: "Search: a label, a word, a number", "aria-label": "Search all features" });
+  private readonly search = h("input", { type: "search", class: "field", placeholder: "Search all features", title: "By label, by words in the texts in which they fire, or by number", "aria-label": "Search all features" });
   private readonly here = h("button", { "aria-pressed": "true", onclick: () => this.choose("here") });
   private readonly all = h("button", { "aria-pressed": "false", onclick: () => this.choose("all") });
   private readonly take = newest();
@@ -118,8 +118,8 @@ export class FeatureList {
       h(
         "button",
         { "data-feature": one.feature, onclick: () => this.onChoose(one.feature) },
-        h("span", { class: "name" }, featureName(one)),
-        h("span", { class: "soft number id" }, one.label === null ? "" : String(one.feature)),
+        h("span", { class: one.label === null ? "name alone" : "name" }, featureName(one)),
+        one.label === null ? null : h("span", { class: "soft number" }, String(one.feature)),
         share === null ? null : h("span", { class: "track", "aria-hidden": "true" }, ink),
         h("span", { class: "number soft" }, number),
       ),

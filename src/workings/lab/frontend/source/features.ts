@@ -4,7 +4,7 @@ import { shade } from "./colours";
 import { fill, h, later, newest, spelt, word } from "./dom";
 import { FeatureCard } from "./featurecard";
 import { FeatureList } from "./featurelist";
-import { inText } from "./format";
+import { capital, inText } from "./format";
 import { NO_FEATURES } from "./outline";
 import { sentence, type Session } from "./session";
 import type { Page } from "./state";
@@ -75,10 +75,14 @@ export class FeaturesView {
     try {
       const [card, fires] = await Promise.all([this.card.show(feature), api.strengths(opened!.id, feature, current.signal)]);
       if (!current()) return;
+      this.card.element.hidden = false;
       this.fires = fires;
       this.draw(featureName({ feature, label: card.label }), feature);
     } catch (error) {
-      if (current()) fill(this.title, sentence(error));
+      if (!current()) return;
+      this.card.element.hidden = true;
+      fill(this.tokens);
+      fill(this.title, capital(sentence(error)), ". Choose one from the list.");
     }
   }
 

@@ -143,6 +143,7 @@ export class Slider {
 
   /** Steer like this from now on: one request at a time, the last that was asked for wins. */
   private want(change: Partial<Wanted>): void {
+    if (this.card) this.page.set({ feature: this.card.number }); // what is pushed stays in view, whatever fires most then
     const steers = this.mineNow();
     const now = this.wanted ?? { strength: steers?.strength ?? 0, positions: String(steers?.positions ?? this.positions(this.kind)) };
     this.wanted = { ...now, ...change };
