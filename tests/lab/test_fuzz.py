@@ -16,7 +16,7 @@ from workings.models.sae import SAEConfig, sae_weight_axes
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # edits may divide by zero
 
-GETS = ["model", "tile", "changed", "range", "explain", "formula", "labels", "attention", "lens", "lens/cell", "merges", "write", "find", "report.html", "edits.json", "features", "features/card", "features/firing", "features/strengths", "steer", "steer/smallest", "continuations", "view", "nothing", ""]  # fmt: skip
+GETS = ["model", "tile", "changed", "range", "explain", "formula", "labels", "attention", "lens", "lens/cell", "merges", "write", "find", "attribution", "patching", "patching/cell", "report.html", "edits.json", "features", "features/card", "features/firing", "features/strengths", "steer", "steer/smallest", "continuations", "view", "nothing", ""]  # fmt: skip
 NAMES = ["ids", "embed", "W_E", "W_pos", "logits", "probabilities", "blocks.0.attn.pattern", "blocks.1.attn.scores", "blocks.0.attn.W_O", "blocks.0.ln1.mean", "ln_final.scale", "blocks.0.attn.b_Q", "blocks.1.resid_post.lens.logits", "blocks.1.mlp.post"]  # fmt: skip
 SECONDS = 5
 
@@ -97,6 +97,8 @@ def test_any_question_gets_a_plain_answer(fuzzed, data):
                 "from": numbers, "to": numbers, "block": numbers | st.just("blocks.0.resid_post"), "position": numbers, "text": st.text(max_size=40),
                 "temperature": st.floats().map(str) | junk, "seed": numbers, "most": st.integers(-1, 6).map(str) | junk, "view": junk,
                 "feature": numbers | st.sampled_from(["first", "SECOND", "third"]), "strength": st.floats().map(str) | junk, "positions": spans | numbers,
+                "token": numbers, "against": numbers, "answer": numbers, "part": st.sampled_from(["L0H1", "1_mlp_out", "embed"]) | junk, "order": st.sampled_from(["model", "size"]) | junk,
+                "other": st.text(max_size=9), "over": st.sampled_from(["resid_pre", "heads"]) | junk, "method": st.sampled_from(["patching", "attribution"]) | junk, "column": numbers,
             },
         )
     )  # fmt: skip
@@ -147,3 +149,11 @@ def test_any_headers_get_a_plain_answer(fuzzed, headers):
     began = time.perf_counter()
     assert is_plain(fuzzed.client.get("/api/model", headers=headers), began)
     assert is_plain(fuzzed.client.post("/api/view", content=b"{}", headers=headers), began)
+
+
+@settings(max_examples=60)
+@given(prompts=st.lists(st.text("ab c", min_size=3, max_size=3), min_size=2, max_size=2), path=st.sampled_from(["attribution", "patching", "patching/cell"]), method=st.sampled_from(["patching", "attribution"]), over=st.sampled_from(["resid_pre", "heads", "mlp_out"]), changes=st.lists(plain_edits, max_size=2))  # fmt: skip
+def test_any_pair_of_prompts_gets_a_plain_answer(fuzzed, prompts, path, method, over, changes):
+    view = fuzzed.open(prompts[0], edits=changes)["id"]
+    query = {"other": prompts[1], "over": over, "method": method, "block": "1", "column": "1"}
+    ask(fuzzed, path, {"view": view, **query})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -62,6 +63,10 @@ class Reasons:
             trace.rows("logits", at, at + 1)  # so that the fork has something to share
             fork = trace.fork()
         found = fork, attribution(fork, token, against, position)
+        if not all(math.isfinite(part.value) for part in found[1].parts):
+            raise InputError(
+                "some parts of this score are infinite or no number at all; an edit makes the numbers overflow"
+            )
         with self._lock:
             self._kept[key] = found
             if len(self._kept) > MOST_KEPT:
