@@ -30,6 +30,7 @@ from workings.cli.screen import (
     spelled,
 )
 from workings.cli.streams import write_json
+from workings.cli.texts import texts_in
 from workings.display.words import percent
 from workings.errors import InputError
 
@@ -57,7 +58,7 @@ def texts_for(model: Model, path: str | None, count: int = N_TEXTS) -> list[Prom
     Raises `InputError` where there is neither.
     """
     if path is not None:
-        return _lines(Path(path))[:count]
+        return texts_in(Path(path), model)[:count]
     if model.name != DEFAULT_MODEL:
         raise InputError(f"say which texts {model.name} should read: --texts FILE, one a line")
     return list(islice(stories_to_look_at(), count))
@@ -72,19 +73,6 @@ def stories_to_look_at() -> Iterator[str]:
 
 STORIES_TO_LOOK_AT = 3001
 """The seed of those stories."""
-
-
-def _lines(path: Path) -> list[Prompt]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"the texts in {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path} should be UTF-8 text, one text a line, but is not") from None
-    texts: list[Prompt] = [line for line in lines if line.strip()]
-    if not texts:
-        raise InputError(f"{path} holds no text; write one a line")
-    return texts
 
 
 def show_features(model: Model, sae_name: str | None, text: str, as_json: bool) -> None:

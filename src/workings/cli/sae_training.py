@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from workings.cli.asked import DEFAULT_MODEL
 from workings.cli.features import texts_for
 from workings.cli.screen import command, make_console, print_next
+from workings.cli.texts import prepare_folder
 from workings.display.words import percent
 from workings.errors import InputError, MissingExtra
 
@@ -29,6 +30,7 @@ def train(model: Model, recipe: Recipe, folder: Path, texts: str | None) -> None
         raise MissingExtra(f"training needs {error.name}: pip install 'workings[train]'") from None
     if (folder / "cfg.json").exists():
         raise InputError(f"{folder} holds a sparse autoencoder already; choose another folder, or remove that one")
+    prepare_folder(folder)
     console = make_console()
     if (folder / FILE).exists():
         console.print(f"Going on with the training in {folder}.")
