@@ -64,80 +64,82 @@ class Lab:
         self.process.wait()
 
 
-def timed(work) -> float:
-    began = time.perf_counter()
-    work()
-    return (time.perf_counter() - began) * 1000
+class Walk:
+    """Somebody who looks at a model at random, always at the same places, and times every answer."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab, self.choose = lab, random.Random(0)
+        document = json.loads(lab.get("model"))
+        self.config = document["config"]
+        self.n = min(TOKENS, self.config["n_ctx"])
+        self.tables = [t for t in document["tables"] + document["weights"] if ".lens." not in t["name"]]
+        self.ids = self.sentence()
+        self.view = lab.open(self.ids, [])["id"]
+        self.found: dict[str, list[float]] = {}
+
+    def time(self, what: str, work) -> None:
+        began = time.perf_counter()
+        work()
+        self.found.setdefault(what, []).append((time.perf_counter() - began) * 1000)
+
+    def sentence(self) -> list[int]:
+        return [self.choose.randrange(self.config["d_vocab"]) for _ in range(self.n)]
+
+    def sizes(self, table: dict) -> list[int]:
+        return [self.n if size is None else size for size in table["shape"]]
+
+    def work_all_out(self) -> None:
+        for table in self.tables:
+            self.lab.get("tile", view=self.view, table=table["name"], rows="0:1")
+
+    def tile(self, view: str) -> None:
+        table = self.choose.choice(self.tables)
+        sheets, rows, columns = ([1, 1, *self.sizes(table)] if len(table["shape"]) > 1 else [1, self.n, 1])[-3:]
+        row, column = self.choose.randrange(rows), self.choose.randrange(columns)
+        place = {
+            "sheet": self.choose.randrange(sheets),
+            "rows": f"{row}:{row + 60}",
+            "columns": f"{column}:{column + 40}",
+        }
+        self.lab.get("tile", view=view, table=table["name"], **place)
+
+    def explain(self) -> None:
+        table = self.choose.choice(self.tables)
+        index = ",".join(str(self.choose.randrange(size)) for size in self.sizes(table))
+        self.lab.get("explain", view=self.view, table=table["name"], index=index)
+
+    def edit(self, whole_row: bool) -> str:
+        """Add to a number (or a row) in the middle block, and see what comes next."""
+        width = self.config["d_model"]
+        amount = [self.choose.gauss(0, 1) for _ in range(width)] if whole_row else self.choose.gauss(0, 1)
+        index = [self.n // 2, ":" if whole_row else self.choose.randrange(width)]
+        changed = {"table": f"blocks.{self.config['n_layers'] // 2}.resid_post", "index": index, "add": amount}
+        return self.lab.open(self.ids, [changed])["id"]
+
+    def go(self, repeats: int) -> None:
+        self.work_all_out()
+        for _ in range(repeats):
+            self.time("tile", lambda: self.tile(self.view))
+            self.time("explain", self.explain)
+            self.time("edit", lambda: self.edit(True))
+            self.time("edit of one number", lambda: self.edit(False))
+        for _ in range(repeats // 2):
+            edited = self.edit(True)
+            self.time("tile, right after an edit", lambda edited=edited: self.tile(edited))
+        for _ in range(max(repeats // 10, 3)):
+            ids = self.sentence()
+            self.time("whole prompt", lambda ids=ids: self.lab.open(ids, []))
+            view = self.lab.open(ids, [])["id"]
+            self.time("lens", lambda view=view: self.lab.get("lens", view=view))
 
 
-def measure(name: str, model: str, repeats: int) -> dict[str, list[float]]:
+def measure(model: str, repeats: int) -> dict[str, list[float]]:
     """Milliseconds of every single request."""
-    choose = random.Random(0)
     lab = Lab(model)
     try:
-        document = json.loads(lab.get("model"))
-        config = document["config"]
-        n = min(TOKENS, config["n_ctx"])
-        ids = [choose.randrange(config["d_vocab"]) for _ in range(n)]
-        tables = [t for t in document["tables"] + document["weights"] if ".lens." not in t["name"]]
-        view = lab.open(ids, [])["id"]
-        for table in tables:
-            lab.get("tile", view=view, table=table["name"], rows="0:1")
-        found = {
-            "tile": [],
-            "tile, right after an edit": [],
-            "explain": [],
-            "edit": [],
-            "edit of one number": [],
-            "lens": [],
-            "whole prompt": [],
-        }
-
-        def sizes(table):
-            return [n if size is None else size for size in table["shape"]]
-
-        def tile(view):
-            table = choose.choice(tables)
-            *sheets, rows, columns = [1, *sizes(table)] if len(table["shape"]) > 1 else [1, n, 1]
-            row, column = choose.randrange(rows), choose.randrange(columns)
-            lab.get(
-                "tile",
-                view=view,
-                table=table["name"],
-                sheet=choose.randrange(sheets[-1]),
-                rows=f"{row}:{row + 60}",
-                columns=f"{column}:{column + 40}",
-            )
-
-        def explain(view):
-            table = choose.choice(tables)
-            lab.get(
-                "explain",
-                view=view,
-                table=table["name"],
-                index=",".join(str(choose.randrange(size)) for size in sizes(table)),
-            )
-
-        def edit(index):
-            width = config["d_model"] if index[-1] == ":" else 0
-            change = [choose.gauss(0, 1) for _ in range(width)] or choose.gauss(0, 1)
-            changed = {"table": f"blocks.{config['n_layers'] // 2}.resid_post", "index": index, "add": change}
-            return lab.open(ids, [changed])["id"]
-
-        for _ in range(repeats):
-            found["tile"].append(timed(lambda: tile(view)))
-            found["explain"].append(timed(lambda: explain(view)))
-            found["edit"].append(timed(lambda: edit([n // 2, ":"])))
-            found["edit of one number"].append(timed(lambda: edit([n // 2, choose.randrange(config["d_model"])])))
-        for _ in range(repeats // 2):
-            changed = edit([n // 2, ":"])
-            found["tile, right after an edit"].append(timed(lambda changed=changed: tile(changed)))
-        for _ in range(max(repeats // 10, 3)):
-            new = [choose.randrange(config["d_vocab"]) for _ in range(n)]
-            opened = []
-            found["whole prompt"].append(timed(lambda new=new, opened=opened: opened.append(lab.open(new, []))))
-            found["lens"].append(timed(lambda opened=opened: lab.get("lens", view=opened[0]["id"])))
-        return found
+        walk = Walk(lab)
+        walk.go(repeats)
+        return walk.found
     finally:
         lab.close()
 
@@ -164,7 +166,7 @@ def main() -> None:
     print("\n| milliseconds | median | p95 | longest | requests | p95 must be |\n|---|---|---|---|---|---|")
     for name, model in (("gpt2", _checkpoint(asked.checkpoint)), ("storybook", "storybook")):
         with watch() as busy:
-            found = measure(name, model, asked.repeats)
+            found = measure(model, asked.repeats)
         print("\n".join(line(name, what, times) for what, times in found.items()))
         print(f"| cores that other programs kept busy | {busy.cores_of_others} | | | | |", flush=True)
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from by_hand import by_hand
 
 import workings
-from by_hand import by_hand
 from tiny import Change, Tiny, assert_close, model_of, third_opinion
 from workings.errors import InputError, OutsideTable, UnknownTable
 

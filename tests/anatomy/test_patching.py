@@ -3,12 +3,12 @@ same patch gives from scratch."""
 
 import numpy as np
 import pytest
+from by_hand import additive, by_hand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from little import needs_storybook
 
 import workings
-from by_hand import additive, by_hand
 from tiny import Change, Tiny, assert_close, model_of, random_ids, third_opinion, tinies
 from workings.anatomy.patching import OVER
 from workings.errors import InputError, OutsideTable

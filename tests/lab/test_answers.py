@@ -312,7 +312,7 @@ def test_saved_edits_do_the_same_in_python(visitor, changed, model, edited, tmp_
 def test_the_workbook_holds_edited_weights_and_ids_and_refuses_edited_tables(visitor, changed, model):
     refused = visitor.get("export.xlsx", view=changed["id"])
     assert refused.status_code == 400
-    assert "switch such edits off" in refused.json()["error"]
+    assert "Switch other edits off" in refused.json()["error"]
     ids = [5, 6, 7]
     edits = [{"table": "W_E", "index": [":", 0], "add": 1.0}, {"table": "ids", "index": [1], "value": 9}]
     view = visitor.open(ids=ids, edits=edits)["id"]
@@ -352,3 +352,12 @@ def test_a_model_without_a_tokenizer_takes_ids_and_shows_numbers(wordless):
         assert visitor.json("labels", axis="d_vocab", **{"from": 2, "to": 4})["labels"] == ["2", "3"]
         assert visitor.get("write", view=view["id"], most=2).status_code == 200
         assert visitor.get("report.html", view=view["id"]).status_code == 200
+
+
+def test_the_lens_of_some_positions_is_a_part_of_the_whole(visitor):
+    view = visitor.open("Mike is a chef")["id"]
+    whole = visitor.json("lens", view=view)
+    part = visitor.json("lens", view=view, positions="1:3")
+    assert (whole["first"], part["first"]) == (0, 1)
+    assert part["cells"] == [cells[1:3] for cells in whole["cells"]]
+    assert visitor.get("lens", view=view, positions="900:").status_code == 400

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any
 
 import numpy as np
 import pytest
 from browsing import PROMPT, Lab, Visit
+
+from workings.lab.writing import Writing
 
 JEDI = "blocks.2.attn.pattern[0, 13, 8]"
 
@@ -45,7 +48,7 @@ def test_every_digit_is_shown_on_demand_and_survives_float32(visit: Visit) -> No
     visit.go("blocks.3.resid_post[13, 0]")
     visit.page.select_option(".grid-bar select", "all")
     number = visit.lab.model.trace(PROMPT)["blocks.3.resid_post"][13, 0]
-    visit.wait("document.querySelector('td.cursor').innerText.length > 7")
+    visit.wait("document.querySelector('td.cursor')?.innerText.length > 7")
     assert float(visit.cursor().replace("−", "-")) == pytest.approx(float(number), rel=2e-6)
     assert visit.cursor() == visit.words(".workings-body .value")[0]
 
@@ -137,10 +140,23 @@ def test_writing_on_adds_tokens_and_can_be_stopped(visit: Visit) -> None:
     text = visit.page.input_value(".sentence-box")
     assert text.startswith("Mike is ")
     assert visit.lab.model.generate("Mike is", max_new_tokens=40).startswith(text[:20])
+
+
+def test_writing_on_is_stopped(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = Writing.next
+
+    def slow(self: Writing) -> Any:
+        time.sleep(0.1)
+        return quick(self)
+
+    monkeypatch.setattr(Writing, "next", slow)
     visit.type_sentence("Mike is")
     visit.page.click("text=Write on")
+    visit.wait("document.querySelectorAll('.chip').length > 2")
     visit.page.click("text=Stop")
     visit.page.wait_for_selector("text=Write on")
+    visit.settled()
+    assert 2 < len(visit.words(".chip")) < 42
     assert not visit.words(".trouble p")
 
 
@@ -268,37 +284,12 @@ def test_it_can_all_be_done_with_the_keyboard(visit: Visit) -> None:
     assert {"prompt", "next", "top", "outline", "centre"} <= reached
 
 
-def test_a_lost_connection_is_told_in_plain_words_and_the_page_recovers(browser: Any, lab: Lab) -> None:
-    visit = Visit(browser, lab).open()
-    visit.context.set_offline(True)
-    visit.type_sentence("Mike is")
-    visit.page.wait_for_selector("text=The lab does not answer")
-    visit.context.set_offline(False)
-    visit.page.wait_for_selector("text=The lab does not answer", state="hidden", timeout=20000)
-    visit.wait("document.querySelectorAll('.chip').length === 2")
-    visit.close()
-
-
 def test_a_sentence_that_is_too_long_is_told_in_plain_words(visit: Visit) -> None:
     visit.type_sentence("Mike is quick. " * 60)
     visit.page.wait_for_selector(".trouble.shown")
     assert "128" in visit.page.locator(".trouble").inner_text()
     visit.type_sentence("Mike is")
     visit.wait("!document.querySelector('.trouble.shown')")
-
-
-def test_a_lab_that_was_started_again_is_told_from_one_that_answers(browser: Any, lab: Lab) -> None:
-    own = Lab(lab.model, lab.port + 2)
-    own.start()
-    visit = Visit(browser, own).open()
-    own.stop()
-    visit.type_sentence("Mike is")
-    visit.page.wait_for_selector("text=The lab does not answer")
-    again = Lab(lab.model, own.port, token="another")
-    again.start()
-    visit.page.wait_for_selector("text=Open the address that it printed")
-    visit.close()
-    again.stop()
 
 
 def test_edits_of_weights_reach_the_next_token(visit: Visit) -> None:
@@ -336,3 +327,17 @@ def test_a_likely_token_is_written_on_by_its_plus(visit: Visit) -> None:
     visit.settled()
     assert visit.page.input_value(".sentence-box") == f"{PROMPT} lightsaber"
     assert visit.words(".chip")[-1].endswith("lightsaber")
+
+
+def test_another_sentence_does_not_widen_the_selection(visit: Visit) -> None:
+    """What is selected is what typing a number edits: one cell, wherever the cursor was taken."""
+    visit.show("numbers")
+    visit.type_sentence("If today is Tuesday, tomorrow is")
+    visit.wait("document.querySelectorAll('.chip').length === 7")
+    visit.page.wait_for_selector("td.cursor")
+    assert visit.page.locator("td.chosen").count() == 1
+    visit.page.locator("regular-table").focus()
+    visit.page.keyboard.press("Shift+ArrowUp")
+    visit.wait("document.querySelectorAll('td.chosen').length === 2")
+    visit.go("logits[2, 30]")
+    assert visit.page.locator("td.chosen").count() == 1

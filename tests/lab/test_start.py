@@ -19,6 +19,7 @@ from visitors import coming, serving
 
 import workings
 from workings.errors import InputError
+from workings.lab import cores
 from workings.lab import start as starting
 
 
@@ -136,3 +137,21 @@ def test_starlette_and_uvicorn_wait_until_they_are_needed():
         env={**os.environ, "PYTHONPATH": source},
     )
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("said", "then"),
+    [({}, "2"), ({"OMP_NUM_THREADS": "3"}, None), ({"OPENBLAS_NUM_THREADS": "7"}, "7")],
+)
+def test_a_core_is_left_to_the_browser_unless_somebody_said_how_many(monkeypatch, said, then):
+    monkeypatch.setattr(cores, "n_threads", lambda: 3)
+    environment = dict(said)
+    cores.leave_a_core(environment)
+    assert environment.get("OPENBLAS_NUM_THREADS") == then
+
+
+def test_the_cores_are_counted_before_numpy_comes():
+    code = "import sys, workings.cli.app, workings.lab.cores; print('numpy' in sys.modules)"
+    source = {**os.environ, "PYTHONPATH": str(Path(workings.__file__).parents[1])}
+    told = subprocess.run([sys.executable, "-c", code], env=source, capture_output=True, text=True)
+    assert told.stdout.strip() == "False", told.stderr

@@ -252,10 +252,10 @@ def test_a_long_lens_lets_others_in_between(monkeypatch, wordless):
     slow = answers.likeliest
     waiting, asked = threading.Event(), threading.Event()
 
-    def likeliest(trace, stream):
+    def likeliest(trace, stream, **more):
         waiting.set()
         assert asked.wait(5)
-        return slow(trace, stream)
+        return slow(trace, stream, **more)
 
     monkeypatch.setattr(answers, "likeliest", likeliest)
     with visiting(wordless) as visitor, ThreadPoolExecutor(1) as pool:
@@ -272,7 +272,7 @@ def test_the_lens_leaves_no_scores_of_the_vocabulary_behind(wordless):
     from workings.lab.answers import Answers
 
     view = views.open(given())
-    Answers(wordless, views, "").lens_of(view)
+    Answers(wordless, views, "").lens_of(view, (0, len(view.ids)))
     with views.working(view) as (trace, _):
         assert not any("lens" in table.name for table in worked_out(trace))
 

@@ -224,11 +224,12 @@ class _Walk:
 
     def _multiply(self, table: Table, weights: Array) -> list[tuple[Table, Array]] | None:
         a, b = table.inputs
-        if self._is_constant(b) or (_one_a_row(b) and not self._is_constant(a)):
-            return [(a, weights * self._numbers(b))]
-        if self._is_constant(a) or _one_a_row(a):
+        if self._is_constant(a):
             return [(b, weights * self._numbers(a))]
-        return None
+        if self._is_constant(b) or (_one_a_row(b) and not _one_a_row(a)):
+            return [(a, weights * self._numbers(b))]
+        # Of two that are both one number a row (an MLP of one neuron) neither is the other's scale.
+        return [(b, weights * self._numbers(a))] if _one_a_row(a) and not _one_a_row(b) else None
 
     def _divide(self, table: Table, weights: Array) -> list[tuple[Table, Array]] | None:
         a, b = table.inputs

@@ -206,12 +206,13 @@ class PatchingSweep:
 
     def _repr_html_(self) -> str:
         block, column, value = self.best(1)[0]
+        where = self.labels[column] if self.by_head else f"at {quoted(self.labels[column])}"
         tokens = [[visible(token) for token in side.tokens] for side in (self.contrast.clean, self.contrast.corrupted)]
         return parts.fragment(
             parts.names(["clean", "corrupted"], ["  ".join(side) for side in tokens]),
             parts.heat_map(self.values, *self._sides(), largest=1.0, write=whole_percent_signed, whole="`.values`"),
             parts.paragraph(
-                f"The strongest is block {block}, {self.labels[column].strip()}: {whole_percent_signed(value)}. "
+                f"The strongest is block {block}, {where}: {whole_percent_signed(value)}. "
                 "0% is the corrupted prompt, 100% the clean one; `.trace_of(block, column)` is the patched trace behind a cell.",
                 "note",
             ),

@@ -20,7 +20,7 @@ from workings.display import parts
 from workings.display.words import visible
 from workings.engine.evaluation import Evaluation
 from workings.engine.trace import Trace
-from workings.errors import InputError
+from workings.errors import InputError, OutsideTable
 from workings.language.names import name
 from workings.language.operations import softmax
 from workings.language.tables import Graph, Table
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from workings.display.plots import Picture
 
 Array = np.ndarray
+
+ROWS_AT_ONCE = 32
 
 MOST_SHOWN = 100
 """Positions that a notebook shows."""
@@ -66,13 +68,11 @@ class LogitLens:
         d_vocab = self.trace.shape("logits")[-1]
         if not 1 <= k <= d_vocab:
             raise InputError(f"top takes a number of tokens from 1 to {d_vocab}; {k!r} came")
-        ids, shares = [], []
-        for stream in self.streams:
-            all_shares = np.asarray(softmax(self.trace.rows(lens_name(stream, self.kind), start)))
-            best = np.sort(np.argpartition(-all_shares, k - 1, axis=-1)[:, :k], axis=-1)  # [pos, k]
-            order = np.argsort(-np.take_along_axis(all_shares, best, axis=-1), axis=-1, kind="stable")
-            ids.append(np.take_along_axis(best, order, axis=-1))
-            shares.append(np.take_along_axis(all_shares, ids[-1], axis=-1))
+        first = slice(start, None).indices(len(self.trace))[0]
+        if not -len(self.trace) <= start < len(self.trace):
+            raise OutsideTable(f"there is no position {start}: the prompt has the positions 0 to {len(self.trace) - 1}")
+        found = [likeliest(self.trace, stream, k, (first, len(self.trace)), self.kind) for stream in self.streams]
+        ids, shares = zip(*found, strict=True)
         return np.stack(ids), np.stack(shares)
 
     def token(self, token: Token) -> tuple[Array, Array]:
@@ -127,8 +127,40 @@ def logit_lens(model: Model, prompt: Prompt, after_attention: bool = False, dtyp
     plain = model.trace(prompt, dtype)
     program = model.program_with(partial(draw_logit_lens, after_attention=after_attention))
     trace = model.trace_of(Evaluation(program, plain.ids, plain.dtype))
-    streams = tuple(known for known in program.graph.named if lens_name(known) in program.graph.named)
-    return LogitLens(trace, streams)
+    return LogitLens(trace, tuple(streams_read(trace)))
+
+
+def streams_read(trace: Trace) -> list[str]:
+    """The residual streams that the lens reads in a trace, in order of working. Raises `InputError` where there are none."""
+    streams = [stream for stream in trace.names() if lens_name(stream) in trace]
+    if not streams:
+        raise InputError("this model has no residual streams that a logit lens could read")
+    return streams
+
+
+def likeliest(
+    trace: Trace, stream: str, k: int = 1, positions: tuple[int, int] | None = None, kind: str = "lens"
+) -> tuple[Array, Array]:
+    """The ids of the `k` likeliest tokens after a stream, likeliest first, and their shares, both [pos, k].
+
+    `positions` are the first and the one after the last; all of them unless given. The trace keeps the scores of the whole vocabulary, as it keeps every table: a fork of it takes them along when it goes.
+    """
+    ids, shares = [], []
+    first, end = positions or (0, len(trace))
+    for start in range(first, end, ROWS_AT_ONCE):
+        scores = trace.rows(lens_name(stream, kind), start, min(start + ROWS_AT_ONCE, end))  # [pos, d_vocab]
+        ids.append(_best(scores, k))
+        shares.append(np.take_along_axis(np.asarray(softmax(scores)), ids[-1], axis=-1))
+    return np.concatenate(ids), np.concatenate(shares)
+
+
+def _best(scores: Array, k: int) -> Array:
+    """The columns of the `k` largest numbers of every row, the largest first, of equal ones the first."""
+    if k == 1:
+        return scores.argmax(axis=-1)[:, None]
+    best = np.sort(np.argpartition(-scores, k - 1, axis=-1)[:, :k], axis=-1)  # [pos, k]
+    order = np.argsort(-np.take_along_axis(scores, best, axis=-1), axis=-1, kind="stable")
+    return np.take_along_axis(best, order, axis=-1)
 
 
 def lens_name(stream: str, kind: str = "lens") -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from workings.engine.edits import Edit, make_edit
 from workings.engine.evaluation import Evaluation
 from workings.engine.lookup import find_table
+from workings.engine.memory import room
 from workings.engine.rows import Rows
 from workings.engine.steering import Direction, Steerable, steered
 from workings.errors import InputError, OutsideTable
@@ -247,7 +248,11 @@ class Trace:
 
     def _with_weight(self, table: Table, edit: Edit) -> Trace:
         old = self._evaluation
-        changed = old.weight(edit.name).copy()
+        before = old.weight(edit.name)
+        changed = room(
+            before.shape, before.dtype
+        )  # of edits one after another each takes the memory of the one before the last
+        changed[...] = before
         edit.apply(changed)
         stale = old.stale_after({table: Rows.run(0, len(self))}, old.causal)
         return self._with(old.fork((*old.edits, edit), old.ids, stale, {**old.weights, edit.name: changed}))

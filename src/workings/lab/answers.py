@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from workings.anatomy.logit_lens import likeliest, streams_read
 from workings.checkpoints.model import Model
 from workings.display.words import visible
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
-from workings.lab.asked import Query
-from workings.lab.lens import lens_row, lens_streams, likeliest
+from workings.lab.asked import Asker, Query
+from workings.lab.lens import lens_row
 from workings.lab.outline import Outline
 from workings.lab.refusals import NotThere, TooMuch
 from workings.lab.tiles import MOST_CELLS, attention, tile, value_range
@@ -46,14 +47,14 @@ class Answers:
         limits = {"tile": MOST_CELLS, "prompt": MOST_CHARACTERS, "edits": MOST_EDITS, "labels": MOST_LABELS}
         return {**self.outline.document, "prompt": self.prompt, "limits": limits}
 
-    def open(self, given: Any) -> Json:
+    def open(self, given: Any, asker: Asker | None = None) -> Json:
         """Take in a view, and say what it reads and what comes next."""
         view = self.views.open(EditList.from_dict(given))
         before = None
         if view.active:
-            with self.views.working(view, edited=False) as (trace, session):
+            with self.views.working(view, False, asker) as (trace, session):
                 before = self._next(trace, session)
-        with self.views.working(view) as (trace, session):
+        with self.views.working(view, asker=asker) as (trace, session):
             following, refusals = self._next(trace, session), iter(session.refusals)
             tokens = [self._token(int(i)) for i in trace.ids]
         outcomes = [_outcome(next(refusals)) if edit.on else {"ok": True} for edit in view.given.edits]
@@ -131,31 +132,35 @@ class Answers:
             return attention(trace, block)
 
     def lens(self, query: Query) -> Json:
-        """The likeliest token after every block at every position."""
+        """The likeliest token after every block at every position, or at some of them."""
         view = self.views.view(query.text("view"))
-        names, found = self.lens_of(view)
+        positions = query.span("positions", len(view.ids))
+        names, found = self.lens_of(view, positions, query.asker)
         cells = [
             [{**self._token(int(i)), "share": float(share)} for i, share in zip(ids, shares, strict=True)]
             for ids, shares in found
         ]
-        return {"blocks": names, "cells": cells}
+        return {"blocks": names, "first": positions[0], "cells": cells}
 
-    def lens_of(self, view: View) -> tuple[list[str], list[tuple[Array, Array]]]:
-        """The streams, and for each the likeliest ids and their shares at every position.
+    def lens_of(
+        self, view: View, positions: tuple[int, int], asker: Asker | None = None
+    ) -> tuple[list[str], list[tuple[Array, Array]]]:
+        """The streams, and for each the likeliest ids and their shares at the positions from the first to before the last.
 
         Other requests come in between the blocks; what is worked out is shared, but the scores of the whole vocabulary.
         """
-        found = []
-        with self.views.working(view) as (trace, session):
-            streams = lens_streams(trace)
-            if "lens" in session.kept:
-                return streams, session.kept["lens"]
+        found, key = [], f"lens {positions}"
+        with self.views.working(view, asker=asker) as (trace, session):
+            streams = streams_read(trace)
+            if key in session.kept:
+                return streams, session.kept[key]
             trace.rows(streams[-1])
         for stream in streams:
-            with self.views.working(view) as (trace, _):
+            with self.views.working(view, asker=asker) as (trace, _):
                 fork = trace.fork()
-            found.append(likeliest(fork, stream))
-        session.kept["lens"] = found
+            ids, shares = likeliest(fork, stream, positions=positions)
+            found.append((ids[:, 0], shares[:, 0]))
+        session.kept[key] = found
         return streams, found
 
     def lens_cell(self, query: Query) -> Json:
@@ -193,7 +198,7 @@ class Answers:
     # Small things -------------------------------------------------------------------------------------------------
 
     def _working(self, query: Query, edited: bool = True) -> Any:
-        return self.views.working(self.views.view(query.text("view")), edited)
+        return self.views.working(self.views.view(query.text("view")), edited, query.asker)
 
     def _next(self, trace: Trace, session: Session) -> list[Json]:
         if "next" not in session.kept:

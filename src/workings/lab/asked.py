@@ -7,17 +7,28 @@ import re
 from collections.abc import Mapping
 
 from workings.errors import InputError, OutsideTable
-from workings.lab.refusals import TooMuch
+from workings.lab.refusals import Abandoned, TooMuch
 
 _WHOLE = re.compile(r"-?\d{1,9}")
 _SPAN = re.compile(r"(\d{1,9})?:(\d{1,9})?")
 
 
-class Query:
-    """The parameters of a request."""
+class Asker:
+    """Whoever asked, for as long as an answer takes; the server says when they have gone."""
 
-    def __init__(self, given: Mapping[str, str]) -> None:
-        self.given = given
+    gone = False
+
+    def check(self) -> None:
+        """Go on, if somebody still waits for the answer. Raises `Abandoned`; long work asks now and then."""
+        if self.gone:
+            raise Abandoned("nobody waits for this answer any more")
+
+
+class Query:
+    """The parameters of a request, and who asks."""
+
+    def __init__(self, given: Mapping[str, str], asker: Asker | None = None) -> None:
+        self.given, self.asker = given, asker or Asker()
 
     def text(self, name: str, most: int = 1000) -> str:
         """A text that must be there."""

@@ -13,6 +13,10 @@ class TooMuch(InputError):
     """A request beyond a limit of the lab."""
 
 
+class Abandoned(WorkingsError):
+    """Whoever asked has gone: what is left of the work is left undone."""
+
+
 class NotThere(InputError):
     """Something that can be asked for, and that this model does not have."""
 

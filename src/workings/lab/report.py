@@ -15,8 +15,9 @@ from workings import __version__
 from workings.anatomy.looks import ITSELF, Look, looks, n_blocks
 from workings.display import parts
 from workings.display.words import percent, spoken, visible
-from workings.errors import WorkingsError
+from workings.errors import InputError
 from workings.lab.answers import Answers
+from workings.lab.asked import Asker
 from workings.lab.report_style import STYLE
 from workings.lab.tiles import attention
 from workings.lab.views import View
@@ -27,18 +28,20 @@ Array = np.ndarray
 LARGEST_MAP = 24
 """Attention is drawn as maps for prompts of up to so many tokens; longer ones are told in words."""
 N_HEADS_TOLD = 12
+MOST_LENS = 128
+"""The lens is shown for the last so many tokens; for all of a long text it would take a minute to work out, and nobody would read it."""
 
 
-def report(answers: Answers, view: View) -> str:
+def report(answers: Answers, view: View, asker: Asker | None = None) -> str:
     """The report of a view, as HTML."""
-    with answers.views.working(view) as (trace, session):
+    with answers.views.working(view, asker=asker) as (trace, session):
         told = looks(trace, N_HEADS_TOLD, position=-1, leave_out=(ITSELF,))
         patterns = [attention(trace, block) for block in range(n_blocks(trace))] if len(trace) <= LARGEST_MAP else []
         refusals = iter(session.refusals)
         outcomes = [next(refusals) if edit.on else None for edit in view.given.edits]
-    opened, before = answers.open(view.given.to_dict()), None
+    opened, before = answers.open(view.given.to_dict(), asker), None
     if opened["before"]:
-        with answers.views.working(view, edited=False) as (trace, _):
+        with answers.views.working(view, False, asker) as (trace, _):
             before = trace.rows("probabilities", -1)[0]
     tokens = [token["readable"] for token in opened["tokens"]]
     sections = [
@@ -46,7 +49,7 @@ def report(answers: Answers, view: View) -> str:
         _tokens(opened),
         _prediction(opened, before),
         _edits(view, outcomes),
-        _lens(answers, view, tokens),
+        _lens(answers, view, tokens, asker),
         _attention(told, patterns, tokens),
         _closing(answers),
     ]
@@ -111,19 +114,21 @@ def _said(edit: SavedEdit) -> str:
     return f"{place} was silenced (multiplied by 0)" if edit.amount == 0 else f"{place} was multiplied by {amount}"
 
 
-def _lens(answers: Answers, view: View, tokens: Sequence[str]) -> str:
+def _lens(answers: Answers, view: View, tokens: Sequence[str], asker: Asker | None) -> str:
+    first = max(0, len(tokens) - MOST_LENS)
     try:
-        names, found = answers.lens_of(view)
-    except WorkingsError:
+        names, found = answers.lens_of(view, (first, len(tokens)), asker)
+    except InputError:
         return ""  # a model that has no lens
-    words = [[answers.readable(int(ids[place])) for ids, _ in found] for place in range(len(tokens))]
+    words = [[answers.readable(int(ids[place])) for ids, _ in found] for place in range(len(tokens) - first)]
     shares = np.array([shares for _, shares in found]).T  # [pos, block]
-    table = parts.word_table(words, shares, tokens, [str(block) for block in range(len(names))], "after")
+    table = parts.word_table(words, shares, tokens[first:], [str(block) for block in range(len(names))], "after")
     return _section(
         "How it makes up its mind",
         f"The text passes through {parts.count(len(names), 'block')}, one after another. This is what the model would say comes next if it stopped "
         "after each of them, counted from 0 (a reading called the logit lens). Each row is a token of the text; the stronger a cell’s colour, "
-        "the surer the model already is. The last column is what it does say.",
+        "the surer the model already is. The last column is what it does say."
+        + (f" Of the {len(tokens)} tokens the last {MOST_LENS} are shown." if first else ""),
         table,
     )
 

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from workings.errors import InputError, WorkingsError
 from workings.lab.answers import Answers
-from workings.lab.asked import Query
+from workings.lab.asked import Asker, Query
 from workings.lab.guard import Guard
 from workings.lab.refusals import TooMuch, status_of
 from workings.lab.replies import Json, file, numbers, problem
@@ -56,6 +56,17 @@ class _Server:
         self.threads = ThreadPoolExecutor(N_THREADS, thread_name_prefix="lab")
 
     def app(self) -> Starlette:
+        routes = [Route(f"/api/{name}", self._in_thread(handler)) for name, handler in self._handlers().items()]
+        routes += [
+            Route("/api/view", self._open, methods=["POST"]),
+            Route("/api/write", self._write),
+            Route("/{path:path}", self._static),
+        ]
+        problems = {WorkingsError: _told, HTTPException: _http, MemoryError: _no_memory, Exception: _mistake}
+        return Starlette(routes=routes, lifespan=self._life, exception_handlers=problems)
+
+    def _handlers(self) -> dict[str, Handler]:
+        """What is answered to a question, by its address."""
         a = self.answers
         json = {
             "model": lambda _: a.model_document(),
@@ -77,22 +88,7 @@ class _Server:
             "export.xlsx": lambda query: _workbook(a, query),
             "report.html": lambda query: _report(a, query),
         }
-        routes = [Route(f"/api/{name}", self._in_thread(handler)) for name, handler in handlers.items()]
-        routes += [
-            Route("/api/view", self._open, methods=["POST"]),
-            Route("/api/write", self._write),
-            Route("/{path:path}", self._static),
-        ]
-        return Starlette(
-            routes=routes,
-            lifespan=self._life,
-            exception_handlers={
-                WorkingsError: _told,
-                HTTPException: _http,
-                MemoryError: _no_memory,
-                Exception: _mistake,
-            },
-        )
+        return handlers
 
     @asynccontextmanager
     async def _life(self, _: Starlette) -> AsyncIterator[None]:
@@ -102,9 +98,18 @@ class _Server:
     async def _run(self, work: Callable[..., Any], *given: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self.threads, work, *given)
 
+    async def _run_while_asked(self, request: Request, work: Callable[[Asker], Any]) -> Any:
+        """Work in a thread, which is told when whoever asked has gone."""
+        asker = Asker()
+        watching = asyncio.create_task(_watch(request, asker))
+        try:
+            return await self._run(work, asker)
+        finally:
+            watching.cancel()
+
     def _in_thread(self, handler: Handler) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
-            return await self._run(handler, Query(request.query_params))
+            return await self._run_while_asked(request, lambda asker: handler(Query(request.query_params, asker)))
 
         return endpoint
 
@@ -113,7 +118,7 @@ class _Server:
 
     async def _open(self, request: Request) -> Response:
         given = await _document(request)
-        return Json(await self._run(self.answers.open, given))
+        return Json(await self._run_while_asked(request, lambda asker: self.answers.open(given, asker)))
 
     async def _write(self, request: Request) -> Response:
         writing = await self._run(Writing, self.answers, Query(request.query_params))
@@ -128,6 +133,13 @@ class _Server:
             yield b"event: failed\ndata: " + orjson.dumps({"error": str(error), "kind": status_of(error)[1]}) + b"\n\n"
             return
         yield b"event: done\ndata: " + orjson.dumps({"stopped": writing.stopped}) + b"\n\n"
+
+
+async def _watch(request: Request, asker: Asker) -> None:
+    """Wait for whoever asked to hang up; a question that was read to its end has nothing else to say."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    asker.gone = True
 
 
 def _as_json(answer: Callable[[Query], Any]) -> Handler:
@@ -154,7 +166,9 @@ def _report(answers: Answers, query: Query) -> Response:
     from workings.lab.report import report
 
     return file(
-        report(answers, answers.views.view(query.text("view"))).encode(), "report.html", "text/html; charset=utf-8"
+        report(answers, answers.views.view(query.text("view")), query.asker).encode(),
+        "report.html",
+        "text/html; charset=utf-8",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import secrets
 import socket
 import sys
@@ -34,6 +35,8 @@ def start(model: Model, prompt: str, port: int | None = None, browser: bool = Tr
     port, token = listening.getsockname()[1], secrets.token_urlsafe(24)
     address = f"http://{HOST}:{port}/?token={token}"
     server = server_of(make_app(model, port, token, prompt))
+    gc.collect()
+    gc.freeze()  # what is there now stays: looking through all of it again and again would hold answers up
     print(f"\nThe lab of {model.name} is open at\n\n    {address}\n\nCtrl-C closes it.", flush=True)
     if browser:
         threading.Thread(target=_show, args=(address,), daemon=True).start()

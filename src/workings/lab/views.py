@@ -23,6 +23,7 @@ from workings.engine.evaluation import Evaluation
 from workings.engine.memory import physical_bytes
 from workings.engine.trace import Trace
 from workings.errors import InputError
+from workings.lab.asked import Asker
 from workings.lab.refusals import TooMuch, UnknownView
 from workings.surgery.edit_list import EditList, SavedEdit
 
@@ -141,10 +142,15 @@ class Views:
     # Traces -------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def working(self, view: View, edited: bool = True) -> Iterator[tuple[Trace, Session]]:
-        """The trace of a view (or of the same prompt without edits) and its session, with nobody else working on them."""
+    def working(self, view: View, edited: bool = True, asker: Asker | None = None) -> Iterator[tuple[Trace, Session]]:
+        """The trace of a view (or of the same prompt without edits) and its session, with nobody else working on them.
+
+        Raises `Abandoned` where the asker has gone by the time that it is their turn.
+        """
         session = self._session((view.ids, view.active if edited else ()))
         with session.lock:
+            if asker:
+                asker.check()
             try:
                 yield self._trace_of(session), session
             finally:

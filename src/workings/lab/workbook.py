@@ -44,9 +44,8 @@ class Workbook:
 
 def _write(answers: Answers, query: Query, path: Path) -> None:
     view, n_ctx = answers.views.view(query.text("view")), answers.model.config.n_ctx
-    with answers.views.working(view) as (trace, _):
+    with answers.views.working(view, asker=query.asker) as (trace, _):
         least = len(trace)
     most = query.whole("max_tokens", min(max(USUAL_TOKENS, least), n_ctx), least=least, most=n_ctx)
-    write_workbook(
-        answers.model, path, trace, most
-    )  # of the trace it takes ids, weights and edits, which nobody changes
+    # Of the trace it takes ids, weights and edits, which nobody changes.
+    write_workbook(answers.model, path, trace, most, progress=lambda done, whole: query.asker.check())

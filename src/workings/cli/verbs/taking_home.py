@@ -66,6 +66,9 @@ def lab(
     ] = DEFAULT_PROMPT,
 ) -> None:
     """Open the lab: every number of the model, in the browser."""
+    from workings.lab.cores import leave_a_core
+
+    leave_a_core()  # before NumPy is imported
     from workings.lab.start import start
 
     start(open_model(model), prompt, port, not no_browser)

@@ -48,8 +48,8 @@ async function json<T>(path: string, query: Record<string, string | number> = {}
   return (await ask(url(path, query), { signal: signal ?? null })).json() as Promise<T>;
 }
 
-async function floats(path: string, query: Record<string, string | number>): Promise<Float32Array> {
-  return new Float32Array(await (await ask(url(path, query))).arrayBuffer());
+async function floats(path: string, query: Record<string, string | number>, signal?: AbortSignal): Promise<Float32Array> {
+  return new Float32Array(await (await ask(url(path, query), { signal: signal ?? null })).arrayBuffer());
 }
 
 export interface Told {
@@ -85,27 +85,32 @@ export interface Rectangle {
 
 export const api = {
   model: () => json<Model>("model"),
-  open: async (asked: Asked): Promise<Opened> =>
+  open: async (asked: Asked, signal?: AbortSignal): Promise<Opened> =>
     (
       await ask("/api/view", {
         method: "POST",
+        signal: signal ?? null,
         headers: { "content-type": "application/json" },
         body: JSON.stringify(asked),
       })
     ).json() as Promise<Opened>,
   tile: (kind: "tile" | "changed", rectangle: Rectangle) => floats(kind, { ...rectangle }),
   range: (view: string, table: string, sheet: number) => json<Range>("range", { view, table, sheet }),
-  explain: (view: string, table: string, index: number[], signal?: AbortSignal) =>
-    json<Explanation>("explain", { view, table, index: index.join(",") }, signal),
+  explain: (view: string, table: string, index: number[]) => json<Explanation>("explain", { view, table, index: index.join(",") }),
   formula: (view: string, table: string, index: number[], signal?: AbortSignal) =>
     json<{ formula: string }>("formula", { view, table, index: index.join(",") }, signal),
   labels: (axis: string, from: number, to: number) => json<{ labels: string[] }>("labels", { axis, from, to }),
-  attention: (view: string, block: string) => floats("attention", { view, block }),
-  lens: (view: string) => json<Lens>("lens", { view }),
-  lensCell: (view: string, block: string, position: number) =>
-    json<{ next: Guess[] }>("lens/cell", { view, block, position }),
+  attention: (view: string, block: string, signal?: AbortSignal) => floats("attention", { view, block }, signal),
+  lens: (view: string, from: number, to: number, signal?: AbortSignal) => json<Lens>("lens", { view, positions: `${from}:${to}` }, signal),
+  lensCell: (view: string, block: string, position: number, signal?: AbortSignal) =>
+    json<{ next: Guess[] }>("lens/cell", { view, block, position }, signal),
   merges: (text: string) => json<unknown>("merges", { text }),
   write: (query: { view: string; temperature: number; most: number }, signal: AbortSignal) => listen("write", query, signal),
-  file: async (path: string, query: Record<string, string | number>) => (await ask(url(path, query))).blob(),
-  find: (text: string) => json<{ found: { name: string; sentence: string }[] }>("find", { text }),
+  /** A file to be kept, and what the server calls it. */
+  file: async (path: string, view: string): Promise<{ made: Blob; name: string }> => {
+    const answer = await ask(url(path, { view }));
+    const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1];
+    return { made: await answer.blob(), name: name ?? path };
+  },
+  find: (text: string, signal?: AbortSignal) => json<{ found: { name: string; sentence: string }[] }>("find", { text }, signal),
 };

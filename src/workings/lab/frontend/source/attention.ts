@@ -1,158 +1,235 @@
 // What looks at what: all heads of a block as small maps, one of them large, and the words for a token's looking.
 import { api } from "./api";
-import { fill, h, newest, word } from "./dom";
+import { AttentionMap, type Pointed } from "./attentionmap";
+import { clamp, fill, h, newest, word } from "./dom";
 import { percent } from "./format";
-import { drawMap, image, sharpen, type MapLayout } from "./heatmap";
+import { image, pooled, sharpen } from "./heatmap";
+import { rovingTabs } from "./screens";
 import { sentence } from "./session";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
 
 const MOST_TOLD = 4;
+const SMALL = 5.5; // rem: the side of a small map
+const IN_A_ROW = 8; // more heads than these stand beside the large map, not above it
 
-export interface AttentionView {
-  element: HTMLElement;
-  draw: () => void;
-  /** Shares of the large map's row for a token, for shading chips elsewhere. */
-  lookingOf: (token: number) => Float32Array | null;
-  canvas: HTMLCanvasElement;
+type Shade = (shares: ArrayLike<number> | null, token?: number | null) => void;
+
+/** All heads of one block, for one view. */
+interface Pattern {
+  key: string;
+  block: string;
+  numbers: Float32Array;
+  heads: number;
+  n: number;
 }
 
-export function attentionView(page: Page, travel: Travel, shadeBy: (shares: ArrayLike<number> | null, token?: number | null) => void): AttentionView {
-  const { model } = page.get();
-  const blocks = model.tables.filter((table) => table.name.endsWith("attn.pattern")).map((table) => table.name);
-  const canvas = h("canvas", { class: "large-map", role: "img", tabindex: 0 });
-  const small = h("div", { class: "small-maps", role: "tablist", "aria-label": "Heads", "aria-orientation": "horizontal" });
-  const tabs = h("div", { class: "blocks", role: "tablist", "aria-label": "Blocks" });
-  const told = h("p", { class: "told", "aria-live": "polite" });
-  const room = h("div", { class: "map-room" }, canvas);
-  const take = newest();
-  let numbers: Float32Array = new Float32Array();
-  let heads = 0;
-  let key = "";
-  let layout: MapLayout = { left: 0, top: 0, cell: 1 };
-  let pointed: { row: number; column: number | null } | null = null;
+export class Attention {
+  readonly element: HTMLElement;
+  private readonly maps: HTMLElement;
+  private readonly blocks: string[];
+  private readonly map = new AttentionMap();
+  private readonly small = h("div", { class: "small-maps", role: "tablist", "aria-label": "Heads", "aria-orientation": "horizontal" });
+  private readonly tabs = h("div", { class: "blocks", role: "tablist", "aria-label": "Blocks" });
+  private readonly told = h("p", { class: "told", "aria-live": "polite" });
+  private readonly room = h("div", { class: "map-room" }, this.map.canvas);
+  private readonly take = newest();
+  private pattern: Pattern | null = null;
+  private pointed: Pointed | null = null;
+  /** What the small maps, and the large one, now show. */
+  private drawn = { small: "", large: "" };
 
-  const n = (): number => page.get().opened?.tokens.length ?? 0;
-  const block = (): string => (blocks.includes(page.get().block) ? page.get().block : (blocks[Math.max(0, blocks.length - 2)] ?? ""));
-  const head = (): number => Math.min(page.get().head ?? liveliest(), heads - 1);
-  const map = (i: number): Float32Array => numbers.subarray(i * n() * n(), (i + 1) * n() * n());
-  const row = (token: number): Float32Array => map(head()).subarray(token * n(), token * n() + n());
+  constructor(
+    private readonly page: Page,
+    private readonly travel: Travel,
+    private readonly shadeBy: Shade,
+  ) {
+    this.blocks = page.get().model.tables.filter((table) => table.name.endsWith("attn.pattern")).map((table) => table.name);
+    this.maps = h("div", { class: "maps" }, this.small, h("div", { class: "map-side" }, this.told, this.room));
+    this.element = h("div", { class: "attention" }, h("div", { class: "line" }, this.tabs), this.maps);
+    this.listen();
+    page.on(["opened", "screen", "block"], () => void this.refresh());
+    page.on(["head", "token"], () => this.draw());
+    new ResizeObserver(() => this.draw()).observe(this.room);
+  }
+
+  picture(): HTMLCanvasElement | null {
+    return this.pattern && this.map.canvas;
+  }
+
+  /** Draw all of it again, in the colours that now hold. */
+  repaint(): void {
+    this.drawn = { small: "", large: "" };
+    this.draw();
+  }
+
+  /** Shares of the large map's row for a token, for shading chips elsewhere. */
+  lookingOf(token: number): Float32Array | null {
+    return this.pattern && token < this.pattern.n ? this.row(token) : null;
+  }
+
+  private get block(): string {
+    const { block } = this.page.get();
+    return this.blocks.includes(block) ? block : (this.blocks[Math.max(0, this.blocks.length - 2)] ?? "");
+  }
+
+  private get head(): number {
+    return Math.min(this.page.get().head ?? this.liveliest(), (this.pattern?.heads ?? 1) - 1);
+  }
+
+  private square(head: number): Float32Array {
+    const { numbers, n } = this.pattern!;
+    return numbers.subarray(head * n * n, (head + 1) * n * n);
+  }
+
+  private row(token: number): Float32Array {
+    const { n } = this.pattern!;
+    return this.square(this.head).subarray(token * n, token * n + n);
+  }
 
   /** The head whose last token looks hardest at a token before the last few: the one to begin with. */
-  function liveliest(): number {
+  private liveliest(): number {
+    const { heads, n } = this.pattern ?? { heads: 0, n: 0 };
     let best = 0;
     let most = -1;
-    const last = (n() - 1) * n();
-    for (let i = 0; i < heads; i++)
-      for (let at = 1; at < n() - 2; at++)
-        if (map(i)[last + at]! > most) [best, most] = [i, map(i)[last + at]!];
+    for (let head = 0; head < heads; head++) {
+      const last = this.square(head).subarray((n - 1) * n);
+      for (let at = 1; at < n - 2; at++) if (last[at]! > most) [best, most] = [head, last[at]!];
+    }
     return best;
   }
 
-  async function refresh(): Promise<void> {
-    const { opened, screen } = page.get();
+  private async refresh(): Promise<void> {
+    const { opened, screen } = this.page.get();
     if (!opened || screen !== "attention" || opened.tokens.length !== opened.n_pos) return;
-    const wanted = `${opened.id} ${block()}`;
-    if (wanted !== key) {
-      const current = take();
+    const { block } = this;
+    const key = `${opened.id} ${block}`;
+    if (key !== this.pattern?.key) {
+      const current = this.take();
       try {
-        const number = /blocks\.(\d+)/.exec(block())?.[1] ?? "0";
-        const fresh = await api.attention(opened.id, number);
+        const number = /blocks\.(\d+)/.exec(block)?.[1] ?? "0";
+        const numbers = await api.attention(opened.id, number, current.signal);
         if (!current()) return;
-        [numbers, heads, key] = [fresh, fresh.length / n() ** 2, wanted];
+        this.pattern = { key, block, numbers, heads: numbers.length / opened.n_pos ** 2, n: opened.n_pos };
       } catch (error) {
-        page.set({ trouble: sentence(error) });
+        if (current()) this.page.set({ trouble: sentence(error) });
         return;
       }
     }
-    draw();
+    this.draw();
   }
 
-  function draw(): void {
-    if (!key || page.get().screen !== "attention") return;
-    const words = page.get().opened!.tokens.map((token) => word(token.readable));
+  private draw(): void {
+    const { pattern, head } = this;
+    if (!pattern || this.page.get().screen !== "attention") return;
+    this.drawTabs(pattern.block);
+    this.drawSmall(pattern, head);
+    const large = `${pattern.key} ${head}`;
+    if (this.drawn.large !== large) {
+      this.drawn.large = large;
+      this.map.take(this.square(head), this.words());
+      this.map.canvas.setAttribute("aria-label", `Attention of ${blockName(pattern.block)}, head ${head}: rows look at columns. Arrow keys move, Enter shows the number.`);
+    }
+    this.point();
+  }
+
+  /** The large map with what is pointed at, and what it says in words. */
+  private point(): void {
+    const { pattern, room } = this;
+    if (!pattern) return;
+    const asked = this.pointed ?? { row: this.page.get().token ?? pattern.n - 1, column: null };
+    const here = { ...asked, row: Math.min(asked.row, pattern.n - 1) };
+    this.map.draw({ width: room.clientWidth - 8, height: room.clientHeight - 8 }, here);
+    this.tell(here);
+  }
+
+  private drawTabs(shown: string): void {
     const tab = (name: string): HTMLElement =>
-      h("button", { role: "tab", "aria-selected": String(name === block()), tabindex: name === block() ? 0 : -1, onclick: () => travel.go({ block: name, head: null }) }, blockName(name));
-    keepFocus(tabs, () => fill(tabs, ...blocks.map(tab)));
-    keepFocus(small, () => fill(small, ...Array.from({ length: heads }, (_, i) => thumbnail(i))));
-    canvas.setAttribute("aria-label", `Attention of ${blockName(block())}, head ${head()}: rows look at columns. Arrow keys move, Enter shows the number.`);
-    const space = { width: room.clientWidth - 8, height: room.clientHeight - 8 };
-    const here = pointed ?? { row: page.get().token ?? n() - 1, column: null };
-    layout = drawMap(canvas, map(head()), words, space, { row: Math.min(here.row, n() - 1), column: here.column });
-    tell(Math.min(here.row, n() - 1), here.column);
+      h("button", { role: "tab", "aria-selected": String(name === shown), tabindex: name === shown ? 0 : -1, onclick: () => this.travel.go({ block: name, head: null }) }, blockName(name));
+    keepFocus(this.tabs, () => fill(this.tabs, ...this.blocks.map(tab)));
   }
 
-  function thumbnail(i: number): HTMLElement {
+  private drawSmall(pattern: Pattern, head: number): void {
+    if (this.drawn.small !== pattern.key) {
+      this.drawn.small = pattern.key;
+      this.maps.classList.toggle("beside", pattern.heads > IN_A_ROW);
+      keepFocus(this.small, () => fill(this.small, ...Array.from({ length: pattern.heads }, (_, i) => this.thumbnail(i))));
+    }
+    [...this.small.children].forEach((one, i) => {
+      one.setAttribute("aria-selected", String(i === head));
+      (one as HTMLElement).tabIndex = i === head ? 0 : -1;
+    });
+  }
+
+  private thumbnail(head: number): HTMLElement {
     const picture = h("canvas", { "aria-hidden": "true" });
-    const side = 5.5 * parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const side = SMALL * parseFloat(getComputedStyle(document.documentElement).fontSize);
     const context = sharpen(picture, side, side);
-    context.drawImage(image(map(i), n(), n(), 1), 0, 0, side, side);
-    const chosen = i === head();
-    return h("button", { role: "tab", class: "small-map", "aria-selected": String(chosen), tabindex: chosen ? 0 : -1, onclick: () => page.set({ head: i }) }, picture, h("span", {}, `Head ${i}`));
+    const { numbers, n } = pooled(this.square(head), this.pattern!.n, picture.width);
+    context.drawImage(image(numbers, n, n, 1), 0, 0, side, side);
+    return h("button", { role: "tab", class: "small-map", onclick: () => this.page.set({ head }) }, picture, h("span", {}, `Head ${head}`));
+  }
+
+  private words(): string[] {
+    return this.page.get().opened!.tokens.map((token) => word(token.readable));
   }
 
   /** In words: what a token looks at most. */
-  function tell(token: number, column: number | null): void {
-    const words = page.get().opened!.tokens.map((one) => word(one.readable));
-    const shares = row(token);
-    shadeBy(shares, token);
-    if (column !== null && column <= token) {
-      fill(told, h("b", {}, words[token]!), " takes ", h("b", {}, percent(shares[column] ?? 0)), " of what it takes in here from ", h("b", {}, words[column]!), ".");
+  private tell({ row, column }: Pointed): void {
+    const words = this.words();
+    const shares = this.row(row);
+    this.shadeBy(shares, row);
+    const strong = (text: string | undefined): HTMLElement => h("b", {}, text ?? "");
+    if (column !== null && column <= row) {
+      fill(this.told, strong(words[row]), " takes ", strong(percent(shares[column] ?? 0)), " of what it takes in here from ", strong(words[column]), ".");
       return;
     }
     const most = [...shares.keys()].sort((a, b) => shares[b]! - shares[a]!).slice(0, MOST_TOLD).filter((i) => shares[i]! > 0.005);
-    fill(told, h("b", {}, words[token]!), " looks at ", ...most.flatMap((i, place) => [place ? ", " : "", h("b", {}, words[i]!), ` ${percent(shares[i]!)}`]), ".");
+    if (most.length === 0) {
+      fill(this.told, strong(words[row]), " looks a little at everything before it.");
+      return;
+    }
+    fill(this.told, strong(words[row]), " looks at ", ...most.flatMap((i, place) => [place ? ", " : "", strong(words[i]), ` ${percent(shares[i]!)}`]), ".");
   }
 
-  function cellAt(event: MouseEvent): { row: number; column: number } | null {
-    const box = canvas.getBoundingClientRect();
-    const at = (offset: number): number => Math.floor((offset - layout.left) / layout.cell);
-    const [line, column] = [at(event.clientY - box.top), at(event.clientX - box.left)];
-    return line >= 0 && line < n() ? { row: line, column: column < 0 ? -1 : column } : null;
+  private show(cell: { row: number; column: number } | null): void {
+    this.pointed = cell && { row: cell.row, column: cell.column >= 0 && cell.column <= cell.row ? cell.column : null };
+    this.point();
   }
-  function show(cell: { row: number; column: number } | null): void {
-    pointed = cell && { row: cell.row, column: cell.column >= 0 && cell.column <= cell.row ? cell.column : null };
-    draw();
+
+  private toGrid({ row, column }: Pointed): void {
+    this.travel.go({ place: { table: this.block, sheet: this.head, row, column: column ?? 0 }, screen: "numbers", token: row });
   }
-  function toGrid(cell: { row: number; column: number | null } | null): void {
-    if (cell) travel.go({ place: { table: block(), sheet: head(), row: cell.row, column: cell.column ?? 0 }, screen: "numbers", token: cell.row });
+
+  private listen(): void {
+    const { canvas } = this.map;
+    canvas.addEventListener("mousemove", (event) => this.show(this.map.at(event)));
+    canvas.addEventListener("mouseleave", () => this.show(null));
+    canvas.addEventListener("blur", () => this.show(null));
+    canvas.addEventListener("click", (event) => {
+      const at = this.map.at(event);
+      if (at && at.column < 0) this.page.set({ token: at.row });
+      else if (at && at.column <= at.row) this.toGrid(at);
+    });
+    canvas.addEventListener("keydown", (event) => {
+      if (this.onKey(event)) event.preventDefault();
+    });
+    rovingTabs(this.tabs);
+    rovingTabs(this.small);
   }
-  canvas.addEventListener("mousemove", (event) => show(cellAt(event)));
-  canvas.addEventListener("mouseleave", () => show(null));
-  canvas.addEventListener("click", (event) => {
-    const at = cellAt(event);
-    if (at && at.column < 0) page.set({ token: at.row });
-    else if (at && at.column <= at.row) toGrid(at);
-  });
-  canvas.addEventListener("blur", () => show(null));
-  canvas.addEventListener("keydown", (event) => {
-    const at = pointed ?? { row: page.get().token ?? n() - 1, column: null };
-    const column = at.column ?? 0;
+
+  private onKey(event: KeyboardEvent): boolean {
+    if (!this.pattern) return false;
+    const at = this.pointed ?? { row: this.page.get().token ?? this.pattern.n - 1, column: null };
     const moves: Record<string, [number, number]> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
     const by = moves[event.key];
-    if (event.key === "Enter") toGrid({ row: at.row, column });
+    if (event.key === "Enter") this.toGrid(at);
     else if (by) {
-      const line = Math.max(0, Math.min(n() - 1, at.row + by[0]));
-      show({ row: line, column: Math.max(0, Math.min(line, column + by[1])) });
-    } else return;
-    event.preventDefault();
-  });
-  for (const list of [tabs, small])
-    list.addEventListener("keydown", (event) => {
-      const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-      const at = [...list.children].indexOf(document.activeElement as HTMLElement);
-      if (by && at >= 0) (list.children[at + by] as HTMLElement | undefined)?.click();
-    });
-
-  page.on(["opened", "screen", "block"], () => void refresh());
-  page.on(["head", "token"], draw);
-  new ResizeObserver(draw).observe(room);
-  return {
-    element: h("div", { class: "attention" }, h("div", { class: "line" }, tabs), small, told, room),
-    draw,
-    lookingOf: (token) => (key && token < n() ? row(token) : null),
-    canvas,
-  };
+      const row = clamp(at.row + by[0], 0, this.pattern.n - 1);
+      this.show({ row, column: clamp((at.column ?? 0) + by[1], 0, row) });
+    } else return false;
+    return true;
+  }
 }
 
 /** Redraw a list of tabs without losing the keyboard's place in it. */

@@ -14,7 +14,7 @@ const DARK: Palette = { paper: [22, 28, 37], positive: [111, 172, 240], negative
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
-export const palette = (): Palette => (dark.matches ? DARK : LIGHT);
+const palette = (): Palette => (dark.matches ? DARK : LIGHT);
 
 export function onSchemeChange(run: () => void): void {
   dark.addEventListener("change", run);
@@ -26,12 +26,29 @@ function strength(value: number, largest: number): number {
   return Math.min(1, Math.abs(value) / largest) ** 0.6;
 }
 
-/** A cell's background in the grid, light enough for text to stand on. */
+const STEPS = 24;
+
+/** Classes of a cell's background in the grid, light enough for text to stand on: cells that share a class share the working out of their style. */
+const GRID: [string, "positive" | "negative"][] = [
+  ["above", "positive"],
+  ["below", "negative"],
+];
+const sheet = new CSSStyleSheet();
+document.adoptedStyleSheets.push(sheet);
+
+function writeShades(): void {
+  const rules = GRID.flatMap(([name, ink]) =>
+    Array.from({ length: STEPS }, (_, i) => `.${name}-${i + 1} { background-color: rgb(${palette()[ink].join(" ")} / ${((i + 1) / STEPS) * 0.5}) }`),
+  );
+  sheet.replaceSync(rules.join("\n"));
+}
+writeShades();
+onSchemeChange(writeShades);
+
+/** The class of a number's background in the grid; none for a number that is next to nothing beside the largest. */
 export function behind(value: number, largest: number): string {
-  const s = strength(value, largest);
-  if (s < 0.02) return "";
-  const [r, g, b] = value < 0 ? palette().negative : palette().positive;
-  return `rgb(${r} ${g} ${b} / ${(s * 0.5).toFixed(3)})`;
+  const step = Math.round(strength(value, largest) * STEPS);
+  return step === 0 ? "" : `${value < 0 ? "below" : "above"}-${step}`;
 }
 
 /** The background for a share of 0 to 1. */

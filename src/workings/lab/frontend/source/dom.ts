@@ -33,12 +33,20 @@ export function later<A extends unknown[]>(milliseconds: number, run: (...args: 
   };
 }
 
-/** Only the newest of overlapping answers counts: `take()` says whether this call still is the newest. */
-export function newest(): () => () => boolean {
-  let count = 0;
+/** Whether a question still is the newest of its kind; its signal stops it once it is not. */
+export interface Newest {
+  (): boolean;
+  signal: AbortSignal;
+}
+
+/** Only the newest of overlapping questions counts: `take()` makes this one the newest, and the one before is given up. */
+export function newest(): () => Newest {
+  let asked = new AbortController();
   return () => {
-    const mine = ++count;
-    return () => mine === count;
+    asked.abort();
+    asked = new AbortController();
+    const { signal } = asked;
+    return Object.assign(() => !signal.aborted, { signal });
   };
 }
 

@@ -1,15 +1,12 @@
 // Taking things along: the workbook, a report, the edits as a file, the current map as a picture.
 import { api } from "./api";
 import { download, h } from "./dom";
-import type { Grid } from "./grid";
-import { image } from "./heatmap";
 import { sentence } from "./session";
 import type { Session } from "./session";
+import type { Views } from "./screens";
 import type { Page } from "./state";
 
-const MOST_PIXELS = 4_000_000;
-
-export function exportMenu(page: Page, session: Session, grid: Grid, attentionMap: HTMLCanvasElement): HTMLElement {
+export function exportMenu(page: Page, session: Session, views: Views): HTMLElement {
   const view = (): string => page.get().opened?.id ?? "";
   const file = h("input", { type: "file", accept: ".json,application/json", "aria-label": "A file of edits" });
   file.hidden = true;
@@ -20,11 +17,11 @@ export function exportMenu(page: Page, session: Session, grid: Grid, attentionMa
   });
   const item = (name: string, note: string, run: () => unknown): HTMLElement =>
     h("button", { role: "menuitem", tabindex: -1, onclick: () => { close(); run(); } }, h("span", {}, name), h("span", { class: "soft" }, note));
-  const fromServer = (path: string, query: () => Record<string, number> = () => ({})) => async (): Promise<void> => {
+  const fromServer = (path: string) => async (): Promise<void> => {
     button.classList.add("working");
     try {
-      const made = await api.file(path, { view: view(), ...query() });
-      give(made, path);
+      const { made, name } = await api.file(path, view());
+      give(made, name);
     } catch (error) {
       page.set({ trouble: sentence(error) });
     } finally {
@@ -34,9 +31,9 @@ export function exportMenu(page: Page, session: Session, grid: Grid, attentionMa
   const menu = h(
     "div",
     { class: "menu", role: "menu", "aria-label": "Export" },
-    item("Excel workbook", "live formulas", fromServer("export.xlsx", () => ({ max_tokens: Math.max(16, page.get().opened?.n_pos ?? 0) }))),
+    item("Excel workbook", "live formulas", fromServer("export.xlsx")),
     item("Report", "one HTML file for anyone", fromServer("report.html")),
-    item("Picture of this map", "PNG", () => void picture()),
+    item("Picture of this view", "PNG", () => void picture()),
     item("Save edits", "also for Python", fromServer("edits.json")),
     item("Load edits …", "", () => file.click()),
   );
@@ -68,36 +65,12 @@ export function exportMenu(page: Page, session: Session, grid: Grid, attentionMa
 
   async function picture(): Promise<void> {
     try {
-      const canvas = page.get().screen === "attention" ? attentionMap : await sheetPicture();
-      if (!canvas) return;
-      canvas.toBlob((blob) => {
-        if (!blob) return;
-        give(blob, `${page.get().screen === "attention" ? "attention" : page.get().place.table}.png`);
-      });
+      const { screen, place } = page.get();
+      const canvas = await views[screen].picture();
+      canvas?.toBlob((blob) => blob && give(blob, `${screen === "numbers" ? place.table : screen}.png`));
     } catch (error) {
       page.set({ trouble: sentence(error) });
     }
-  }
-
-  /** The sheet as a heat map, enlarged where it is small. */
-  async function sheetPicture(): Promise<HTMLCanvasElement | null> {
-    const { sheet } = grid;
-    if (!sheet) return null;
-    if (sheet.rows * sheet.columns > MOST_PIXELS) {
-      page.set({ trouble: `${sheet.table} has more than ${MOST_PIXELS.toLocaleString("en-US")} numbers, too many for one picture.` });
-      return null;
-    }
-    await grid.tiles.have(sheet, "tile", 0, sheet.rows, 0, sheet.columns);
-    const numbers = new Float32Array(sheet.rows * sheet.columns);
-    for (let row = 0; row < sheet.rows; row++)
-      for (let column = 0; column < sheet.columns; column++) numbers[row * sheet.columns + column] = grid.tiles.at(sheet, "tile", row, column) ?? 0;
-    const small = image(numbers, sheet.rows, sheet.columns, (await grid.ranges.have(sheet)).largest);
-    const times = Math.max(1, Math.min(24, Math.floor(1600 / Math.max(sheet.rows, sheet.columns))));
-    const large = h("canvas", { width: sheet.columns * times, height: sheet.rows * times });
-    const context = large.getContext("2d")!;
-    context.imageSmoothingEnabled = false;
-    context.drawImage(small, 0, 0, large.width, large.height);
-    return large;
   }
 
   const holder = h("div", { class: "export" }, button, menu, file);

@@ -19,10 +19,10 @@ export function exact(value: number): string {
 /** Decimals that suit a sheet whose largest number is this, so that a column lines up. */
 export function decimalsFor(largest: number): number {
   if (!(largest > 0)) return 3;
-  return Math.max(0, Math.min(6, 3 - Math.floor(Math.log10(largest) + 1e-9)));
+  return Math.max(1, Math.min(6, 3 - Math.floor(Math.log10(largest) + 1e-9)));
 }
 
-export const minus = (text: string): string => text.replace("-", "−");
+export const minus = (text: string): string => text.replaceAll("-", "−");
 
 /** A number in a cell of the grid. */
 export function inCell(value: number, digits: Digits, decimals: number): string {
@@ -32,7 +32,7 @@ export function inCell(value: number, digits: Digits, decimals: number): string 
   if (digits === "long") return minus(value === 0 ? "0" : value.toPrecision(7));
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size < 0.5 * 10 ** -decimals) return minus(value.toExponential(0));
+  if (size < 0.5 * 10 ** -decimals) return minus(size < 1e-3 ? value.toExponential(0) : value.toPrecision(1));
   if (size >= 1e6) return minus(value.toExponential(2));
   return minus(value.toFixed(decimals));
 }
@@ -70,3 +70,8 @@ export function typed(text: string): number | null {
   if (plain === "" || !/^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain)) return null;
   return Number(plain);
 }
+
+/** A model's name, without the folders that lead to it. */
+export const shortName = (name: string): string => name.split(/[\\/]/).filter(Boolean).at(-1) ?? name;
+
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

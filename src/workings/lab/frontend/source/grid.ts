@@ -2,20 +2,19 @@
 import "regular-table";
 import type { CellMetadata, DataResponse } from "regular-table/dist/esm/types";
 import type { RegularTableElement } from "regular-table";
-import { behind } from "./colours";
 import { clamp } from "./dom";
 import { decimalsFor, inCell } from "./format";
+import { type Look, markCells, markHeadings, nameParts } from "./marks";
 import { hasWords, Labels, Ranges, sheetOf } from "./sheet";
 import type { Page } from "./state";
 import { sentence } from "./session";
 import { Tiles } from "./tiles";
-import type { Edit } from "./types";
 
 const WIDTHS = { short: 4.75, long: 7, all: 8.5 }; // rem a column
 const HEADERS = [3, 6.5]; // rem: a row's number and its word
 const ROW = 1.75; // rem
 
-type Current = NonNullable<ReturnType<typeof sheetOf>>;
+export type Current = NonNullable<ReturnType<typeof sheetOf>>;
 
 /**
  * What regular-table keeps of its columns' widths, found by its look, since the name is shortened in its bundle. Filled in
@@ -30,12 +29,12 @@ export class Grid {
   readonly tiles = new Tiles();
   readonly labels = new Labels();
   readonly ranges = new Ranges();
-  /** The other corner of the selection; where one is, the cursor, lies in the page's state. */
-  anchor = { row: 0, column: 0 };
   onDrawn: () => void = () => undefined;
   private current: Current | null = null;
+  /** The selection's other corner, and for which place of the cursor it holds: once the cursor is elsewhere it selects one cell. */
+  private anchored = { anchor: { row: 0, column: 0 }, cursor: "" };
   private compared = false;
-  private readonly shades = new WeakMap<Element, string>();
+  private rem = 16;
 
   constructor(private readonly page: Page) {
     this.element = document.createElement("regular-table");
@@ -44,7 +43,10 @@ export class Grid {
       this.element.setAttribute(name, value);
     this.element.setDataListener((x0, y0, x1, y1) => this.answer(x0, y0, x1, y1));
     this.element.addStyleListener(() => this.style());
-    new ResizeObserver(() => void this.draw()).observe(this.element);
+    new ResizeObserver(() => {
+      this.measure();
+      void this.draw();
+    }).observe(this.element);
   }
 
   get sheet(): Current | null {
@@ -54,21 +56,18 @@ export class Grid {
   /** Show what the state now names; the old numbers stay until the new ones are here. */
   async refresh(): Promise<void> {
     const state = this.page.get();
-    const before = this.current;
     const next = sheetOf(state);
     if (!next) return;
     this.current = next;
     this.compared = state.edits.some((edit) => edit.on);
-    const rem = this.rem;
-    const width = Math.round(WIDTHS[state.digits] * rem);
+    this.measure();
+    const { rem, columnWidth: width } = this;
     this.element.style.setProperty("--column", `${width}px`);
     const widths = widthsOf(this.element);
     if (widths) widths.indices = [...HEADERS.map((header) => Math.round(header * rem)), ...new Array<number>(next.columns).fill(width)];
     this.element.setAttribute("aria-rowcount", String(next.rows + 1));
     this.element.setAttribute("aria-colcount", String(next.columns + 2));
     this.element.setAttribute("aria-label", `Numbers of ${next.table}`);
-    const { row, column } = this.cursor();
-    if (before?.table !== next.table) this.anchor = { row, column };
     if (state.screen !== "numbers") return;
     try {
       await this.ranges.have(next);
@@ -106,7 +105,7 @@ export class Grid {
   /** Rows and columns of the selection, both ends included. */
   selection(): { top: number; bottom: number; left: number; right: number } {
     const { row, column } = this.cursor();
-    const { anchor } = this;
+    const anchor = this.anchor();
     return {
       top: Math.min(row, anchor.row),
       bottom: Math.max(row, anchor.row),
@@ -119,9 +118,22 @@ export class Grid {
     const sheet = this.current;
     if (!sheet) return;
     const to = { row: clamp(row, 0, sheet.rows - 1), column: clamp(column, 0, sheet.columns - 1) };
-    if (!extend) this.anchor = to;
+    this.anchored = { anchor: extend ? this.anchor() : to, cursor: placeKey(sheet, to) };
     this.page.set({ place: { ...this.page.get().place, sheet: sheet.sheet, ...to } });
     this.follow();
+  }
+
+  selectAll(): void {
+    const sheet = this.current;
+    if (!sheet) return;
+    this.select(0, 0);
+    this.select(sheet.rows - 1, sheet.columns - 1, true);
+  }
+
+  private anchor(): { row: number; column: number } {
+    const sheet = this.current;
+    const cursor = this.cursor();
+    return sheet && this.anchored.cursor === placeKey(sheet, cursor) ? this.anchored.anchor : cursor;
   }
 
   /** How many whole rows and columns are in view. */
@@ -142,8 +154,9 @@ export class Grid {
     return meta?.type === "body" ? { row: meta.y, column: meta.x } : null;
   }
 
-  private get rem(): number {
-    return parseFloat(getComputedStyle(document.documentElement).fontSize);
+  /** Read off what the style sheet says: seldom, since asking for a style has the browser work all styles out. */
+  private measure(): void {
+    this.rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   }
 
   private get rowHeight(): number {
@@ -216,80 +229,33 @@ export class Grid {
     const sheet = this.current;
     if (!sheet) return;
     const state = this.page.get();
-    const largest = state.colours ? (this.ranges.at(sheet)?.largest ?? 0) : 0;
-    const { row, column } = this.cursor();
-    const { top, bottom, left, right } = this.selection();
-    const edits = state.edits.filter((edit) => edit.on && edit.table === sheet.table);
-    for (const cell of this.element.querySelectorAll<HTMLTableCellElement>("tbody td")) {
-      const meta = this.element.getMeta(cell);
-      if (meta?.type !== "body") continue;
-      const { x, y } = meta;
-      const value = this.tiles.at(sheet, "tile", y, x);
-      const before = this.compared ? this.tiles.at(sheet, "changed", y, x) : undefined;
-      const changed = before !== undefined && value !== before;
-      const chosen = y >= top && y <= bottom && x >= left && x <= right;
-      const here = y === row && x === column;
-      const shade = value === undefined ? "" : behind(value, largest);
-      if (this.shades.get(cell) !== shade) {
-        this.shades.set(cell, shade);
-        cell.style.backgroundColor = shade;
-      }
-      const marks = [
-        chosen && "chosen",
-        here && "cursor",
-        edits.length > 0 && edits.some((edit) => touches(edit, sheet, y, x)) ? "edited" : changed && "changed",
-        cell.textContent === "masked" && "masked",
-      ]
-        .filter(Boolean)
-        .join(" ");
-      if (cell.className !== marks) cell.className = marks;
-      put(cell, "id", here ? "cursor-cell" : null);
-      put(cell, "role", "gridcell");
-      put(cell, "aria-selected", chosen ? "true" : null);
-      put(cell, "title", changed ? `was ${inCell(before, "all", 0)}` : null);
-    }
-    for (const cell of this.element.querySelectorAll<HTMLTableCellElement>("thead th")) {
-      put(cell, "role", "columnheader");
-      const meta = this.element.getMeta(cell);
-      cell.classList.toggle("here", meta?.type === "column_header" && meta.x === column);
-      put(cell, "title", cell.textContent || null);
-    }
-    for (const cell of this.element.querySelectorAll<HTMLTableCellElement>("tbody th")) {
-      put(cell, "role", "rowheader");
-      const meta = this.element.getMeta(cell);
-      cell.classList.toggle("here", meta?.type === "row_header" && meta.y === row);
-    }
-    for (const line of this.element.querySelectorAll("tr")) put(line, "role", "row");
-    for (const part of this.element.querySelectorAll("thead, tbody")) put(part, "role", "rowgroup");
-    put(this.element.querySelector("table")!, "role", "none");
-    put(this.element, "aria-activedescendant", "cursor-cell");
+    const { element, tiles, compared } = this;
+    const at = (cell: Element): CellMetadata | undefined => element.getMeta(cell as HTMLElement) as CellMetadata | undefined;
+    const largest = this.ranges.at(sheet)?.largest ?? 0;
+    const look: Look = {
+      sheet,
+      cursor: this.cursor(),
+      selection: this.selection(),
+      largest,
+      strongest: state.colours ? largest : 0,
+      edits: state.edits.filter((edit) => edit.on && edit.table === sheet.table),
+      value: (row, column) => tiles.at(sheet, "tile", row, column),
+      before: (row, column) => (compared ? tiles.at(sheet, "changed", row, column) : undefined),
+    };
+    markCells(element, look, at);
+    markHeadings(element, look.cursor, at);
+    nameParts(element);
     this.onDrawn();
   }
 }
 
-/** Set an attribute only where it differs: while scrolling, hundreds of cells are looked at in every frame. */
-function put(element: Element, name: string, value: string | null): void {
-  if (element.getAttribute(name) === value) return;
-  if (value === null) element.removeAttribute(name);
-  else element.setAttribute(name, value);
-}
-
-export function axesOf(axes: string[]): [string, string] {
+function axesOf(axes: string[]): [string, string] {
   return axes.length === 1 ? [axes[0]!, ""] : [axes.at(-2)!, axes.at(-1)!];
 }
 
-const span = (from: number, to: number): number[] => Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
+const placeKey = (sheet: Current, { row, column }: { row: number; column: number }): string => `${sheet.table} ${sheet.sheet} ${row} ${column}`;
 
-/** Whether an edit of this table takes in a cell. */
-function touches(edit: Edit, sheet: Current, row: number, column: number): boolean {
-  const at = edit.index.length === 3 ? [sheet.sheet, row, column] : edit.index.length === 2 ? [row, column] : [row];
-  return at.every((place, axis) => {
-    const part = edit.index[axis]!;
-    if (typeof part === "number") return part === place;
-    const [from, to] = part.split(":");
-    return place >= Number(from || 0) && (to === "" || to === undefined || place < Number(to));
-  });
-}
+const span = (from: number, to: number): number[] => Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
 
 /** Where a cell of the grid would be edited: the box in which an input is laid over it. */
 export function boxOf(cell: HTMLElement, around: HTMLElement): { left: number; top: number; width: number; height: number } {

@@ -2,6 +2,7 @@
 import { indexOf, read, written } from "./address";
 import { api } from "./api";
 import { fill, h, newest } from "./dom";
+import { rovingTabs } from "./screens";
 import type { Digits } from "./format";
 import type { Grid } from "./grid";
 import type { Page } from "./state";
@@ -24,11 +25,9 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
   const take = newest();
 
   name.addEventListener("focus", () => name.select());
+  name.addEventListener("blur", () => show());
   name.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") {
-      show();
-      grid.element.focus();
-    }
+    if (event.key === "Escape") grid.element.focus();
     if (event.key !== "Enter") return;
     const { model, opened, place } = page.get();
     const to = read(name.value, model, place.table, opened?.tokens.length ?? 0);
@@ -38,7 +37,6 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
       return;
     }
     page.set({ trouble: null });
-    grid.anchor = { row: to.row, column: to.column };
     travel.go({ place: to, screen: "numbers" });
     grid.element.focus();
   });
@@ -48,15 +46,19 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
     const { sheet } = grid;
     if (!sheet || !state.opened || state.screen !== "numbers") return;
     const index = indexOf(sheet.info, { sheet: sheet.sheet, ...grid.cursor() });
-    name.removeAttribute("aria-invalid");
-    name.value = written(sheet.table, index);
+    const here = written(sheet.table, index);
+    if (document.activeElement !== name) {
+      // Not while somebody types another one.
+      name.removeAttribute("aria-invalid");
+      name.value = here;
+    }
     digits.value = state.digits;
     colours.checked = state.colours;
-    const asked = `${state.opened.id} ${name.value}`;
+    const asked = `${state.opened.id} ${here}`;
     if (asked === formula.dataset.asked) return;
     formula.dataset.asked = asked;
     const current = take();
-    api.formula(state.opened.id, sheet.table, index).then(
+    api.formula(state.opened.id, sheet.table, index, current.signal).then(
       (told) => current() && fill(formula, told.formula),
       () => {
         if (!current()) return;
@@ -66,9 +68,11 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
     );
   }
 
+  let drawn: unknown = null;
   function showTable(): void {
     const { sheet } = grid;
-    if (!sheet) return;
+    if (!sheet || sheet === drawn) return;
+    drawn = sheet;
     fill(said, sheet.info.sentence);
     const axes = sheet.info.axes;
     const shape = sheet.info.shape.map((length, axis) => `${axes[axis]} ${length ?? page.get().opened?.tokens.length ?? ""}`);
@@ -94,13 +98,7 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
     }
   }
 
-  tabs.addEventListener("keydown", (event) => {
-    const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-    const { place } = page.get();
-    const sheet = place.sheet + by;
-    if (by && sheet >= 0 && sheet < (grid.sheet?.sheets ?? 1)) page.set({ place: { ...place, sheet } });
-  });
-
+  rovingTabs(tabs);
   page.on(["place", "opened", "digits", "colours", "screen"], () => queueMicrotask(show));
   const wasDrawn = grid.onDrawn;
   grid.onDrawn = () => {

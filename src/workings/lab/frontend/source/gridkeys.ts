@@ -78,8 +78,7 @@ function onKey(event: KeyboardEvent, grid: Grid, page: Page, toWorkings: () => v
       return true;
     case "a":
       if (!leap) return false;
-      grid.anchor = { row: 0, column: 0 };
-      grid.select(lastRow, lastColumn, true);
+      grid.selectAll();
       return true;
     case "c":
       if (!leap) return false;

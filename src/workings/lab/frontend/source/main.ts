@@ -1,31 +1,28 @@
 // The page put together.
 import { api } from "./api";
-import { attentionView } from "./attention";
+import { Attention } from "./attention";
 import { onSchemeChange } from "./colours";
 import { fill, h, icon } from "./dom";
 import { editList } from "./edits";
 import { exportMenu } from "./exporting";
-import { roughly } from "./format";
+import { followEnd } from "./follow";
+import { roughly, shortName } from "./format";
 import { Grid } from "./grid";
 import { gridBar } from "./gridbar";
 import { listenToGrid } from "./gridkeys";
-import { lensView } from "./lens";
+import { LensView } from "./lens";
 import { architectureMap } from "./map";
 import { nextBars } from "./next";
 import { outline } from "./outline";
-import { promptBar } from "./prompt";
+import { sheetPicture } from "./pictures";
+import { promptBar, type PromptBar } from "./prompt";
+import { screens, type Views } from "./screens";
 import { searchBox } from "./search";
 import { sentence, Session } from "./session";
-import { fromHash, makePage, SCREENS, type Page, type Screen, type State } from "./state";
+import { fromHash, makePage, SCREENS, type Page } from "./state";
 import { Travel } from "./travel";
+import { troubleLine } from "./trouble";
 import { workings } from "./workings";
-
-const TITLES: Record<Screen, string> = { lens: "What it thinks", attention: "What it looks at", numbers: "Every number" };
-const HINTS: Record<Screen, string> = {
-  lens: "The logit lens: each row is the model after one more block, and each cell the word it would say next: click one, or click a bar above to see how its number was made.",
-  attention: "Attention: each square shows how much the word of its row takes in from the word of its column: point at one, and click it for its number.",
-  numbers: "Click a number to see how it was made; double-click it, type another and press Enter, and watch the next token change.",
-};
 
 async function begin(): Promise<void> {
   const root = document.getElementById("page")!;
@@ -44,146 +41,99 @@ function build(root: HTMLElement, page: Page): void {
   const travel = new Travel(page, () => void session.open());
   const grid = new Grid(page);
   const prompt = promptBar(page, session);
-  const lens = lensView(page, travel);
-  const attention = attentionView(page, travel, (shares, token) => prompt.shadeBy(page.get().screen === "attention" ? shares : null, token));
-  const search = searchBox(page, travel);
+  const attention = new Attention(page, travel, (shares, token) => prompt.shadeBy(page.get().screen === "attention" ? shares : null, token));
   const gridHolder = h("div", { class: "grid-holder" }, grid.element);
   const panel = workings(page, travel, grid.labels, () => grid.element.focus());
   listenToGrid(grid, page, session, gridHolder, () => (panel.querySelector<HTMLElement>("button.link") ?? panel.querySelector<HTMLElement>(".workings-body"))?.focus());
-
-  prompt.onChip = (token, chosen) => {
-    const { screen, place } = page.get();
-    if (chosen && token !== null) {
-      page.set({ token });
-      if (screen === "numbers") grid.select(token, place.column);
-    } else if (screen === "attention") {
-      const at = token ?? page.get().token ?? (page.get().opened?.n_pos ?? 1) - 1;
-      const shares = attention.lookingOf(at);
-      if (shares) prompt.shadeBy(shares, at);
-    }
+  listenToChips(prompt, page, grid, attention);
+  const views: Views = {
+    lens: new LensView(page, travel),
+    attention,
+    numbers: { element: h("div", { class: "numbers" }, gridBar(page, grid, travel), gridHolder), picture: () => sheetPicture(grid), repaint: () => grid.style() },
   };
-
-  const screens: Record<Screen, HTMLElement> = {
-    lens: h("div", { class: "screen" }, lens.element),
-    attention: h("div", { class: "screen" }, attention.element),
-    numbers: h("div", { class: "screen" }, gridBar(page, grid, travel), gridHolder),
-  };
-  const tabs = screenTabs(page, travel);
-  const hint = h("p", { class: "hint" });
-  const undo = h("button", { class: "quiet bordered", title: "Undo (Ctrl+Z)", "aria-label": "Undo", onclick: () => session.undo() }, icon("↶"));
-  const redo = h("button", { class: "quiet bordered", title: "Redo (Ctrl+Y)", "aria-label": "Redo", onclick: () => session.redo() }, icon("↷"));
-  const trouble = h("div", { class: "trouble", role: "alert" });
-  const { model } = page.get();
+  const search = searchBox(page, travel);
 
   fill(
     root,
-    h(
-      "header",
-      { class: "top" },
-      h("h1", {}, "workings"),
-      h("p", { class: "model" }, h("b", {}, model.name), ` · ${roughly(model.n_parameters)} numbers learnt`),
-      search.button,
-      h("span", { class: "spring" }),
-      undo,
-      redo,
-      exportMenu(page, session, grid, attention.canvas),
-    ),
-    trouble,
+    h("header", { class: "top" }, ...title(page), search.button, h("span", { class: "spring" }), ...undoButtons(page, session), exportMenu(page, session, views)),
+    troubleLine(page),
     h("div", { class: "asked" }, prompt.element, nextBars(page, session, travel)),
     h(
       "div",
       { class: "below" },
       h("aside", { class: "left", "aria-label": "Outline" }, outline(page, travel), architectureMap(page, travel)),
-      h("main", { class: "centre" }, h("div", { class: "centre-head" }, tabs, hint), ...SCREENS.map((screen) => screens[screen])),
+      screens(page, travel, views),
       h("aside", { class: "right", "aria-label": "Workings" }, editList(page, session, travel), panel),
     ),
     search.dialog,
   );
 
-  const showScreen = ({ screen }: State): void => {
-    for (const one of SCREENS) screens[one].hidden = one !== screen;
-    fill(hint, HINTS[screen]);
-    if (screen !== "attention") prompt.shadeBy(null);
-    if (screen === "numbers") void grid.refresh();
-  };
-  let shown = page.get();
-  const showPlace = (state: State): void => {
-    const moved = state.opened !== shown.opened || state.digits !== shown.digits || state.place.table !== shown.place.table || state.place.sheet !== shown.place.sheet;
-    shown = state;
-    if (moved) void grid.refresh();
-    else grid.follow();
-  };
-  page.on(["screen"], showScreen);
   page.on(["opened"], followEnd(page));
-  page.on(["opened", "place", "digits", "colours", "edits"], showPlace);
-  page.on(["trouble", "lost"], (state) => showTrouble(trouble, state, page));
-  page.on(["edits", "opened"], () => {
-    undo.disabled = !session.canUndo;
-    redo.disabled = !session.canRedo;
-  });
-  undo.disabled = redo.disabled = true;
-  onSchemeChange(() => {
-    grid.style();
-    attention.draw();
-    lens.draw();
-  });
-  document.addEventListener("keydown", (event) => {
-    const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
-    const control = event.ctrlKey || event.metaKey;
-    if (control && event.key.toLowerCase() === "k") search.open();
-    else if (control && !typing && event.key.toLowerCase() === "z" && !event.shiftKey) session.undo();
-    else if (control && !typing && (event.key.toLowerCase() === "y" || event.key.toLowerCase() === "z")) session.redo();
-    else return;
-    event.preventDefault();
-  });
-  showScreen(page.get());
+  page.on(["stale"], ({ stale }) => root.classList.toggle("stale", stale));
+  page.on(["screen"], ({ screen }) => screen !== "attention" && prompt.shadeBy(null));
+  keepGrid(page, grid);
+  onSchemeChange(() => SCREENS.forEach((screen) => views[screen].repaint()));
+  listenToKeys(session, search.open);
   void session.open();
 }
 
-/** Begin at the likeliest next token; and where the last position was looked at, stay with the last as the sentence grows. */
-function followEnd(page: Page): (state: State) => void {
-  let last = -1;
-  return ({ opened, place }) => {
-    if (!opened || opened.tokens.length !== opened.n_pos) return;
-    const before = last;
-    last = opened.n_pos - 1;
-    const begins = place.row < 0;
-    const row = begins || place.row === before ? last : place.row;
-    const column = begins ? (opened.next[0]?.id ?? 0) : place.column;
-    if (row !== place.row || column !== place.column) page.set({ place: { ...place, row, column } });
+function title(page: Page): HTMLElement[] {
+  const { model } = page.get();
+  const name = h("b", { title: model.name }, shortName(model.name));
+  return [h("h1", {}, "workings"), h("p", { class: "model" }, name, ` · ${roughly(model.n_parameters)} numbers learnt`)];
+}
+
+function undoButtons(page: Page, session: Session): HTMLElement[] {
+  const undo = h("button", { class: "quiet bordered", title: "Undo (Ctrl+Z)", "aria-label": "Undo", onclick: () => session.undo() }, icon("↶"));
+  const redo = h("button", { class: "quiet bordered", title: "Redo (Ctrl+Y)", "aria-label": "Redo", onclick: () => session.redo() }, icon("↷"));
+  const show = (): void => {
+    undo.disabled = !session.canUndo;
+    redo.disabled = !session.canRedo;
+  };
+  page.on(["edits", "opened"], show);
+  show();
+  return [undo, redo];
+}
+
+/** A token that is clicked is gone to; one that is pointed at shows what it looks at. */
+function listenToChips(prompt: PromptBar, page: Page, grid: Grid, attention: Attention): void {
+  prompt.onChip = (token, chosen) => {
+    const { screen, place, opened, token: kept } = page.get();
+    if (chosen && token !== null) {
+      page.set({ token });
+      if (screen === "numbers") grid.select(token, place.column);
+    } else if (screen === "attention") {
+      const at = token ?? kept ?? (opened?.n_pos ?? 1) - 1;
+      const shares = attention.lookingOf(at);
+      if (shares) prompt.shadeBy(shares, at);
+    }
   };
 }
 
-function screenTabs(page: Page, travel: Travel): HTMLElement {
-  const tab = (screen: Screen): HTMLElement => h("button", { role: "tab", "data-screen": screen, onclick: () => travel.go({ screen }) }, TITLES[screen]);
-  const list = h("div", { class: "screens", role: "tablist", "aria-label": "Views" }, ...SCREENS.map(tab));
-  const mark = ({ screen }: State): void => {
-    for (const button of list.children) {
-      const here = (button as HTMLElement).dataset.screen === screen;
-      button.setAttribute("aria-selected", String(here));
-      (button as HTMLElement).tabIndex = here ? 0 : -1;
-    }
-  };
-  list.addEventListener("keydown", (event) => {
-    const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-    const next = list.children[SCREENS.indexOf(page.get().screen) + by] as HTMLElement | undefined;
-    if (by && next) {
-      next.click();
-      next.focus();
-    }
+/** Draw the grid afresh when other numbers are looked at, and only move its cursor when they are the same. */
+function keepGrid(page: Page, grid: Grid): void {
+  let shown = page.get();
+  page.on(["opened", "place", "digits", "colours", "edits"], (state) => {
+    const others = state.opened !== shown.opened || state.digits !== shown.digits || state.place.table !== shown.place.table || state.place.sheet !== shown.place.sheet;
+    shown = state;
+    if (others) void grid.refresh();
+    else grid.follow();
   });
-  page.on(["screen"], mark);
-  mark(page.get());
-  return list;
+  page.on(["screen"], ({ screen }) => screen === "numbers" && void grid.refresh());
+  if (page.get().screen === "numbers") void grid.refresh();
 }
 
-function showTrouble(place: HTMLElement, state: State, page: Page): void {
-  const text = state.lost
-    ? "The lab does not answer. If it was stopped, start it again with `workings lab`; this page goes on by itself once it answers."
-    : state.trouble;
-  place.classList.toggle("shown", !!text);
-  const dismiss = h("button", { class: "quiet", "aria-label": "Dismiss", onclick: () => page.set({ trouble: null }) }, icon("×"));
-  fill(place, text ? h("p", {}, text) : null, text && !state.lost ? dismiss : null);
+function listenToKeys(session: Session, search: () => void): void {
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+    const control = event.ctrlKey || event.metaKey;
+    const key = event.key.toLowerCase();
+    if (control && key === "k") search();
+    else if (control && !typing && key === "z" && !event.shiftKey) session.undo();
+    else if (control && !typing && (key === "y" || key === "z")) session.redo();
+    else return;
+    event.preventDefault();
+  });
 }
 
 void begin();

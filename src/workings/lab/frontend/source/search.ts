@@ -39,7 +39,7 @@ export function searchBox(page: Page, travel: Travel): { button: HTMLElement; di
     const text = input.value.trim();
     const { model, opened, place } = page.get();
     const address = text.includes("[") ? read(text, model, place.table, opened?.tokens.length ?? 0) : "";
-    const found = text && typeof address === "string" ? await api.find(text).then((told) => told.found, () => []) : [];
+    const found = text && typeof address === "string" ? await api.find(text, current.signal).then((told) => told.found, () => []) : [];
     if (!current()) return;
     const names = typeof address === "string" ? (text ? found : model.tables.map(({ name, sentence }) => ({ name, sentence }))) : [{ name: text, sentence: "Go to this number" }];
     fill(

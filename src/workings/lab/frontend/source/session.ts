@@ -28,10 +28,10 @@ export class Session {
     const current = this.take();
     this.page.set({ busy: true });
     try {
-      const opened = await api.open(this.asked());
-      if (current()) this.page.set({ opened, busy: false, trouble: null });
+      const opened = await api.open(this.asked(), current.signal);
+      if (current()) this.page.set({ opened, busy: false, stale: false, trouble: null });
     } catch (error) {
-      if (current()) this.page.set({ busy: false, trouble: sentence(error) });
+      if (current()) this.page.set({ busy: false, stale: true, trouble: sentence(error) });
     }
   }
 

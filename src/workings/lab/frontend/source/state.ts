@@ -22,6 +22,8 @@ export interface State extends Asked {
   digits: Digits;
   colours: boolean;
   busy: boolean;
+  /** Whether what is shown is not what the sentence says, since that could not be read. */
+  stale: boolean;
   writing: boolean;
   /** What went wrong, in plain words. */
   trouble: string | null;
@@ -30,7 +32,7 @@ export interface State extends Asked {
 
 export type Page = Store<State>;
 
-export function firstState(model: Model): State {
+function firstState(model: Model): State {
   const first = model.tables.find((table) => table.name === "probabilities") ?? model.tables.at(-1);
   return {
     model,
@@ -46,6 +48,7 @@ export function firstState(model: Model): State {
     digits: "short",
     colours: true,
     busy: true,
+    stale: false,
     writing: false,
     trouble: null,
     lost: false,

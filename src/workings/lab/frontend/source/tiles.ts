@@ -1,8 +1,8 @@
 // Rectangles of numbers, fetched once and kept.
 import { api, type Rectangle } from "./api";
 
-export const TILE_ROWS = 64;
-export const TILE_COLUMNS = 64;
+const TILE_ROWS = 64;
+const TILE_COLUMNS = 64;
 const MOST_KEPT = 4096; // of 16 kB each
 
 /** One sheet as it stands in one view. */
@@ -21,7 +21,8 @@ type Source = "tile" | "changed";
 export class Tiles {
   /** Both what has come and what is on its way, so that nothing is asked for twice; least used first. */
   private readonly kept = new Map<string, Float32Array | Promise<Float32Array>>();
-  fetched = 0;
+  /** The tile that was last read from: the next number mostly lies in it too. */
+  private last: Partial<{ sheet: Sheet; source: Source; r: number; c: number }> & { tile: Float32Array } = { tile: new Float32Array() };
 
   /** Make sure that a rectangle is here; resolves to whether anything had to be waited for. */
   async have(sheet: Sheet, source: Source, r0: number, r1: number, c0: number, c1: number): Promise<boolean> {
@@ -38,11 +39,16 @@ export class Tiles {
 
   /** One number that is here already; undefined where its tile has not come. */
   at(sheet: Sheet, source: Source, row: number, column: number): number | undefined {
-    const [r, c] = [row - (row % TILE_ROWS), column - (column % TILE_COLUMNS)];
-    const tile = this.kept.get(keyOf(sheet, source, r, c));
-    if (!(tile instanceof Float32Array)) return undefined;
+    const r = row - (row % TILE_ROWS);
+    const c = column - (column % TILE_COLUMNS);
+    const { last } = this;
+    if (last.sheet !== sheet || last.source !== source || last.r !== r || last.c !== c) {
+      const tile = this.kept.get(keyOf(sheet, source, r, c));
+      if (!(tile instanceof Float32Array)) return undefined;
+      this.last = { sheet, source, r, c, tile };
+    }
     const width = Math.min(TILE_COLUMNS, sheet.columns - c);
-    return tile[(row - r) * width + (column - c)];
+    return this.last.tile[(row - r) * width + (column - c)];
   }
 
   private ask(sheet: Sheet, source: Source, r: number, c: number): Float32Array | Promise<Float32Array> {
@@ -63,7 +69,6 @@ export class Tiles {
         throw error;
       },
     );
-    this.fetched += 1;
     this.kept.set(key, coming);
     if (this.kept.size > MOST_KEPT) this.kept.delete(this.kept.keys().next().value!);
     return coming;

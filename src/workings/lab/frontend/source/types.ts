@@ -108,8 +108,10 @@ export interface Range {
   largest: number;
 }
 
+/** The likeliest token after every block, at the positions from the first on. */
 export interface Lens {
   blocks: string[];
+  first: number;
   cells: Guess[][];
 }
 

@@ -2,7 +2,7 @@
 import { find, indexOf, isWeight, placeOf, sizes, written, type Place } from "./address";
 import { api, LabError } from "./api";
 import { clamp, fill, h, icon, word } from "./dom";
-import { exact, inText, minus } from "./format";
+import { capital, exact, inText, minus } from "./format";
 import { sentence } from "./session";
 import type { Labels } from "./sheet";
 import type { Page } from "./state";
@@ -10,6 +10,7 @@ import type { Travel } from "./travel";
 import type { Address, Explanation, Rest, Term } from "./types";
 
 const FIRST_SOURCES = 8;
+const PATIENCE = 600; // milliseconds without a word
 
 export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () => void): HTMLElement {
   const body = h("div", { class: "workings-body", tabindex: -1 });
@@ -25,6 +26,13 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
   };
   travel.onMove(arrows);
   arrows();
+
+  /** Show something else here; who was in it with the keyboard stays. */
+  function put(...content: (Node | null)[]): void {
+    const inside = body.contains(document.activeElement);
+    fill(body, ...content);
+    if (inside) body.focus();
+  }
 
   /** One question at a time; when the place has moved on meanwhile, the newest place is asked for next. */
   async function show(): Promise<void> {
@@ -43,6 +51,7 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
     });
     asking = true;
     const key = `${opened.id} ${written(place.table, index)}`;
+    const waiting = key === shown ? 0 : window.setTimeout(() => put(h("h3", { class: "mono" }, written(place.table, index)), h("p", { class: "soft" }, "Working it out …")), PATIENCE);
     try {
       const explanation = key === shown ? null : await api.explain(opened.id, place.table, index);
       if (explanation) {
@@ -51,9 +60,10 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
       }
     } catch (error) {
       if (!(error instanceof LabError && error.kind === "lost"))
-        fill(body, h("h3", { class: "mono" }, written(place.table, index)), h("p", { class: "note" }, sentence(error)));
+        put(h("h3", { class: "mono" }, written(place.table, index)), h("p", { class: "note" }, sentence(error)));
       shown = "";
     } finally {
+      clearTimeout(waiting);
       asking = false;
       if (again) {
         again = false;
@@ -114,15 +124,14 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
     const state = page.get();
     const main = told.terms.length > 1 ? termBars("What it adds up from", told.terms, told.rest, address) : null;
     const parts = told.breakdowns.map((part) => termBars(`${capital(part.title)}: ${inText(part.value)}`, part.terms, part.rest, address));
-    fill(
-      body,
+    put(
       h("h3", { class: "mono address" }, written(address.table, address.index)),
       meant(address),
       h("p", { class: "value", title: "Every digit of this number" }, minus(exact(told.value))),
       ...told.edits.map((edit) => h("p", { class: "note" }, edit)),
       h("p", {}, told.sentence),
       told.operation !== told.sentence ? h("p", { class: "soft" }, told.operation) : null,
-      told.formula ? section("How it was made", h("div", { class: "formula mono" }, told.formula), h("div", { class: "formula numbers mono" }, `= ${told.formula_with_numbers}`)) : null,
+      told.formula ? section(told.edits.length ? "How it would be made without your edit" : "How it was made", h("div", { class: "formula mono" }, told.formula), h("div", { class: "formula numbers mono" }, `= ${told.formula_with_numbers}`)) : null,
       main,
       ...parts,
       told.sources.length ? section("Made from", sources(told.sources)) : null,
@@ -203,5 +212,3 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
 function section(title: string, ...content: (Node | null)[]): HTMLElement {
   return h("section", {}, h("h4", {}, title), ...content);
 }
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

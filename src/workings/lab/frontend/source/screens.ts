@@ -1,0 +1,72 @@
+// The views in the middle: their names, what each is for in a sentence, and which one is shown.
+import { fill, h } from "./dom";
+import { SCREENS, type Page, type Screen } from "./state";
+import type { Travel } from "./travel";
+
+/** A view in the middle. To add one: its name in `SCREENS`, a line in `ABOUT`, and the view itself in `main.ts`. */
+export interface View {
+  element: HTMLElement;
+  /** The view as a picture to be kept; null where there is nothing to be seen. */
+  picture: () => Promise<HTMLCanvasElement | null> | HTMLCanvasElement | null;
+  /** Draw again, in the colours that now hold. */
+  repaint: () => void;
+}
+
+export type Views = Record<Screen, View>;
+
+const ABOUT: Record<Screen, { title: string; hint: string }> = {
+  lens: {
+    title: "What it thinks",
+    hint: "The logit lens: each row is the model after one more block, and each cell the word it would say next: click one, or click a bar above to see how its number was made.",
+  },
+  attention: {
+    title: "What it looks at",
+    hint: "Attention: each square shows how much the word of its row takes in from the word of its column: point at one, and click it for its number.",
+  },
+  numbers: {
+    title: "Every number",
+    hint: "Click a number to see how it was made; double-click it, type another and press Enter, and watch the next token change.",
+  },
+};
+const CHANGED = "Framed numbers are your edits; underlined ones changed because of them: point at one to see what it was.";
+
+/** All views, of which one is shown, below their tabs and a hint. */
+export function screens(page: Page, travel: Travel, views: Views): HTMLElement {
+  const hint = h("p", { class: "hint" });
+  const holders = SCREENS.map((screen) => h("div", { class: "screen" }, views[screen].element));
+  const show = (): void => {
+    const { screen, opened } = page.get();
+    SCREENS.forEach((one, i) => (holders[i]!.hidden = one !== screen));
+    fill(hint, screen === "numbers" && opened?.before ? CHANGED : ABOUT[screen].hint);
+  };
+  page.on(["screen", "opened"], show);
+  show();
+  return h("main", { class: "centre" }, h("div", { class: "centre-head" }, tabs(page, travel), hint), ...holders);
+}
+
+function tabs(page: Page, travel: Travel): HTMLElement {
+  const tab = (screen: Screen): HTMLElement => h("button", { role: "tab", "data-screen": screen, onclick: () => travel.go({ screen }) }, ABOUT[screen].title);
+  const all = SCREENS.map(tab);
+  const mark = (): void =>
+    all.forEach((button, i) => {
+      const here = SCREENS[i] === page.get().screen;
+      button.setAttribute("aria-selected", String(here));
+      button.tabIndex = here ? 0 : -1;
+    });
+  page.on(["screen"], mark);
+  mark();
+  return rovingTabs(h("div", { class: "screens", role: "tablist", "aria-label": "Views" }, ...all));
+}
+
+/** Left and right go from tab to tab, and choose. */
+export function rovingTabs(list: HTMLElement): HTMLElement {
+  list.addEventListener("keydown", (event) => {
+    const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    const at = [...list.children].indexOf(document.activeElement as HTMLElement);
+    if (!by || at < 0) return;
+    (list.children[at + by] as HTMLElement | undefined)?.click();
+    // Choosing may have drawn the tabs anew.
+    list.querySelector<HTMLElement>("[aria-selected=true]")?.focus();
+  });
+  return list;
+}

@@ -1,0 +1,17 @@
+// The line that says what went wrong, and what to do.
+import { fill, h, icon } from "./dom";
+import { capital } from "./format";
+import type { Page } from "./state";
+
+const LOST = "The lab does not answer. If it was stopped, start it again with `workings lab`; this page goes on by itself once it answers.";
+
+export function troubleLine(page: Page): HTMLElement {
+  const line = h("div", { class: "trouble", role: "alert" });
+  page.on(["trouble", "lost"], ({ trouble, lost }) => {
+    const text = lost ? LOST : trouble && capital(trouble);
+    const dismiss = h("button", { class: "quiet", "aria-label": "Dismiss", onclick: () => page.set({ trouble: null }) }, icon("×"));
+    line.classList.toggle("shown", !!text);
+    fill(line, text && h("p", {}, text), text && !lost && dismiss);
+  });
+  return line;
+}

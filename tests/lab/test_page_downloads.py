@@ -1,0 +1,110 @@
+"""What can be taken along from the page: each file is clicked for, kept, and opened again with something else."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pytest
+from browsing import PROMPT, Visit
+
+import workings
+
+PIXELS = """async (address) => {
+    const image = new Image();
+    image.src = address;
+    await image.decode();
+    const canvas = Object.assign(document.createElement("canvas"), {width: image.width, height: image.height});
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0);
+    const pixels = new Uint32Array(context.getImageData(0, 0, image.width, image.height).data.buffer);
+    return [image.width, image.height, new Set(pixels).size];
+}"""
+
+
+def keep(visit: Visit, item: str, folder: Path) -> Path:
+    """Click for a file in the export menu, as a person does, and keep it under the name that the browser would give it."""
+    visit.page.click("text=Export")
+    with visit.page.expect_download() as coming:
+        visit.page.click(f"[role=menuitem]:has-text('{item}')")
+    path = folder / coming.value.suggested_filename
+    coming.value.save_as(path)
+    return path
+
+
+def picture(visit: Visit, path: Path) -> tuple[int, int, int]:
+    """Width, height and number of different colours of a picture, as the browser decodes it."""
+    address = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    width, height, colours = visit.page.evaluate(PIXELS, address)
+    return width, height, colours
+
+
+def test_the_workbook_opens_elsewhere_and_holds_the_sentence(visit: Visit, tmp_path: Path) -> None:
+    path = keep(visit, "Excel workbook", tmp_path)
+    assert path.name == "storybook.xlsx"
+    sheets = openpyxl.load_workbook(path, read_only=True)
+    assert any(
+        cell == PROMPT for sheet in sheets for row in sheet.iter_rows(max_row=60, values_only=True) for cell in row
+    )
+    sheets.close()
+
+
+def test_the_report_opens_by_itself_and_says_what_comes_next(visit: Visit, tmp_path: Path) -> None:
+    path = keep(visit, "Report", tmp_path)
+    assert path.name == "report.html"
+    asked: list[str] = []
+    alone = visit.context.browser.new_context(offline=True)
+    page = alone.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    assert PROMPT in page.locator("h1").inner_text()
+    assert "lightsaber" in page.locator(".lead").inner_text() and "99.9%" in page.locator(".lead").inner_text()
+    assert asked == [path.as_uri()]
+    alone.close()
+
+
+def test_the_edits_are_a_file_that_python_reads(visit: Visit, tmp_path: Path) -> None:
+    visit.go("blocks.1.resid_post[13, 3]")
+    visit.edit("40")
+    path = keep(visit, "Save edits", tmp_path)
+    assert path.name == "edits.json" and json.loads(path.read_text())["model"] == "storybook"
+    loaded = workings.load_edits(path)
+    trace = loaded.apply(visit.lab.model.trace(PROMPT))
+    visit.go("logits[13, 766]")
+    assert visit.value() == pytest.approx(float(trace["logits"][13, 766]), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("screen", "name"), [("lens", "lens.png"), ("attention", "attention.png"), ("numbers", "probabilities.png")]
+)
+def test_each_view_is_kept_as_a_picture_that_is_not_blank(visit: Visit, tmp_path: Path, screen: str, name: str) -> None:
+    visit.show(screen)
+    visit.page.wait_for_timeout(500)
+    path = keep(visit, "Picture", tmp_path)
+    assert path.name == name
+    width, height, colours = picture(visit, path)
+    assert min(width, height) >= 14 and max(width, height) >= 400 and colours > 10
+
+
+def test_the_picture_of_a_sheet_has_a_square_for_every_number(visit: Visit, tmp_path: Path) -> None:
+    visit.go("blocks.2.attn.pattern[0, 13, 8]")
+    width, height, _ = picture(visit, keep(visit, "Picture", tmp_path))
+    assert width == height and width % 14 == 0
+    visit.go("blocks.2.attn.W_Q[0, 0, 0]")
+    width, height, _ = picture(visit, keep(visit, "Picture", tmp_path))
+    rows, columns = visit.lab.model.trace(PROMPT)["blocks.2.attn.W_Q"].shape[1:]
+    assert width * rows == height * columns
+
+
+def test_numbers_are_copied_into_a_spreadsheet_as_they_are(visit: Visit) -> None:
+    visit.go("blocks.2.attn.pattern[0, 0, 0]")
+    visit.page.keyboard.press("Control+a")
+    visit.page.keyboard.press("Control+c")
+    visit.page.wait_for_timeout(200)
+    copied: Any = visit.page.evaluate("navigator.clipboard.readText()")
+    numbers = np.array([[float(cell) for cell in line.split("\t")] for line in copied.split("\n")])
+    assert np.allclose(numbers, visit.lab.model.trace(PROMPT)["blocks.2.attn.pattern"][0], rtol=2e-6, atol=0)

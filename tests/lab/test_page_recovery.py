@@ -1,0 +1,85 @@
+"""When something goes wrong between the page and the lab: told in plain words, and put right as soon as it can be."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from browsing import PROMPT, Lab, Visit
+
+from workings.lab import views
+
+
+def test_a_lost_connection_is_told_in_plain_words_and_the_page_recovers(browser: Any, lab: Lab) -> None:
+    visit = Visit(browser, lab).open()
+    visit.context.set_offline(True)
+    visit.type_sentence("Mike is")
+    visit.page.wait_for_selector("text=The lab does not answer")
+    visit.context.set_offline(False)
+    visit.page.wait_for_selector("text=The lab does not answer", state="hidden", timeout=20000)
+    visit.wait("document.querySelectorAll('.chip').length === 2")
+    visit.close()
+
+
+def test_a_lab_that_was_started_again_is_told_from_one_that_answers(browser: Any, lab: Lab) -> None:
+    own = Lab(lab.model, lab.port + 2)
+    own.start()
+    visit = Visit(browser, own).open()
+    own.stop()
+    visit.type_sentence("Mike is")
+    visit.page.wait_for_selector("text=The lab does not answer")
+    again = Lab(lab.model, own.port, token="another")
+    again.start()
+    visit.page.wait_for_selector("text=Open the address that it printed")
+    visit.close()
+    again.stop()
+
+
+def test_a_view_that_the_lab_has_forgotten_is_opened_again_unseen(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "MOST_VIEWS", 1)
+    answers = []
+    visit.page.on("response", lambda response: answers.append(response.status))
+    other = Visit(visit.context.browser, visit.lab).open()
+    other.type_sentence("Anna is")
+    other.close()
+    visit.go("blocks.1.resid_post[13, 3]")
+    assert 410 in answers
+    assert visit.value() == pytest.approx(float(visit.lab.model.trace(PROMPT)["blocks.1.resid_post"][13, 3]), rel=1e-5)
+    assert not visit.words(".trouble p")
+
+
+def test_a_mistake_of_the_lab_is_told_and_the_page_goes_on(visit: Visit) -> None:
+    told = json.dumps({"error": "the lab made a mistake (ZeroDivisionError)", "kind": "input"})
+    visit.page.route("**/api/view", lambda route: route.fulfill(status=500, content_type="application/json", body=told))
+    visit.type_sentence("Mike is")
+    visit.wait("document.querySelector('.trouble').innerText.includes('The lab made a mistake')")
+    visit.page.unroute("**/api/view")
+    visit.type_sentence("Mike is a")
+    visit.wait("document.querySelectorAll('.chip').length === 3 && !document.querySelector('.trouble.shown')")
+
+
+def test_an_edit_that_cannot_be_is_told_beside_it_and_the_others_hold(visit: Visit) -> None:
+    edits = [
+        {"table": "blocks.1.resid_post", "index": [13, 3], "value": 40.0, "on": True},
+        {"table": "blocks.9.resid_post", "index": [13, 3], "value": 1.0, "on": True},
+    ]
+    visit.page.set_input_files(
+        "input[type=file]", {"name": "edits.json", "mimeType": "application/json", "buffer": json.dumps(edits).encode()}
+    )
+    visit.page.wait_for_selector(".edits .note")
+    assert visit.page.locator(".edits .note").count() == 1
+    visit.go("blocks.1.resid_post[13, 3]")
+    assert visit.value() == 40
+
+
+def test_a_file_that_holds_no_edits_is_refused_in_plain_words(visit: Visit) -> None:
+    for content, told in ((b"{", "is not a file of edits"), (b"[]", "holds no edits"), (b"7", "holds no edits")):
+        visit.page.set_input_files(
+            "input[type=file]", {"name": "notes.json", "mimeType": "application/json", "buffer": content}
+        )
+        visit.page.wait_for_selector(".trouble.shown")
+        assert told in visit.page.locator(".trouble").inner_text()
+        visit.page.click("[aria-label=Dismiss]")

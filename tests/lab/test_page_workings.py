@@ -1,0 +1,147 @@
+"""Around the grid: the outline, the map, heads, the formula bar, and how the selected number was made."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from browsing import PROMPT, Visit
+
+JEDI = "blocks.2.attn.pattern[0, 13, 8]"
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+def test_the_panel_says_what_explain_says(visit: Visit) -> None:
+    told = visit.lab.model.trace(PROMPT).explain("blocks.2.attn.pattern", 0, 13, 8)
+    visit.go(JEDI)
+    panel = plain(visit.page.locator(".workings-body").inner_text())
+    for part in (told.sentence, told.operation, told.formula, told.numbers):
+        assert plain(part) in panel
+    links = visit.words(".workings-body .links .link")
+    for source in told.sources[:8]:
+        assert f"{source.name}[{', '.join(map(str, source.index))}]" in links
+    assert "blocks.2.attn.z" in links, "what it feeds into"
+
+
+def test_what_a_number_feeds_into_is_followed_to_the_same_row(visit: Visit) -> None:
+    visit.go("blocks.1.resid_post[5, 20]")
+    visit.page.click(".workings-body .link:text-is('blocks.2.resid_pre')")
+    visit.wait("document.querySelector('.workings-body .address').innerText === 'blocks.2.resid_pre[5, 20]'")
+
+
+def test_terms_are_bars_with_words_and_lead_to_their_numbers(visit: Visit) -> None:
+    visit.go("blocks.3.mlp.pre[13, 7]")
+    assert visit.page.locator(".terms .signed .ink").count() > 3
+    link = visit.page.locator(".terms .link").first
+    link.click()
+    visit.wait("!document.querySelector('.workings-body .address').innerText.startsWith('blocks.3.mlp.pre')")
+
+
+def test_the_formula_bar_shows_the_cells_formula(visit: Visit) -> None:
+    visit.go("blocks.1.resid_post[5, 20]")
+    visit.wait("document.querySelector('.formula-bar').innerText === '=resid_mid[5, 20] + mlp_out[5, 20]'")
+    visit.go("W_E[5, 20]")
+    visit.wait("!document.querySelector('.formula-bar').innerText.includes('resid_mid')")
+    shown = float(visit.page.locator(".formula-bar").inner_text().replace("−", "-"))
+    assert shown == pytest.approx(visit.value(), rel=1e-3)
+
+
+def test_every_table_and_weight_stands_in_the_outline_and_opens(visit: Visit) -> None:
+    names = {
+        text.split(":")[0] for text in visit.page.locator(".entry").evaluate_all("all => all.map(one => one.title)")
+    }
+    assert set(visit.lab.model.trace(PROMPT).names()) | {"W_E", "blocks.0.attn.W_Q", "ids"} <= names
+    visit.page.click("summary:text-is('Block 1')")
+    visit.page.click("details[open] .entry:text-is('mlp.post')")
+    visit.wait("document.querySelector('.name-box').value.startsWith('blocks.1.mlp.post')")
+    assert visit.words(".entry[aria-current=true]") == ["mlp.post"]
+
+
+def test_the_map_marks_where_one_is_and_takes_one_elsewhere(visit: Visit) -> None:
+    marked: Any = "[...document.querySelectorAll('.map-picture g.here title')].map(t => t.textContent).join()"
+    visit.go("blocks.0.resid_mid[0, 0]")
+    assert "resid_mid" in visit.page.evaluate(marked)
+    visit.go("logits[0, 0]")
+    assert "logits" in visit.page.evaluate(marked)
+    visit.page.locator(".map-picture g:has(title)").first.dispatch_event("click")
+    visit.wait("!document.querySelector('.name-box').value.startsWith('logits')")
+
+
+def test_heads_are_tabs(visit: Visit) -> None:
+    visit.go(JEDI)
+    visit.page.locator(".heads button").nth(2).click()
+    visit.wait("document.querySelector('.name-box').value === 'blocks.2.attn.pattern[2, 13, 8]'")
+    visit.page.locator("regular-table").focus()
+    visit.page.keyboard.press("]")
+    visit.wait("document.querySelector('.name-box').value === 'blocks.2.attn.pattern[3, 13, 8]'")
+    want = visit.lab.model.trace(PROMPT)["blocks.2.attn.pattern"][3, 13, 8]
+    visit.wait("document.querySelector('.workings-body .address').innerText.startsWith('blocks.2.attn.pattern[3')")
+    assert visit.value() == pytest.approx(float(want), rel=1e-5)
+
+
+def test_a_token_pointed_at_tells_its_merges_and_what_it_looks_at(visit: Visit) -> None:
+    visit.show("attention")
+    visit.wait("document.querySelector('.told').innerText.includes('looks at')")
+    visit.page.locator(".chip").nth(8).hover()
+    visit.wait("document.querySelectorAll('.tip .merges li').length > 1")
+    steps = visit.words(".tip .merges li")
+    assert steps[-1].replace("\n", "") == "␣Jedi" and len(steps[0].split()) >= 4
+    shades = visit.page.locator(".chip").evaluate_all("all => all.map(one => one.style.backgroundColor)")
+    assert any(shades) and visit.page.locator(".chip.asking").count() == 1
+
+
+def test_colours_can_be_taken_away(visit: Visit) -> None:
+    visit.go("blocks.1.resid_post[5, 20]")
+    count = "document.querySelectorAll('td[class*=above-], td[class*=below-]').length"
+    visit.wait(f"{count} > 20")
+    visit.page.click("text=Colours")
+    visit.wait(f"{count} === 0")
+
+
+def test_a_number_is_edited_by_a_double_click_and_scaled_by_a_star(visit: Visit) -> None:
+    visit.go("blocks.1.resid_post[13, 3]")
+    before = visit.value()
+    visit.page.locator("td.cursor").dblclick()
+    visit.page.fill(".editor", "*2")
+    visit.page.keyboard.press("Enter")
+    visit.page.wait_for_selector("td.edited")
+    visit.wait("b => Number(document.querySelector('.workings-body .value').innerText.replace('−', '-')) !== b", before)
+    assert visit.value() == pytest.approx(2 * before, rel=1e-6)
+    assert "underlined ones changed" in visit.page.locator(".hint").inner_text()
+
+
+def test_a_hundred_tokens_keep_the_attention_map_readable_and_quick(visit: Visit) -> None:
+    visit.type_sentence("Mike is quick. Anna is a chef. " * 12)
+    visit.show("attention")
+    visit.wait("document.querySelector('.told').innerText.includes(' looks ')")
+    n = len(visit.words(".chip"))
+    assert n > 90
+    small = visit.page.locator(".small-map").first.element_handle()
+    box = visit.page.locator(".large-map").bounding_box()
+    took = visit.page.evaluate(
+        """() => {
+            const map = document.querySelector(".large-map"), {left, top, height} = map.getBoundingClientRect();
+            const began = performance.now();
+            for (let i = 0; i < 20; i++) map.dispatchEvent(new MouseEvent("mousemove", {clientX: left + 90, clientY: top + height - 3 - i, bubbles: true}));
+            return (performance.now() - began) / 20;
+        }"""
+    )
+    assert took < 50 and box["width"] < 2000
+    assert " takes " in visit.page.locator(".told").inner_text()
+    assert small.evaluate("one => one.isConnected"), "pointing at the large map leaves the small ones alone"
+
+
+def test_only_what_an_edit_changed_is_marked(visit: Visit) -> None:
+    visit.go(JEDI)
+    visit.edit("0")
+    visit.page.wait_for_selector("td.edited")
+    visit.page.wait_for_timeout(200)
+    assert visit.page.locator("td.changed").count() == 0, "no other share of the row follows from this one"
+    visit.go("blocks.2.resid_mid[13, 0]")
+    visit.page.wait_for_selector("td.changed")
+    rows = visit.page.locator("tr:has(td.changed)").count()
+    assert rows == 1, "earlier tokens do not see a later one"
