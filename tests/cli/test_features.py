@@ -8,6 +8,7 @@ from little import needs_storybook
 
 import workings
 from workings.models.sae import SAEConfig
+from workings.training.sae import unfinished
 
 pytestmark = needs_storybook
 PHONE = "The student picked up his"
@@ -116,6 +117,27 @@ def random_sae(tmp_path, table: str, model_name: str = "storybook") -> str:
     config = SAEConfig(d_in=128, d_sae=8, table=table)
     workings.SparseAutoencoder(config, arrays, metadata={"model_name": model_name}).save(tmp_path / "sae")
     return str(tmp_path / "sae")
+
+
+def test_labels_steer_no_terminal_and_are_those_of_the_autoencoder_as_it_is(call, tmp_path):
+    sae = workings.load_sae("storybook")
+    number = sae.feature("jedi").number
+    sae.labels[number] = "knight\x1b[31m"
+    sae.save(tmp_path / "sae")
+    for words in (["steer", PHONE, "--feature", str(number), "--strength", "5"], ["sae", "show", str(number)]):
+        text = call(*words, "--sae", str(tmp_path / "sae")).stdout
+        assert "knight" in text and "\x1b" not in text and "“Jedi”" not in text
+
+
+def test_a_training_that_is_stopped_says_that_it_can_go_on(call, tmp_path, monkeypatch):
+    def stopped(*_, keep, **__):
+        keep.mkdir(exist_ok=True)
+        (keep / unfinished.FILE).write_bytes(b"")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("workings.training.sae.train.train_sae", stopped)
+    result = call("train", "sae", "--out", str(tmp_path / "mine"))
+    assert result.exit_code == 130 and "the same command goes on" in result.stderr
 
 
 def test_a_file_that_cannot_be_written_is_said_in_one_line(call, tmp_path):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,7 +49,7 @@ class Part:
     name: str
     address: Address
     value: float
-    parts: tuple[Part, ...] = ()
+    parts: tuple[Part, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Attribution:
 
     choice: Choice
     total: float
-    parts: tuple[Part, ...]
+    parts: tuple[Part, ...] = field(repr=False)
     tokens: tuple[str, ...] = ()
     asked: str = ""
 

@@ -6,7 +6,7 @@ In-context Learning and Induction Heads, "prefix matching"; Elhage et al. 2021 f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,7 +56,7 @@ class HeadScores:
     `model` is the model's name.
     """
 
-    scores: dict[str, Array]
+    scores: dict[str, Array] = field(repr=False)
     length: int
     n_prompts: int
     model: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -122,7 +123,7 @@ def show_feature(model: Model, sae_name: str | None, which: str, texts: str | No
     feature = sae.feature(int(which) if which.isdecimal() else which)
     kept = saved_cards({n: sae.evidence[n] for n in (feature.number,) if n in sae.evidence})
     if feature.number in kept and texts is None:
-        card = kept[feature.number]
+        card = replace(kept[feature.number], label=feature.label)  # as it is called now
     else:
         card = feature_card(_examples(model, sae, texts), feature.number)
     if as_json:
@@ -132,6 +133,7 @@ def show_feature(model: Model, sae_name: str | None, which: str, texts: str | No
     console.print()
     _print_card(console, model, sae, card)
     own = [] if sae_name is None else ["--sae", sae_name]
+    own += [] if model.name == DEFAULT_MODEL else ["--model", model.name]
     steer = command(
         "steer", "The student picked up his", "--feature", which, *own, "--strength", figure(3 * card.largest)
     )
@@ -144,7 +146,7 @@ def _examples(model: Model, sae: SparseAutoencoder, texts: str | None) -> Featur
 
 
 def _print_card(console: Console, model: Model, sae: SparseAutoencoder, card: FeatureCard) -> None:
-    print_title(console, (model.name, "bold cyan"), f"  {card.title}, of {sae.config.table}")
+    print_title(console, (model.name, "bold cyan"), f"  {one_line(card.title)}, of {sae.config.table}")
     print_indented(
         console,
         Text(f"It fires for {percent(card.density)} of all tokens, at most with {figure(card.largest)}.", style="dim"),

@@ -146,7 +146,7 @@ class _Told:
     def what(self) -> str:
         """The direction in words."""
         if isinstance(self.direction, Feature):
-            label = f" “{self.direction.label}”" if self.direction.label else ""
+            label = f" “{one_line(self.direction.label)}”" if self.direction.label else ""
             return f"feature {self.direction.number}{label}"
         pairs = f"{self.direction.n_pairs} pair{'s' if self.direction.n_pairs > 1 else ''}"
         return f"the mean difference of {pairs} of texts"

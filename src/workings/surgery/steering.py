@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ STEPS = 48
 class SteeringVector:
     """A direction in a table: `trace.steer` takes it as it takes a feature."""
 
-    vector: Array
+    vector: Array = field(repr=False)
     """[d]"""
     table: str
     n_pairs: int
