@@ -144,6 +144,8 @@ def attribution(
     through later ones has a value near 0 here. And one logit alone says little, since shares come from differences:
     what is added to all tokens alike shows here and changes nothing. The difference of two tokens is free of that.
 
+    Source: Elhage et al. 2021, A Mathematical Framework for Transformer Circuits.
+
     Raises `InputError` for a token that the vocabulary does not have, `OutsideTable` for a position outside the prompt.
     """
     choice = choose(trace, token, against, position)

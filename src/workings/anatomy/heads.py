@@ -128,6 +128,8 @@ def head_scores(model: Model, length: int | None = None, n_prompts: int = 4, see
     What it means: where a head looks on such prompts. What it does not mean: that the head does the same on
     text, or that what it finds there is used; attribution and knocking out show that.
 
+    Source: Olsson et al. 2022, In-context Learning and Induction Heads, "prefix matching".
+
     Raises `InputError` for a length that the model or its vocabulary has no room for.
     """
     n_ctx, d_vocab = model.config.n_ctx, model.config.d_vocab

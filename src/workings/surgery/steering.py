@@ -40,7 +40,7 @@ def steering_vector(
     """The mean difference that an idea makes: over pairs (a prompt with it, a prompt without), in a table [pos, d] at `position`.
 
     `table` is one such as `blocks.2.resid_post`. What it means: the prompts of the first kind lie there from those of the second,
-    on average. What it does not mean: that the idea is all that they differ in. Raises `InputError` for no pairs, a table of
+    on average. What it does not mean: that the idea is all that they differ in. Source: Rimsky et al. 2024, section 3. Raises `InputError` for no pairs, a table of
     another shape, and where the two kinds do not differ at all; `UnknownTable`; `OutsideTable` for a position outside a prompt.
     """
     if not len(pairs):
