@@ -142,7 +142,13 @@ def test_ctrl_c_quits_quietly(environment, tmp_path_factory):
     patient = tmp_path_factory.mktemp("patient") / "model"
     make_model(None, n_ctx=100_000).save(patient)  # without a tokenizer no token ends the text
     words = ["generate", "1", "--max-new-tokens", "99000", "--model", str(patient)]
-    running = subprocess.Popen([*COMMAND, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    running = subprocess.Popen(
+        [*COMMAND, *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests run in the background ignore it
+    )
     running.stdout.read(8)  # it has begun
     time.sleep(0.05)
     running.send_signal(signal.SIGINT)
