@@ -29,6 +29,10 @@ class OutsideTable(InputError, IndexError):
     """An index that lies outside its table."""
 
 
+class NotReached(InputError):
+    """A change that no strength brings about."""
+
+
 class CheckpointError(WorkingsError, ValueError):
     """A model on disk (or on the hub) that is missing, damaged or not supported."""
 

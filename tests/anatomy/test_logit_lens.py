@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.tiny import Tiny, model_of, pair, tinies
+from little import needs_storybook
+from tests.tiny import Tiny, assert_close, model_of, pair, tinies
 
+import workings
 from workings.anatomy.logit_lens import draw_logit_lens, lens_name, logit_lens
 from workings.engine.evaluation import Evaluation
 from workings.errors import InputError, UnknownTable
@@ -100,3 +102,29 @@ def test_a_lens_refuses_what_is_not_there():
         lens.token(23)
     with pytest.raises(UnknownTable):
         lens.logits("blocks.0.resid_mid")
+
+
+@needs_storybook
+def test_the_lens_of_a_steered_trace_reads_what_the_steered_model_says():
+    model = workings.load("storybook")
+    plain = model.trace("The student picked up his")
+    steered = plain.steer("jedi", 14)
+    lens = workings.logit_lens(model, steered)
+    assert_close(lens.logits("blocks.3.resid_post"), steered["logits"], 1e-5, "after the last block")
+    assert_close(lens.logits("blocks.1.resid_post"), workings.logit_lens(model, plain.ids).logits("blocks.1.resid_post"), 1e-5, "before it")  # fmt: skip
+    assert lens.trace.top_ids(1) == steered.top_ids(1)
+    tuned = workings.tuned_lens(model, steered, workings.TunedLens.identity(model))
+    assert_close(
+        tuned.logits("blocks.2.resid_post"), lens.logits("blocks.2.resid_post"), 1e-5, "a lens that maps nothing"
+    )
+
+
+@needs_storybook
+def test_edits_of_a_weight_stay_in_force_and_those_of_another_model_are_no_silence():
+    model = workings.load("storybook")
+    changed = model.trace("Mike is").edit("blocks.0.mlp.W_out", (0, 0), add=3.0)
+    assert_close(workings.logit_lens(model, changed).logits("blocks.3.resid_post"), changed["logits"], 1e-5, "logits")
+    sae = workings.load_sae("storybook")
+    spliced = model.with_sae(sae).trace("Mike is").edit(f"{sae.config.table}.sae.acts", value=0.0)
+    with pytest.raises(InputError, match=r"sae\.acts, which this model does not have"):
+        workings.logit_lens(model, spliced)

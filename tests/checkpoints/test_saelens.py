@@ -342,3 +342,14 @@ def test_its_cards_are_what_the_engine_says():
     assert looked.density.sum() == pytest.approx(density.sum(), rel=0.02)
     often = density > 0.01
     np.testing.assert_allclose(looked.density[often], density[often], rtol=0.8)
+
+
+def test_that_a_model_was_centered_can_be_said_where_the_config_does_not(tmp_path):
+    """As for `gpt2-small-res-jb`: SAELens knows it from its own list, and not from the folder."""
+    workings.load_sae("storybook").save(tmp_path)
+    assert not workings.load_sae(tmp_path).config.centered_input
+    sae = workings.load_sae(tmp_path, centered_input=True)
+    model = workings.load("storybook")
+    rows = model.trace("Mike is quick")[sae.config.table]
+    acts = model.with_sae(sae).trace("Mike is quick")[f"{sae.config.table}.sae.acts"]
+    np.testing.assert_allclose(acts, sae.encode(rows - rows.mean(axis=-1, keepdims=True)), atol=1e-5)

@@ -2,10 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 from little import needs_storybook
 
 import workings
+from workings.models.sae import SAEConfig
+from workings.training.sae import unfinished
 
 pytestmark = needs_storybook
 PHONE = "The student picked up his"
@@ -80,6 +83,85 @@ def test_what_cannot_be_steered_is_said(call, words, said):
     result = call("steer", PHONE, *words)
     assert result.exit_code == 1
     assert said.lower() in result.stderr.lower()
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("blocks.1.resid_pre", "carries along before block 1, at every token"),
+        ("blocks.1.mlp_out", "is added to blocks.1.mlp_out, at every token"),
+        ("embed", "is added to embed, at every token"),
+    ],
+)
+def test_what_is_steered_is_the_table_that_the_feature_belongs_to(call, ask, tmp_path, table, said):
+    """Autoencoders of SAELens read all kinds of tables, `gpt2-small-res-jb` the stream before a block."""
+    folder = random_sae(tmp_path, table)
+    words = ("steer", PHONE, "--feature", "3", "--strength", "5", "--write", "0", "--sae", folder)
+    assert ask(*words)["table"] == table
+    assert said in " ".join(call(*words).stdout.split())
+    after = ask(*words)["next"][0]
+    feature = workings.load_sae(folder).feature(3)
+    steered = workings.load("storybook").trace(PHONE).edit(table, add=5 * feature.vector)
+    assert after["after"] == pytest.approx(float(steered["probabilities"][-1, after["id"]]), abs=1e-5)
+
+
+def test_features_of_another_model_steer_nothing(call, tmp_path):
+    result = call("steer", PHONE, "--feature", "3", "--sae", random_sae(tmp_path, "blocks.1.resid_pre", "gpt2-xl"))
+    assert result.exit_code == 1 and "trained on 'gpt2-xl'" in result.stderr
+
+
+def random_sae(tmp_path, table: str, model_name: str = "storybook") -> str:
+    random = np.random.default_rng(0)
+    weights = {"W_enc": (128, 8), "b_enc": 8, "W_dec": (8, 128), "b_dec": 128}
+    arrays = {name: random.standard_normal(shape) for name, shape in weights.items()}
+    config = SAEConfig(d_in=128, d_sae=8, table=table)
+    workings.SparseAutoencoder(config, arrays, metadata={"model_name": model_name}).save(tmp_path / "sae")
+    return str(tmp_path / "sae")
+
+
+def test_labels_steer_no_terminal_and_are_those_of_the_autoencoder_as_it_is(call, tmp_path):
+    sae = workings.load_sae("storybook")
+    number = sae.feature("jedi").number
+    sae.labels[number] = "knight\x1b[31m"
+    sae.save(tmp_path / "sae")
+    for words in (["steer", PHONE, "--feature", str(number), "--strength", "5"], ["sae", "show", str(number)]):
+        text = call(*words, "--sae", str(tmp_path / "sae")).stdout
+        assert "knight" in text and "\x1b" not in text and "“Jedi”" not in text
+
+
+def test_a_training_that_is_stopped_says_that_it_can_go_on(call, tmp_path, monkeypatch):
+    def stopped(*_, keep, **__):
+        keep.mkdir(exist_ok=True)
+        (keep / unfinished.FILE).write_bytes(b"")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("workings.training.sae.train.train_sae", stopped)
+    result = call("train", "sae", "--out", str(tmp_path / "mine"))
+    assert result.exit_code == 130 and "the same command goes on" in result.stderr
+
+
+def test_a_file_that_cannot_be_written_is_said_in_one_line(call, tmp_path):
+    nowhere = str(tmp_path / "missing" / "edits.json")
+    result = call("steer", PHONE, "--feature", "jedi", "--strength", "5", "--save", nowhere)
+    assert result.exit_code == 1 and "cannot be kept" in result.stderr
+    result = call("sae", "page", str(tmp_path / "missing" / "page.html"))
+    assert result.exit_code == 1 and "cannot be read or written" in result.stderr
+
+
+@pytest.mark.parametrize("what", ["sae", "lens"])
+def test_a_folder_that_cannot_be_written_is_said_before_training(call, tmp_path, what):
+    (tmp_path / "file").write_text("no folder")
+    result = call("train", what, "--out", str(tmp_path / "file"), "--steps", "100000000")
+    assert result.exit_code == 1 and "nothing can be saved in" in result.stderr
+
+
+def test_a_text_longer_than_the_model_reads_is_trained_on_in_pieces(call, ask, tmp_path):
+    out, texts = str(tmp_path / "mine"), tmp_path / "texts.txt"
+    texts.write_text("Mike is quick.\n" + "Mike is quick. " * 100)
+    words = ["--out", out, "--texts", str(texts), "--d-sae", "40", "--k", "4", "--batch-size", "64", "--steps", "3"]
+    assert call("train", "sae", *words).exit_code == 0
+    n_tokens = len(workings.load("storybook").tokenizer.encode("Mike is quick. " * 100)) + 4
+    assert ask("sae", "measure", "--sae", out, "--texts", str(texts))["n_activations"] == n_tokens
 
 
 def test_a_feature_shows_where_it_fires(call, ask):

@@ -110,7 +110,7 @@ def test_knockout_shows_before_and_after(call, ask, folder, model):
         ),
         (["knockout", "3 1", "--head", "2.0", "--model", "{wordless}"], "no block 2: this model has 2"),
         (["knockout", "3 1", "--head", "x", "--model", "{wordless}"], "such as 1.3; 'x' came"),
-        (["knockout", "3 1", "--head", "0.0", "--positions", "a", "--model", "{wordless}"], "positions are numbers"),
+        (["knockout", "3 1", "--head", "0.0", "--positions", "a", "--model", "{wordless}"], "positions are written"),
         (["knockout", "3 1", "--head", "0.0", "--positions", "5", "--model", "{wordless}"], "positions 0 to 1"),
         (["knockout", "3 1", "--table", "nothing", "--model", "{wordless}"], "nothing"),
         (["knockout", "3 1", "--head", "0.0", "--by", "x", "--model", "{wordless}"], "'zero' or 'mean'"),

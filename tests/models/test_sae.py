@@ -244,6 +244,19 @@ def test_the_gradient_of_a_feature_is_what_central_differences_give(kind, option
     assert_close(found[f"gradient.{TABLE}"], plain[f"gradient.{TABLE}"], 1e-8, "through the autoencoder")
 
 
+def test_attribution_can_pass_an_autoencoder_by():
+    plain, through = spliced("topk")
+    expected = workings.attribution(plain.trace(IDS, "float64"), token=5)
+    trace = through.trace(IDS, "float64")
+    found = workings.attribution(trace, token=5, features=False)
+    assert [part.name for part in found.parts] == [part.name for part in expected.parts]
+    assert [part.value for part in found.parts] == pytest.approx([part.value for part in expected.parts], abs=1e-9)
+    edited = trace.edit(f"{TABLE}.sae.acts", (-1, 3), value=5.0)
+    found = workings.attribution(edited, token=5, features=False)
+    assert sum(part.value for part in found.parts) == pytest.approx(found.total, abs=1e-9)
+    assert found[f"edit of {TABLE}.sae"].value != 0
+
+
 def test_attribution_counts_features_and_what_they_miss_and_still_adds_up():
     _, through = spliced("topk")
     trace = through.trace(IDS, dtype="float64").edit(f"{TABLE}.sae.acts", (-1, 9), value=3.0)

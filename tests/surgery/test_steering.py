@@ -5,7 +5,7 @@ import pytest
 from one_hot import TABLE, one_hot
 
 import workings
-from workings.errors import InputError
+from workings.errors import InputError, OutsideTable
 from workings.surgery.edit_list import EditList
 from workings.surgery.steering import smallest_strength, steering_vector
 
@@ -23,6 +23,16 @@ def test_pairs_that_say_nothing_are_refused():
         steering_vector(model, [], TABLE)
     with pytest.raises(InputError, match="the same"):
         steering_vector(model, [([0, 3], [1, 3])], TABLE)
+
+
+def test_what_gives_no_direction_or_names_no_token_is_refused():
+    model, sae = one_hot()
+    with pytest.raises(InputError, match="only a table of one row a token"):
+        steering_vector(model, [([0, 3], [0, 2])], "blocks.0.attn.z")
+    with pytest.raises(InputError, match="each pair is two prompts"):
+        steering_vector(model, ["ab"], TABLE)
+    with pytest.raises(OutsideTable, match="there is no token 8"):
+        smallest_strength(model.trace([4]), sae.feature(3), 8)
 
 
 @pytest.mark.parametrize("most", [64, 30, -40])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +36,9 @@ MEANING = (
 N_OPENED = 6
 
 
+SAE_OUT = ".sae.out"
+
+
 @dataclass(frozen=True)
 class Part:
     """What one part of the model adds to the logit, and what that is made of in turn.
@@ -49,7 +52,7 @@ class Part:
     name: str
     address: Address
     value: float
-    parts: tuple[Part, ...] = ()
+    parts: tuple[Part, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Attribution:
 
     choice: Choice
     total: float
-    parts: tuple[Part, ...]
+    parts: tuple[Part, ...] = field(repr=False)
     tokens: tuple[str, ...] = ()
     asked: str = ""
 
@@ -127,14 +130,19 @@ def _as_dict(part: Part) -> dict[str, Any]:
 
 
 def attribution(
-    trace: Trace, token: Token | None = None, against: Token | None = None, position: int = -1
+    trace: Trace,
+    token: Token | None = None,
+    against: Token | None = None,
+    position: int = -1,
+    features: bool = True,
 ) -> Attribution:
     """Take a token's logit at a position apart into what each part of the model added to it.
 
     `token` (text or id; the likeliest unless given) is asked about; with `against`, the difference of the two logits.
     The parts are the token's embedding, its position's, every head (by source position in turn), every MLP (by neuron
     in turn), and every bias. Where the model reads on through a sparse autoencoder, nothing before it is a part, but its
-    features, its bias, and what they miss (`blocks.2.resid_post.sae.error`) as one.
+    features, its bias, and what they miss (`blocks.2.resid_post.sae.error`) as one; unless `features` is false: then the
+    autoencoder is passed by, and what edits inside it have changed is one part.
 
     What it means: the final norm's scale, one number a position, and the attention patterns are taken as they are; then
     the logit is exactly the sum of what each part wrote, weighed by the rest of the way to the logit.
@@ -143,6 +151,8 @@ def attribution(
     norm's scale, and what later heads and MLPs make of the stream; knocking it out shows that. A part that matters only
     through later ones has a value near 0 here. And one logit alone says little, since shares come from differences:
     what is added to all tokens alike shows here and changes nothing. The difference of two tokens is free of that.
+
+    Source: Elhage et al. 2021, A Mathematical Framework for Transformer Circuits.
 
     Raises `InputError` for a token that the vocabulary does not have, `OutsideTable` for a position outside the prompt.
     """
@@ -154,7 +164,7 @@ def attribution(
     if choice.against is not None:
         total -= float(logits[choice.against])
         weights[choice.against] -= 1
-    parts = tuple(_Walk(trace, choice.position).parts(trace.table("logits"), weights))
+    parts = tuple(_Walk(trace, choice.position, features).parts(trace.table("logits"), weights))
     return Attribution(choice, total, parts, tuple(trace.tokens), _asked(trace, choice))
 
 
@@ -170,8 +180,8 @@ class _Walk:
     Every table on the way has the weights by which its row counts for the result: [columns], or [head, columns].
     """
 
-    def __init__(self, trace: Trace, position: int) -> None:
-        self.trace, self.position = trace, position
+    def __init__(self, trace: Trace, position: int, features: bool = True) -> None:
+        self.trace, self.position, self.features = trace, position, features
         self.reader = Reader(trace)
         self.weights: dict[Table, Array] = {}
         self.waiting: list[int] = []
@@ -184,7 +194,9 @@ class _Walk:
         while self.waiting:
             here = table.graph.tables[-heapq.heappop(self.waiting)]
             counted, owner = self.weights.pop(here), here.name or self.owners[here]
-            if self._is_constant(here):
+            if not self.features and owner.endswith(SAE_OUT):
+                found.append((here.number, self._passed_by(here, counted, owner)))
+            elif self._is_constant(here):
                 found.append((here.number, [self._bias(here, counted, owner)]))
             elif self._passed_on(here, counted, owner):
                 found.append((here.number, self._by_hand(here, counted)))
@@ -193,6 +205,17 @@ class _Walk:
         order = _Order(table)
         found.sort(key=lambda pair: order.first_use(table.graph.tables[pair[0]]))
         return [part for _, parts in found for part in parts]
+
+    def _passed_by(self, out: Table, weights: Array, owner: str) -> list[Part]:
+        """Go on before an autoencoder, as if it were not there; a part for what edits inside it have changed."""
+        before = self.trace.table(owner.removesuffix(SAE_OUT))
+        self._count(before, weights, owner)
+        inside = owner.removesuffix("out")
+        if not any(edit.name.startswith(inside) for edit in self.trace.edits):
+            return []
+        change = self._numbers(out) - self._numbers(before)
+        value = float((weights * change).sum())
+        return [Part(f"edit of {inside.removesuffix('.')}", Address(owner, (self.position,)), value)]
 
     def _count(self, table: Table, weights: Array, owner: str) -> None:
         """Let a table count with these weights, besides what it counts by other ways."""

@@ -35,13 +35,13 @@ def attribution_patching(
     it would patch, the gradient being that of the difference of logits in the prompt that is patched. `trace_of` gives
     the true patch, to check a cell with.
 
-    What it means: what the patch would do if everything after it were a straight line. It misleads where that is far from
-    so: where attention or an activation is saturated (slope near 0, though a large step would leave the flat part), where
+    What it means: what the patch would do if everything after it were a straight line. What it does not mean: what
+    the patch does, where that is far from so: where attention or an activation is saturated (slope near 0, though a large step would leave the flat part), where
     the patch is a large step (a whole residual stream, early blocks), and through norms, whose scale a large step
     changes. Of heads and MLPs, one by one, it ranks well; of the residual stream it is often wrong. Look at the best
     cells with true patches.
 
-    Raises as `patching_sweep` does.
+    Source: Nanda 2023, Attribution Patching: Activation Patching At Industrial Scale. Raises as `patching_sweep` does.
     """
     pair = contrast(model, clean, corrupted, answer, against, position, direction, dtype)
     tables, by_head = swept(pair.base, over)

@@ -145,10 +145,10 @@ class PatchingSweep:
 
     over: str
     method: str
-    contrast: Contrast
+    contrast: Contrast = field(repr=False)
     tables: tuple[str, ...]
     by_head: bool
-    differences: Array
+    differences: Array = field(repr=False)
     make: Callable[[int, int], Trace] = field(repr=False)
 
     @property

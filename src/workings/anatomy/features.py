@@ -178,8 +178,11 @@ def find_features(
     """Search the features that fire at `position` of prompts that have an idea, and not of prompts that have not.
 
     All features that fire for any of `present` are judged, best first: by `auc`, and among equals by how much more strongly
-    they fire. The two lists should differ in nothing but the idea: whatever else they differ in, its features are found too.
-    Raises `InputError` for an empty list.
+    they fire (`auc` is how often one fires more strongly for a prompt with the idea than for one without; 0.5 is chance).
+
+    What it means: which features tell these prompts apart. What it does not mean: that a feature stands for the idea on other
+    texts; and whatever else the two lists differ in, its features are found too. Source: Templeton et al. 2024, Scaling
+    Monosemanticity. Raises `InputError` for an empty list.
     """
     if not len(present) or not len(absent):
         raise InputError(

@@ -28,7 +28,11 @@ def trace_gradient(
 
     `token` (text or id, the likeliest unless given) is asked about at `position`; with `against` it is the difference of the two
     logits. What is chosen are two weights, `choice.position` [n_ctx, 1] and `choice.token` [1, d_vocab]: edit them, and the
-    gradients follow. A gradient is a slope at this very prompt: it says what a small change does, not what a large one would.
+    gradients follow.
+
+    What it means: the slope of the score at this very prompt, so what a small change of a number does. What it does not mean:
+    what a large one would do, nor how much the number matters (where softmax is saturated the slope is near 0, whatever it
+    holds). Source: Simonyan et al. 2013, Deep Inside Convolutional Networks, section 3, for pixels in place of tables.
 
     Raises `InputError` for a token that the vocabulary does not have, `OutsideTable` for a position outside the prompt.
     """

@@ -6,7 +6,7 @@ In-context Learning and Induction Heads, "prefix matching"; Elhage et al. 2021 f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,7 +56,7 @@ class HeadScores:
     `model` is the model's name.
     """
 
-    scores: dict[str, Array]
+    scores: dict[str, Array] = field(repr=False)
     length: int
     n_prompts: int
     model: str = ""
@@ -127,6 +127,8 @@ def head_scores(model: Model, length: int | None = None, n_prompts: int = 4, see
 
     What it means: where a head looks on such prompts. What it does not mean: that the head does the same on
     text, or that what it finds there is used; attribution and knocking out show that.
+
+    Source: Olsson et al. 2022, In-context Learning and Induction Heads, "prefix matching".
 
     Raises `InputError` for a length that the model or its vocabulary has no room for.
     """

@@ -47,6 +47,8 @@ def knock_out(trace: Trace, name: str, head: int | None = None, positions: Posit
     by itself what is lost, or does nothing where nothing is lost; others may stand in for it (McGrath et al. 2023,
     The Hydra Effect). It is an ordinary edit: saved, replayed and shown as all edits are.
 
+    Sources: Olsson et al. 2022 (zero); Wang et al. 2022, section 3.1 (mean); Chan et al. 2022, Causal Scrubbing (other prompts).
+
     Raises `InputError` where nothing would change, since the cells hold these numbers already, or where prompts have
     different lengths; `UnknownTable`; `OutsideTable` for a head or position that there is none of.
     """

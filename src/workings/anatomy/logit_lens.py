@@ -18,7 +18,6 @@ from workings.anatomy.choice import Token, token_id
 from workings.checkpoints.model import Model, Prompt
 from workings.display import parts
 from workings.display.words import visible
-from workings.engine.evaluation import Evaluation
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
 from workings.language.names import name
@@ -116,17 +115,20 @@ class LogitLens:
         )
 
 
-def logit_lens(model: Model, prompt: Prompt, after_attention: bool = False, dtype: str = "float32") -> LogitLens:
+def logit_lens(
+    model: Model, prompt: Prompt | Trace, after_attention: bool = False, dtype: str = "float32"
+) -> LogitLens:
     """Read off every residual stream of a prompt what the model would say if it stopped there.
 
+    Of a trace the edits stay in force, such as those of `trace.steer`; then `dtype` is the trace's own.
     `after_attention` reads the streams between attention and MLP too. What it means: the final norm and the unembedding,
     which were made for the last stream, applied to an earlier one. What it does not mean: that this is what the model
     "thinks" there. Early blocks may write in directions that later ones turn, and the lens does not see through that.
     Source: nostalgebraist 2020. Raises `InputError` as `model.trace` does.
     """
-    plain = model.trace(prompt, dtype)
+    plain = prompt if isinstance(prompt, Trace) else model.trace(prompt, dtype)
     program = model.program_with(partial(draw_logit_lens, after_attention=after_attention))
-    trace = model.trace_of(Evaluation(program, plain.ids, plain.dtype))
+    trace = model.trace_of(plain.evaluation_in(program))
     return LogitLens(trace, tuple(streams_read(trace)))
 
 

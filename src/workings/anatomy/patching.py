@@ -69,7 +69,8 @@ def patching_sweep(
     the part worked it out (it may only hand it on), nor that a cell near 0 plays no part (what two cells carry
     together, or twice, neither restores alone), nor that other prompts would show the same.
 
-    Raises `InputError` as `contrast` does, `OutsideTable` for a position outside.
+    Source: Zhang and Nanda 2023, Towards Best Practices of Activation Patching. Raises `InputError` as `contrast` does,
+    `OutsideTable` for a position outside.
     """
     pair = contrast(model, clean, corrupted, answer, against, position, direction, dtype)
     tables, by_head = swept(pair.base, over)

@@ -79,7 +79,7 @@ def path_patch(
     What it means: what this receiver gets from that sender, of what tells the prompts apart. What it does not mean: the
     whole effect of the sender; ways through other parts are left out on purpose.
 
-    Raises `InputError` as `contrast` does, where the sender comes after the receiver, and where it says the same on both
+    Source: Wang et al. 2022, Interpretability in the Wild, section 3.1 and appendix B. Raises `InputError` as `contrast` does, where the sender comes after the receiver, and where it says the same on both
     prompts, so that nothing would be sent; `UnknownTable`; `OutsideTable`.
     """
     pair = contrast(model, clean, corrupted, answer, against, position, direction, dtype)
@@ -103,7 +103,8 @@ def path_patching_sweep(
 ) -> PatchingSweep:
     """`path_patch` from every head before a receiver in turn, at all positions: who tells the receiver what matters.
 
-    Gives a sweep over blocks and heads, the blocks being those before the receiver. Raises as `path_patch` does, and
+    Gives a sweep over blocks and heads, the blocks being those before the receiver. What a cell means and does not mean, and
+    the source, are those of `path_patch`. Raises as `path_patch` does, and
     where no head comes before the receiver.
     """
     pair = contrast(model, clean, corrupted, answer, against, position, direction, dtype)

@@ -18,7 +18,6 @@ from workings.anatomy.logit_lens import LogitLens, draw_again, lens_name, lens_s
 from workings.checkpoints.files import read_json, write_whole
 from workings.checkpoints.model import Model, Prompt
 from workings.checkpoints.safetensors_file import read_safetensors, write_safetensors
-from workings.engine.evaluation import Evaluation
 from workings.engine.trace import Trace
 from workings.errors import CheckpointError, InputError
 from workings.language.names import name
@@ -149,28 +148,31 @@ def draw_tuned_lens(graph: Graph, lens: TunedLens) -> list[str]:
     return [lens_name(stream, KIND) for stream in (*lens.streams, last)]
 
 
-def tuned_lens(model: Model, prompt: Prompt, lens: TunedLens, dtype: str = "float32") -> LogitLens:
+def tuned_lens(model: Model, prompt: Prompt | Trace, lens: TunedLens, dtype: str = "float32") -> LogitLens:
     """Read off every residual stream what the model would say, each through its learnt map: as `logit_lens`, but tuned.
+
+    `prompt` may be a trace, whose edits stay in force.
 
     What it means: the best that a linear map of the stream can say of the model's own last distribution, over the texts
     that the lens was trained on. What it does not mean: that the model uses what the lens finds there; and a trained
     lens may know things from the statistics of its texts that the stream does not say.
+
+    Source: Belrose et al. 2023, Eliciting Latent Predictions from Transformers with the Tuned Lens, section 3.
 
     Raises `InputError` for a lens that was made for another model, and as `model.trace` does.
     """
     return _reader(model, lens)(prompt, dtype)
 
 
-def _reader(model: Model, lens: TunedLens) -> Callable[[Prompt, str], LogitLens]:
+def _reader(model: Model, lens: TunedLens) -> Callable[[Prompt | Trace, str], LogitLens]:
     """What reads prompts through a lens; the tables are drawn once for all of them."""
     lens.check(model)
     program = model.program_with(partial(draw_tuned_lens, lens=lens), weights=lens.weights)
     streams = (*lens.streams, lens_streams(model.graph)[-1])
 
-    def read(prompt: Prompt, dtype: str) -> LogitLens:
-        plain = model.trace(prompt, dtype)
-        trace = Trace(Evaluation(program, plain.ids, plain.dtype), model.config.n_ctx, model.tokenizer)
-        return LogitLens(trace, streams, KIND)
+    def read(prompt: Prompt | Trace, dtype: str) -> LogitLens:
+        plain = prompt if isinstance(prompt, Trace) else model.trace(prompt, dtype)
+        return LogitLens(model.trace_of(plain.evaluation_in(program)), streams, KIND)
 
     return read
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from workings.cli.asked import Asked
     from workings.engine.trace import Trace
 
+_NAMES = "L2H0 is head 0 of block 2, 1_mlp_out the MLP of block 1; the long names are biases."
 _MOST = 24  # bars; what is left over is one more
 
 
@@ -66,7 +67,7 @@ def show_attribution(
 def _print_title(console: Console, model: Model, found: Attribution, opened: Part | None) -> None:
     where = "" if opened is None else f"{opened.name}'s share in "
     print_title(console, (model.name, "bold cyan"), f"  Where {where}{found.asked} comes from")
-    print_indented(console, Text(MEANING, style="dim"))
+    print_indented(console, Text(f"{MEANING} {_NAMES}", style="dim"))
 
 
 def _print_bars(console: Console, found: Attribution, parts: Sequence[Part], total: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from workings.cli.screen import (
     spelled,
 )
 from workings.cli.streams import write_json
+from workings.cli.texts import texts_in
 from workings.display.words import percent
 from workings.errors import InputError
 
@@ -57,7 +59,7 @@ def texts_for(model: Model, path: str | None, count: int = N_TEXTS) -> list[Prom
     Raises `InputError` where there is neither.
     """
     if path is not None:
-        return _lines(Path(path))[:count]
+        return texts_in(Path(path), model)[:count]
     if model.name != DEFAULT_MODEL:
         raise InputError(f"say which texts {model.name} should read: --texts FILE, one a line")
     return list(islice(stories_to_look_at(), count))
@@ -72,19 +74,6 @@ def stories_to_look_at() -> Iterator[str]:
 
 STORIES_TO_LOOK_AT = 3001
 """The seed of those stories."""
-
-
-def _lines(path: Path) -> list[Prompt]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"the texts in {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path} should be UTF-8 text, one text a line, but is not") from None
-    texts: list[Prompt] = [line for line in lines if line.strip()]
-    if not texts:
-        raise InputError(f"{path} holds no text; write one a line")
-    return texts
 
 
 def show_features(model: Model, sae_name: str | None, text: str, as_json: bool) -> None:
@@ -134,7 +123,7 @@ def show_feature(model: Model, sae_name: str | None, which: str, texts: str | No
     feature = sae.feature(int(which) if which.isdecimal() else which)
     kept = saved_cards({n: sae.evidence[n] for n in (feature.number,) if n in sae.evidence})
     if feature.number in kept and texts is None:
-        card = kept[feature.number]
+        card = replace(kept[feature.number], label=feature.label)  # as it is called now
     else:
         card = feature_card(_examples(model, sae, texts), feature.number)
     if as_json:
@@ -144,6 +133,7 @@ def show_feature(model: Model, sae_name: str | None, which: str, texts: str | No
     console.print()
     _print_card(console, model, sae, card)
     own = [] if sae_name is None else ["--sae", sae_name]
+    own += [] if model.name == DEFAULT_MODEL else ["--model", model.name]
     steer = command(
         "steer", "The student picked up his", "--feature", which, *own, "--strength", figure(3 * card.largest)
     )
@@ -156,7 +146,7 @@ def _examples(model: Model, sae: SparseAutoencoder, texts: str | None) -> Featur
 
 
 def _print_card(console: Console, model: Model, sae: SparseAutoencoder, card: FeatureCard) -> None:
-    print_title(console, (model.name, "bold cyan"), f"  {card.title}, of {sae.config.table}")
+    print_title(console, (model.name, "bold cyan"), f"  {one_line(card.title)}, of {sae.config.table}")
     print_indented(
         console,
         Text(f"It fires for {percent(card.density)} of all tokens, at most with {figure(card.largest)}.", style="dim"),

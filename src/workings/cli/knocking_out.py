@@ -12,6 +12,7 @@ from rich.text import Text
 from workings.anatomy.cells import Positions
 from workings.anatomy.knock_out import knock_out
 from workings.cli.asked import Asked, open_trace
+from workings.cli.positions import at_positions, positions_in
 from workings.cli.screen import (
     bar,
     fitted,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from workings.engine.trace import Trace
 
 _HEAD = re.compile(r"(\d+)\.(\d+)")
-_POSITIONS = re.compile(r"(-?\d+)?(:)?(-?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def show_knock_out(
     """Show the next tokens before and after, for people or as JSON."""
     trace = open_trace(model, prompt)
     parts = [*(_head(model, head) for head in heads), *(Gone(table, None, table) for table in tables)]
-    places = _positions(positions)
+    places = positions_in(positions)
     after, alone = trace, []
     for part in parts:
         after = part.out_of(after, places, by)
@@ -77,7 +77,7 @@ def show_knock_out(
     print_title(
         console,
         (model.name, "bold cyan"),
-        f"  Without {_listed([part.label for part in parts])}{_where(positions)}: {_how(by)}",
+        f"  Without {_listed([part.label for part in parts])}{'' if positions is None else ' ' + at_positions(positions)}: {_how(by)}",
     )
     print_chips(console, trace.tokens)
     console.print()
@@ -96,23 +96,6 @@ def _head(model: Model, text: str) -> Gone:
         if number >= count:
             raise OutsideTable(f"there is no {what} {number}: this model has {count}, numbered 0 to {count - 1}")
     return Gone(f"blocks.{block}.attn.z", head, f"head {head} of block {block}")
-
-
-def _positions(text: str | None) -> Positions:
-    """`3`, `2:5` (2, 3 and 4), or `1,4,5`."""
-    if text is None:
-        return None
-    parts = [_POSITIONS.fullmatch(part.strip()) for part in text.split(",")]
-    if all(part and (part[1] or part[2]) for part in parts):
-        if len(parts) == 1 and parts[0] and parts[0][2]:
-            return slice(*(int(edge) if edge else None for edge in (parts[0][1], parts[0][3])))
-        if not any(part and part[2] for part in parts):
-            return [int(part[1]) for part in parts if part]
-    raise InputError(f"positions are numbers, 1,4,5, or a run, 2:5, which ends before 5; {text!r} came")
-
-
-def _where(positions: str | None) -> str:
-    return "" if positions is None else f" at position{'' if positions.lstrip('-').isdigit() else 's'} {positions}"
 
 
 def _how(by: str) -> str:

@@ -38,8 +38,8 @@ def show_lens(
     model: Model, prompt: Asked, token: str | None, after_attention: bool, tuned: str | None, as_json: bool
 ) -> None:
     """Show the lens, for people or as JSON."""
-    ids = open_trace(model, prompt).ids
-    lens = tuned_lens(model, ids, TunedLens.load(tuned)) if tuned else logit_lens(model, ids, after_attention)
+    trace = open_trace(model, prompt)
+    lens = tuned_lens(model, trace, TunedLens.load(tuned)) if tuned else logit_lens(model, trace, after_attention)
     chosen = None if token is None else find_token(model, token)
     if as_json:
         _write_document(lens, model, prompt, chosen)

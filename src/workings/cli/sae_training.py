@@ -10,6 +10,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from workings.cli.asked import DEFAULT_MODEL
 from workings.cli.features import texts_for
 from workings.cli.screen import command, make_console, print_next
+from workings.cli.streams import complain
+from workings.cli.texts import prepare_folder
 from workings.display.words import percent
 from workings.errors import InputError, MissingExtra
 
@@ -29,19 +31,25 @@ def train(model: Model, recipe: Recipe, folder: Path, texts: str | None) -> None
         raise MissingExtra(f"training needs {error.name}: pip install 'workings[train]'") from None
     if (folder / "cfg.json").exists():
         raise InputError(f"{folder} holds a sparse autoencoder already; choose another folder, or remove that one")
+    prepare_folder(folder)
     console = make_console()
     if (folder / FILE).exists():
         console.print(f"Going on with the training in {folder}.")
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("Training", total=recipe.steps, said="reading")
-        sae = train_sae(
-            model,
-            recipe,
-            _endless(model, texts),
-            keep=folder,
-            progress=lambda report: bar.update(task, completed=report.step, said=_said(report)),
-        )
+        try:
+            sae = train_sae(
+                model,
+                recipe,
+                _endless(model, texts),
+                keep=folder,
+                progress=lambda report: bar.update(task, completed=report.step, said=_said(report)),
+            )
+        except KeyboardInterrupt:
+            if (folder / FILE).exists():
+                complain(f"stopped; {folder} keeps what was learnt, and the same command goes on")
+            raise
     sae.save(folder)
     remove(folder)
     console.print(f"{folder}: {recipe.d_sae:,} features of {recipe.table}.", highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from workings.checkpoints.load_sae import load_sae
 from workings.checkpoints.sparse_autoencoder import Feature
 from workings.cli.asked import DEFAULT_MODEL, find_token, open_trace
+from workings.cli.features import open_sae
+from workings.cli.positions import at_positions, positions_in
 from workings.cli.screen import (
     bar,
     command,
@@ -27,7 +29,7 @@ from workings.cli.screen import (
 )
 from workings.cli.streams import complain, write_json
 from workings.display.words import percent
-from workings.errors import InputError
+from workings.errors import InputError, NotReached
 from workings.surgery.edit_list import EditList
 from workings.surgery.steering import Flip, SteeringVector, smallest_strength, steering_vector
 
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
 N_LIKELIEST = 4
 LEAST = 0.001
 """Tokens whose share is smaller before and after are not shown."""
-N_WRITTEN = 12
+_STREAM = re.compile(r"blocks\.(\d+)\.resid_(pre|mid|post)")
+_WHEN = {"pre": "before", "mid": "after the attention of", "post": "after"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def show_steer(
     """Steer, and show what comes next and what it writes, before and after."""
     trace = open_trace(model, prompt)
     direction, layer = _direction(model, steering)
-    positions = read_positions(steering.positions)
+    positions = positions_in(steering.positions)
     wanted = None if steering.token is None else find_token(model, steering.token)
     flip, why_not = _smallest(trace, direction, wanted, layer, positions, steering.most)
     strength = steering.strength
@@ -93,7 +96,7 @@ def _direction(model: Model, asked: Steering) -> tuple[Feature | SteeringVector,
     if bool(asked.feature) == bool(asked.toward or asked.away):
         raise InputError("give what to steer with: --feature, or pairs of --toward and --away texts")
     if asked.feature:
-        sae = load_sae(asked.sae or model.name)
+        sae = open_sae(model, asked.sae)
         which: str | int = int(asked.feature) if asked.feature.isdecimal() else asked.feature
         return sae.feature(which), asked.layer
     if len(asked.toward) != len(asked.away):
@@ -105,28 +108,12 @@ def _direction(model: Model, asked: Steering) -> tuple[Feature | SteeringVector,
     return steering_vector(model, pairs, f"blocks.{layer}.resid_post"), layer
 
 
-def read_positions(text: str | None) -> Any:
-    """Positions as a person writes them: `-1`, `2`, `1:4`, `0,3`; None for all of them."""
-    if text is None:
-        return None
-    try:
-        if ":" in text:
-            start, stop = (int(part) if part.strip() else None for part in text.split(":"))
-            return slice(start, stop)
-        numbers = [int(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f'positions are written as "-1", "1:4" or "0,3"; {text!r} came') from None
-    return numbers[0] if len(numbers) == 1 else numbers
-
-
 def _smallest(
     trace: Trace, direction: Any, wanted: int | None, layer: int | None, positions: Any, most: float
 ) -> tuple[Flip | None, str]:
     try:
         return smallest_strength(trace, direction, wanted, layer, positions, most), ""
-    except InputError as error:
-        if "brings" not in str(error) and "already" not in str(error):
-            raise
+    except NotReached as error:
         return None, str(error)
 
 
@@ -151,15 +138,15 @@ class _Told:
     texts: Sequence[str | list[int]]
 
     @property
-    def block(self) -> str:
-        """The block after which the direction is added."""
-        return str(self.layer) if self.layer is not None else self.direction.table.split(".")[1]
+    def table(self) -> str:
+        """The table that the direction is added to."""
+        return self.direction.table if self.layer is None else f"blocks.{self.layer}.resid_post"
 
     @property
     def what(self) -> str:
         """The direction in words."""
         if isinstance(self.direction, Feature):
-            label = f" “{self.direction.label}”" if self.direction.label else ""
+            label = f" “{one_line(self.direction.label)}”" if self.direction.label else ""
             return f"feature {self.direction.number}{label}"
         pairs = f"{self.direction.n_pairs} pair{'s' if self.direction.n_pairs > 1 else ''}"
         return f"the mean difference of {pairs} of texts"
@@ -180,7 +167,7 @@ class _Told:
             "ids": self.trace.ids,
             "tokens": self.trace.tokens,
             "feature": {"number": feature.number, "label": feature.label} if isinstance(feature, Feature) else None,
-            "table": f"blocks.{self.block}.resid_post",
+            "table": self.table,
             "positions": self.positions,
             "strength": self.strength,
             "next": [
@@ -193,13 +180,13 @@ class _Told:
 
     def show(self, console: Console) -> None:
         """Print it for people."""
-        where = "at every token" if self.positions is None else f"at position {self.positions}"
+        where = "at every token" if self.positions is None else at_positions(self.positions)
         print_title(console, (self.model.name, "bold cyan"), f"  {''.join(self.trace.tokens)}")
         print_indented(
             console,
             Text.assemble(
                 (f"{figure(self.strength)} × {self.what}", "bold"),
-                f" is added to what the model carries along after block {self.block}, {where}.",
+                f" is added to {_carried(self.table)}, {where}.",
             ),
         )
         console.print()
@@ -231,6 +218,13 @@ class _Told:
         if self.flip is None:
             return f"{changed} {self.why_not[0].upper()}{self.why_not[1:]}."
         return f"{changed} The smallest strength that brings {quoted(self.flip.after[0])} to the first place is {figure(self.flip.strength)}."
+
+
+def _carried(table: str) -> str:
+    """What a table holds, for somebody who does not know its name."""
+    if not (found := _STREAM.fullmatch(table)):
+        return table
+    return f"what the model carries along {_WHEN[found[2]]} block {found[1]}"
 
 
 def _suggestions(model: Model, prompt: Asked, asked: Steering, told: _Told, save: str | None) -> list[tuple[str, str]]:

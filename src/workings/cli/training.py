@@ -11,10 +11,10 @@ from rich.text import Text
 
 from workings.anatomy.logit_lens import stream_label
 from workings.anatomy.tuned_lens import TunedLens, lens_divergence
-from workings.checkpoints.files import read_text
-from workings.cli.asked import DEFAULT_MODEL, ids_in
+from workings.cli.asked import DEFAULT_MODEL
 from workings.cli.screen import command, heading, make_console, print_line, print_next, print_title
 from workings.cli.streams import write_json
+from workings.cli.texts import prepare_folder, texts_in
 from workings.errors import InputError, MissingExtra
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def train_lens(
     except ImportError as error:
         raise MissingExtra("training needs PyTorch, which is not installed: pip install 'workings[train]'") from error
     feed, measured, source = _texts(model, texts, seed)
+    prepare_folder(out)
     steps = STEPS if steps is None else steps
     with _progress() as progress:
         task = progress.add_task("tuned lens", total=steps, loss="")
@@ -60,10 +61,7 @@ def _texts(
 ) -> tuple[Sequence[Prompt] | Iterator[Prompt], Sequence[Prompt], str]:
     """What to train on, what to measure with, and where it is from."""
     if path is not None:
-        lines = [line for line in read_text(path).splitlines() if line.strip()]
-        if len(lines) < 2:
-            raise InputError(f"{path} should hold a text a line, two or more of them; it holds {len(lines)}")
-        prompts: list[Prompt] = list(lines) if model.tokenizer else [ids_in(line, model) for line in lines]
+        prompts = texts_in(path, model, least=2)
         step = min(KEPT_OUT, len(prompts))
         kept = [text for place, text in enumerate(prompts) if place % step != step - 1]
         return kept, prompts[step - 1 :: step], path.name

@@ -48,6 +48,11 @@ def verb(
             except WorkingsError as error:
                 complain(str(error))
                 raise typer.Exit(USERS_MISTAKE) from None
+            except OSError as error:  # such as a disk that is full, or a folder that is another's
+                if error.filename is None:
+                    raise
+                complain(f"{error.filename} cannot be read or written: {error.strerror}")
+                raise typer.Exit(USERS_MISTAKE) from None
             except KeyboardInterrupt:
                 raise typer.Exit(QUIT_BY_CTRL_C) from None
 

@@ -21,6 +21,7 @@ from workings.language.tables import Table
 
 if TYPE_CHECKING:
     from workings.display.plots import Picture
+    from workings.engine.program import Program
     from workings.readings.explain import Explanation
 
 Array = np.ndarray
@@ -269,6 +270,17 @@ class Trace:
         """A trace of the same numbers that shares all that is worked out; what it works out itself is gone with it."""
         old = self._evaluation
         return self._with(old.fork(old.edits, old.ids, {}, old.weights))
+
+    def evaluation_in(self, program: Program) -> Evaluation:
+        """The same prompt with the same edits in another program of the model, one with more tables.
+
+        Raises `InputError` where that program does not have a table that is edited here.
+        """
+        old = self._evaluation
+        known = {*program.graph.named, *program.graph.weights}
+        if lost := [edit.name for edit in old.edits if edit.name not in known]:
+            raise InputError(f"the trace has an edit of {lost[0]}, which this model does not have")
+        return Evaluation(program, old.ids, old.dtype, old.edits, old.weights)
 
     def arrays(self) -> Iterator[Array]:
         """The memory behind all numbers that are kept for this trace; traces that share numbers give the same arrays."""

@@ -62,7 +62,7 @@ class Reasons:
             at = len(trace) - 1
             trace.rows("logits", at, at + 1)  # so that the fork has something to share
             fork = trace.fork()
-        found = fork, attribution(fork, token, against, position)
+        found = fork, attribution(fork, token, against, position, features=False)
         if not all(math.isfinite(part.value) for part in found[1].parts):
             raise InputError(
                 "some parts of this score are infinite or no number at all; an edit makes the numbers overflow"

@@ -152,8 +152,14 @@ class EditList:
         return orjson.dumps(self.to_dict(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
     def save(self, path: str | Path) -> None:
-        """Write the list to a file, which `workings.load_edits`, `--edits` and the lab read."""
-        Path(path).write_bytes(self.to_json())
+        """Write the list to a file, which `workings.load_edits`, `--edits` and the lab read.
+
+        Raises `InputError` where the file cannot be written.
+        """
+        try:
+            Path(path).write_bytes(self.to_json())
+        except OSError as error:
+            raise InputError(f"the edits cannot be kept in {path}: {error.strerror}") from None
 
 
 def load_edits(path: str | Path) -> EditList:

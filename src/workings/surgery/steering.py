@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from workings.checkpoints.model import Model, Prompt
 from workings.engine.trace import Trace
-from workings.errors import InputError
+from workings.errors import InputError, NotReached, OutsideTable
 
 Array = np.ndarray
 
@@ -28,7 +28,7 @@ STEPS = 48
 class SteeringVector:
     """A direction in a table: `trace.steer` takes it as it takes a feature."""
 
-    vector: Array
+    vector: Array = field(repr=False)
     """[d]"""
     table: str
     n_pairs: int
@@ -40,11 +40,13 @@ def steering_vector(
     """The mean difference that an idea makes: over pairs (a prompt with it, a prompt without), in a table [pos, d] at `position`.
 
     `table` is one such as `blocks.2.resid_post`. What it means: the prompts of the first kind lie there from those of the second,
-    on average. What it does not mean: that the idea is all that they differ in. Raises `InputError` for no pairs, and
-    where the two kinds do not differ at all.
+    on average. What it does not mean: that the idea is all that they differ in. Source: Rimsky et al. 2024, section 3. Raises `InputError` for no pairs, a table of
+    another shape, and where the two kinds do not differ at all; `UnknownTable`; `OutsideTable` for a position outside a prompt.
     """
     if not len(pairs):
         raise InputError("a steering vector needs at least one pair of prompts: one with the idea, one without")
+    if any(isinstance(pair, str) or len(pair) != 2 for pair in pairs):
+        raise InputError('each pair is two prompts, one with the idea and one without: [("a Jedi", "a chef"), ...]')
     differences = [
         _row(model, have, table, position) - _row(model, have_not, table, position) for have, have_not in pairs
     ]
@@ -58,6 +60,8 @@ def steering_vector(
 
 def _row(model: Model, prompt: Prompt, table: str, position: int) -> Array:
     trace = model.trace(prompt, "float64")
+    if len(shape := trace.shape(table)) != 2 or not trace.table(table).axes[0].is_pos:
+        raise InputError(f"{table} has shape {list(shape)}; only a table of one row a token, [pos, d], can be steered")
     return trace.rows(table, position, None if position == -1 else position + 1)[0]
 
 
@@ -88,14 +92,17 @@ def smallest_strength(
     `what`, `layer` and `positions` are those of `trace.steer`. Strengths are tried upwards in even steps of `most / 48`, and the
     first that works is narrowed down to `precision`; a narrow band of strengths that work below it can be missed.
     A negative `most` looks in the other direction. `progress` is told each strength before it is tried, and may raise to end the
-    search. Raises `InputError` where no strength works, with what came nearest.
+    search. Raises `NotReached` where no strength works, with what came nearest, and where the token comes first as it is;
+    `InputError` and `OutsideTable` as `trace.steer` does.
     """
     if not math.isfinite(most) or most == 0 or not precision > 0:
         raise InputError(f"most is a number other than 0 and precision one above 0; {most!r} and {precision!r} came")
     wanted = trace.token_id(token) if isinstance(token, str) else token
+    if wanted is not None and not 0 <= wanted < (d_vocab := trace.shape("logits")[-1]):
+        raise OutsideTable(f"there is no token {wanted}: they run from 0 to {d_vocab - 1}")
     first = trace.top_ids(1)[0][0]
     if wanted == first:
-        raise InputError(f"{trace.spell(first)!r} comes first already, so nothing has to be steered")
+        raise NotReached(f"{trace.spell(first)!r} comes first already, so nothing has to be steered")
 
     def steered(strength: float) -> tuple[Trace, bool]:
         if progress:
@@ -124,4 +131,4 @@ def _bracket(steered: Any, most: float, trace: Trace, wanted: int | None) -> tup
             nearest = max(nearest, (float(new.rows("probabilities", -1)[0, wanted]), strength))
     goal = "another token" if wanted is None else repr(trace.spell(wanted))
     came = "" if wanted is None else f"; its share was largest, {nearest[0]:.1%}, at {nearest[1]:g}"
-    raise InputError(f"no strength up to {most:g} brings {goal} to the first place{came}")
+    raise NotReached(f"no strength up to {most:g} brings {goal} to the first place{came}")

@@ -29,6 +29,7 @@ def lens(
         typer.Option("--tuned", metavar="FOLDER", help="Read through a tuned lens, made by `workings train lens`."),
     ] = None,
     model: ModelName = DEFAULT_MODEL,
+    edits: Edits = None,
     json: Json = False,
 ) -> None:
     """Show what the model would say, block by block."""
@@ -36,7 +37,7 @@ def lens(
 
     if tuned is not None and attention:
         raise typer.BadParameter("--attention does not go with --tuned: a tuned lens reads what it was trained for")
-    show_lens(open_model(model), asked(prompt, None), token, attention, tuned, json)
+    show_lens(open_model(model), asked(prompt, edits), token, attention, tuned, json)
 
 
 @verb(
