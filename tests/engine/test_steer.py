@@ -149,3 +149,14 @@ def test_a_strength_at_which_norms_would_overflow_is_refused_and_one_below_gives
     assert np.isfinite(trace.steer(VECTOR, fits, layer=1)["probabilities"]).all()
     with pytest.raises(InputError, match="too large"):
         trace.steer(VECTOR, too_large, layer=1)
+
+
+def test_a_feature_of_another_model_is_refused_wherever_it_is_used():
+    model, sae = workings.load("storybook"), workings.load_sae("storybook")
+    trace = model.trace("The student picked up his")
+    other = workings.SparseAutoencoder(sae.config, sae.weights, sae.labels, metadata={"model_name": "gpt2-xl"})
+    with pytest.raises(InputError, match="gpt2-xl"):
+        trace.steer(other.feature("jedi"), 14)
+    assert trace.steer(sae.feature("jedi"), 14).top(1)[0][0] == " lightsaber"
+    unknown = workings.SparseAutoencoder(sae.config, sae.weights, sae.labels)
+    assert trace.steer(unknown.feature("jedi"), 14).top(1)[0][0] == " lightsaber"

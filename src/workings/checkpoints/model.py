@@ -13,6 +13,7 @@ from workings.checkpoints.folder import write_folder
 from workings.checkpoints.sparse_autoencoder import Feature, SparseAutoencoder
 from workings.checkpoints.splicing import (
     check_fit,
+    check_made_for,
     draw_spliced,
     feature_among,
     open_bundled_sae,
@@ -137,11 +138,14 @@ class Model:
         """A trace of what a program of this model works out, with its tokens and features."""
         return Trace(evaluation, self.config.n_ctx, self.tokenizer, self.feature)
 
-    def feature(self, which: str) -> Feature:
+    def feature(self, which: str | Feature) -> Feature:
         """The feature of this label in the model's sparse autoencoders; without any, in the one bundled with the model.
 
-        Raises `InputError` where there is none, with the nearest labels.
+        Raises `InputError` where there is none, with the nearest labels, and for a feature that was found in another model.
         """
+        if isinstance(which, Feature):
+            check_made_for(self.name, which.made_for)
+            return which
         if not self.saes and self._bundled_sae is None:
             self._bundled_sae = open_bundled_sae(self.name)
         return feature_among(self.name, self.saes or self._bundled_sae or (), which)

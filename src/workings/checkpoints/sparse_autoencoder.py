@@ -33,6 +33,8 @@ class Feature:
     """What it stands for: its decoder row [d_in], as long as it is stored."""
     table: str
     """The table that it is a direction of, such as `blocks.2.resid_post`."""
+    made_for: str | None = None
+    """The model that it was found in, if that is known."""
 
     def __repr__(self) -> str:
         return f"<feature {self.number}{f' {self.label!r}' if self.label else ''} of {self.table}>"
@@ -129,8 +131,14 @@ class SparseAutoencoder:
         wanted = text.casefold()
         return [self._numbered(number) for number in sorted(self.labels) if wanted in self.labels[number].casefold()]
 
+    @property
+    def made_for(self) -> str | None:
+        """The name of the model that it was trained on, where its metadata say so."""
+        name = self.metadata.get("model_name")
+        return name if isinstance(name, str) else None
+
     def _numbered(self, number: int) -> Feature:
-        return Feature(number, self.labels.get(number), self.weights["W_dec"][number], self.config.table)
+        return Feature(number, self.labels.get(number), self.weights["W_dec"][number], self.config.table, self.made_for)
 
     def _number_of(self, label: str) -> int:
         found = [n for n, known in self.labels.items() if known.casefold() == label.strip().casefold()]

@@ -77,7 +77,7 @@ def check_fit(model_name: str, graph: Graph, saes: Sequence[SparseAutoencoder]) 
         raise InputError("with_sae takes sparse autoencoders, as workings.load_sae gives them")
     for sae in saes:
         _check_table(model_name, graph, sae)
-        _check_origin(model_name, sae)
+        check_made_for(model_name, sae.made_for)
     tables = [sae.config.table for sae in saes]
     for table in tables:
         if tables.count(table) > 1:
@@ -107,10 +107,9 @@ def _check_table(model_name: str, graph: Graph, sae: SparseAutoencoder) -> None:
         raise InputError(f"nothing reads on from {name}; a sparse autoencoder there would change nothing")
 
 
-def _check_origin(model_name: str, sae: SparseAutoencoder) -> None:
-    """Two plain names that differ are two models; a model opened from a folder may be any."""
-    made_for = sae.metadata.get("model_name")
-    if not isinstance(made_for, str) or "/" in model_name or "\\" in model_name:
+def check_made_for(model_name: str, made_for: str | None) -> None:
+    """Two plain names that differ are two models; a model opened from a folder may be any. Raises `InputError`."""
+    if made_for is None or "/" in model_name or "\\" in model_name:
         return
     ours, theirs = (_ALSO_CALLED.get(known, known) for known in (model_name, made_for.rsplit("/", 1)[-1]))
     if ours != theirs:

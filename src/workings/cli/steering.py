@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from workings.cli.asked import Asked
     from workings.engine.trace import Trace
 
+CLEARLY = 1.25
+"""Where no strength is asked for, so many times the smallest that works, at which two words would be about equal."""
 N_LIKELIEST = 4
 LEAST = 0.001
 """Tokens whose share is smaller before and after are not shown."""
@@ -75,7 +77,7 @@ def show_steer(
     if strength is None:
         if flip is None:
             raise InputError(f"{why_not}. Give a --strength to see what one does, or look further with --most.")
-        strength = flip.strength
+        strength = CLEARLY * flip.strength
     steered = trace.steer(direction, strength, layer, positions)
     if save is not None:
         _save(steered, model, Path(save))

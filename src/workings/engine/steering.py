@@ -49,7 +49,7 @@ def steered(trace: Trace, what: Steerable, strength: float, layer: int | None, p
 
 def _direction(trace: Trace, what: Steerable, layer: int | None) -> tuple[Any, str]:
     """The vector, and the table that it is added to."""
-    if isinstance(what, str):
+    if isinstance(what, str) or hasattr(what, "made_for"):
         what = trace.find_feature(what)
     if hasattr(what, "vector") and hasattr(what, "table"):
         return what.vector, trace.table(what.table).name or "" if layer is None else _stream_after(trace, layer)

@@ -52,7 +52,7 @@ class Trace:
         evaluation: Evaluation,
         n_ctx: int,
         speaker: Speaker | None = None,
-        features: Callable[[str], Direction] | None = None,
+        features: Callable[[Any], Direction] | None = None,
     ) -> None:
         self._evaluation = evaluation
         self.n_ctx = n_ctx
@@ -231,9 +231,14 @@ class Trace:
         """
         return steered(self, what, strength, layer, positions)
 
-    def find_feature(self, label: str) -> Direction:
-        """The feature of this label in the model's sparse autoencoder. Raises `InputError` where there is none."""
+    def find_feature(self, label: Any) -> Direction:
+        """The feature of this label in the model's sparse autoencoder, or the feature itself, if it was found in this model.
+
+        Raises `InputError` where there is none.
+        """
         if self._features is None:
+            if not isinstance(label, str):
+                return label
             raise InputError(
                 f"there is no sparse autoencoder here to look {label!r} up in; give a feature of one "
                 "(workings.load_sae(...).feature(...)), or a vector"

@@ -23,7 +23,12 @@ def steer(
     ] = None,
     strength: Annotated[
         float | None,
-        typer.Option("--strength", "-s", metavar="X", help="How hard; else the smallest that changes the next word."),
+        typer.Option(
+            "--strength",
+            "-s",
+            metavar="X",
+            help="How hard; else a quarter more than the smallest that changes the next word.",
+        ),
     ] = None,
     token: Annotated[
         str | None, typer.Option("--token", metavar="TOKEN", help="The word that should come first; else any other.")
