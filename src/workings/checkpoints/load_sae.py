@@ -17,8 +17,8 @@ def load_sae(
     """Open a sparse autoencoder: the one bundled with a model ("storybook"), or a folder in SAELens layout.
 
     `scaling_factor` is what inputs are multiplied with, asked for where the config says that they are scaled and not by
-    how much. `centered_input` says whether it was trained on a model whose weights write no mean into the stream, where the config
-    does not: that of `gpt2-small-res-jb` on the hub does not, and needs True (SAELens adds it from a list of its own). Raises `CheckpointError`, which says which file, setting or tensor is wrong and what to do.
+    how much. `centered_input` says whether it was trained on a model whose weights write no mean into the stream (TransformerLens's
+    `center_writing_weights`), where the config does not. Raises `CheckpointError`, which says which file, setting or tensor is wrong and what to do.
     """
     if isinstance(name, str) and (bundled := bundled_sae(name)):
         return _read(bundled, scaling_factor, centered_input)
