@@ -5,8 +5,10 @@ import re
 
 import pytest
 from little import needs_storybook
+from tests.tiny import Tiny, model_of
 
 import workings
+from workings.errors import InputError
 
 CLEAN, CORRUPTED = "Anna is a Jedi. She picked up her", "Anna is a chef. She picked up her"
 RESULTS = {
@@ -35,3 +37,16 @@ def test_a_measure_says_what_it_means_what_it_does_not_and_where_it_is_from(meas
     told = " ".join((inspect.getdoc(getattr(workings, measure)) or "").split())
     assert re.search(r"Sources?: .*\d{4}", told)
     assert measure == "logit_weights" or ("What it means" in told and "What it does not mean" in told)
+
+
+def test_a_trace_where_a_prompt_is_expected_is_said_so():
+    model = model_of(Tiny())
+    trace = model.trace([1, 2, 3])
+    asked = [
+        lambda: model.trace(trace),
+        lambda: workings.trace_gradient(model, trace),
+        lambda: workings.patching_sweep(model, trace, trace),
+    ]
+    for ask in asked:
+        with pytest.raises(InputError, match="a trace came where a prompt is expected"):
+            ask()

@@ -114,6 +114,8 @@ class Model:
         Raises `InputError`: an empty prompt, ids outside the vocabulary, more than `n_ctx` tokens, text for a model
         without a tokenizer.
         """
+        if isinstance(prompt, Trace):
+            raise InputError("a trace came where a prompt is expected: give its text, or its ids (trace.ids)")
         if isinstance(prompt, str):
             if self.tokenizer is None:
                 raise InputError(f"{self.name} has no tokenizer, so it takes a list of token ids; text came")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 import torch
 from torch import Tensor
@@ -18,6 +19,8 @@ from workings.training.sae.activations import ShufflingBuffer, Texts
 from workings.training.sae.network import Network, Outcome
 from workings.training.sae.recipe import Recipe
 
+LONGEST_UNKEPT = 60.0
+"""Seconds after which an unfinished training is kept in any case."""
 PENALTY_WARM_UP = 10
 """How many times longer than the learning rate the penalty takes to rise."""
 
@@ -47,22 +50,24 @@ def train_sae(
     """Train a sparse autoencoder on a table of a model, reading `texts` through the engine.
 
     `texts()` gives the same endless row of prompts each time. With `keep`, a folder, all that is needed to go on is
-    written there every `every` steps; started again with the same recipe and model it goes on from there, to
+    written there every `every` steps, and at least once a minute; started again with the same recipe and model it goes on from there, to
     the same numbers as without the interruption. `unfinished.remove` removes it when it is not needed any more.
     `progress` is called after each step.
 
     Raises `InputError`: a table that the model does not have or that is not [pos, d], or a folder that holds
     another training.
     """
-    trainer = Trainer(model, recipe, texts)
+    trainer, kept = Trainer(model, recipe, texts), monotonic()
     if keep is not None:
         unfinished.go_on(trainer, Path(keep))
     while trainer.step < recipe.steps:
         report = trainer.advance()
         if progress is not None:
             progress(report)
-        if keep is not None and (trainer.step % every == 0 or trainer.step == recipe.steps):
+        due = trainer.step % every == 0 or trainer.step == recipe.steps or monotonic() - kept > LONGEST_UNKEPT
+        if keep is not None and due:
             unfinished.keep(trainer, Path(keep))
+            kept = monotonic()
     return trainer.finished()
 
 
