@@ -146,6 +146,6 @@ def test_the_lab_is_measured_over_http(tiny_folder, monkeypatch):
 
     source = Path(__file__).parents[2] / "src"
     monkeypatch.setenv("PYTHONPATH", str(source))
-    found = measure("gpt2", str(tiny_folder), repeats=2)
+    found = measure(str(tiny_folder), repeats=2)
     assert set(found) >= {"tile", "explain", "edit", "lens"}
     assert all(times and min(times) > 0 for times in found.values())

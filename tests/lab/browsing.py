@@ -170,6 +170,8 @@ class Visit:
         return str(self.page.locator("td.cursor").inner_text())
 
     def hash(self) -> str:
+        """What the address bar carries, once it is written: a moment after the last change."""
+        self.page.wait_for_timeout(400)
         return str(self.page.evaluate("location.hash"))
 
     # What is done
