@@ -21,7 +21,10 @@ SUGGESTIONS = (
         command("explain", "logits[-1, Wednesday]"),
     ),
     ("Open the lab: all of it in the browser, to look at and to change.", command("lab")),
-    ("Let it write on.", command("generate", "Humpty Dumpty sat on a")),
+    (
+        "Perform surgery: make it pick up a lightsaber instead of a phone.",
+        command("steer", "The student picked up his", "--feature", "jedi"),
+    ),
     ("Take the whole model home as a spreadsheet.", command("export", "storybook.xlsx")),
 )
 
