@@ -6,14 +6,12 @@ Patching Outperforms Automated Circuit Discovery, section 3; where it misleads: 
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from workings.anatomy.choice import Token
 from workings.anatomy.contrast import PatchingSweep, contrast
 from workings.anatomy.gradients import trace_gradient
-from workings.anatomy.patching import patched, places_of, swept
+from workings.anatomy.patching import cells_of, swept
 from workings.checkpoints.model import Model, Prompt
 from workings.readings.gradient import gradient_name
 
@@ -52,7 +50,7 @@ def attribution_patching(
         step = pair.source[table].astype(np.float64) - pair.base[table]
         moved = step * slopes[gradient_name(table)]  # [pos, d_model] or [head, pos, d_head]
         estimates.append(start + moved.reshape(len(moved), -1).sum(axis=-1))
-    cells = [[partial(patched, pair, table, place) for place in places_of(pair.base, table)] for table in tables]
+    cells = cells_of(pair, tables)
     return PatchingSweep(
         over,
         "attribution patching",

@@ -111,17 +111,12 @@ def feature_examples(
     Raises `InputError` where there is no prompt, or the autoencoder does not fit the model.
     """
     examples = FeatureExamples(model, sae, n_examples)
-    check_fits(model, sae)
+    model.check_sae(sae)
     for prompt in prompts:
         examples.add(model.trace(prompt))
     if not examples.n_tokens:
         raise InputError("there are no prompts to look for features in; give at least one")
     return examples
-
-
-def check_fits(model: Model, sae: SparseAutoencoder) -> None:
-    """That the autoencoder reads a table of this model. Raises `InputError`."""
-    model.with_sae(sae)
 
 
 # What a feature speaks for --------------------------------------------------------------------------------------------
@@ -188,7 +183,7 @@ def find_features(
         raise InputError(
             f"finding a feature takes prompts with the idea and prompts without; {len(present)} and {len(absent)} came"
         )
-    check_fits(model, sae)
+    model.check_sae(sae)
     have, have_not = (np.stack([_at(model, sae, p, position) for p in each]) for each in (present, absent))
     numbers = np.flatnonzero(have.max(axis=0) > 0)
     found = [_candidate(int(number), have[:, number], have_not[:, number]) for number in numbers]

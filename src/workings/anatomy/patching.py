@@ -17,7 +17,7 @@ Activation Patching.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -74,13 +74,10 @@ def patching_sweep(
     """
     pair = contrast(model, clean, corrupted, answer, against, position, direction, dtype)
     tables, by_head = swept(pair.base, over)
-    cells = [partial(patched, pair, table, place) for table in tables for place in places_of(pair.base, table)]
-    found = pair.sweep(cells, progress)
+    cells = cells_of(pair, tables)
+    found = pair.sweep([cell for row in cells for cell in row], progress)
     differences = np.array(found).reshape(len(tables), -1)
-    n_columns = differences.shape[1]
-    return PatchingSweep(
-        over, "activation patching", pair, tables, by_head, differences, lambda b, c: cells[b * n_columns + c]()
-    )
+    return PatchingSweep(over, "activation patching", pair, tables, by_head, differences, lambda b, c: cells[b][c]())
 
 
 def swept(trace: Trace, over: str) -> tuple[tuple[str, ...], bool]:
@@ -92,6 +89,11 @@ def swept(trace: Trace, over: str) -> tuple[tuple[str, ...], bool]:
     if not tables:
         raise InputError(f"this model has no blocks with {OVER[over]} to sweep over")
     return tables, len(trace.shape(tables[0])) == 3
+
+
+def cells_of(pair: Contrast, tables: Sequence[str]) -> list[list[Callable[[], Trace]]]:
+    """What makes the patched trace of every cell: a row a table, a column a head or a position."""
+    return [[partial(patched, pair, table, place) for place in places_of(pair.base, table)] for table in tables]
 
 
 def places_of(trace: Trace, table: str) -> Iterator[Place]:

@@ -90,9 +90,13 @@ class Model:
         Raises `UnknownTable` for a table that the model does not have, `InputError` for another width, for a table that
         no other is worked out from, for two autoencoders of one table, and for one of another model.
         """
-        check_fit(self.name, self.without_saes().graph, [*self.saes, *saes])
+        self.check_sae(*saes)
         plain = [sae.folded() if sae.config.rescale_acts_by_decoder_norm else sae for sae in saes]
         return Model(self.name, self.config, self._own_weights, self.tokenizer, [*self.saes, *plain])
+
+    def check_sae(self, *saes: SparseAutoencoder) -> None:
+        """That sparse autoencoders fit this model, without drawing it with them. Raises as `with_sae` does."""
+        check_fit(self.name, self.without_saes().graph, [*self.saes, *saes])
 
     def without_saes(self) -> Model:
         """The model without its sparse autoencoders; itself where it has none."""

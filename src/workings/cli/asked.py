@@ -77,14 +77,19 @@ def ids_in(prompt: str, model: Model) -> list[int]:
 def explain_again(address: str, model: str, prompt: Asked, dtype: str = "float32") -> list[str]:
     """The words of another `explain` for the same prompt in the same model."""
     words = ["explain", address, *prompt.again()]
-    words += [] if model == DEFAULT_MODEL else ["--model", model]
+    words += model_again(model)
     return words + ([] if dtype == "float32" else ["--dtype", dtype])
 
 
 def attention_again(model: str, prompt: Asked, *options: str) -> list[str]:
     """The words of another `attention` for the same prompt in the same model."""
     words = ["attention", *(word for word in prompt.again() if word != "--prompt"), *options]
-    return words + ([] if model == DEFAULT_MODEL else ["--model", model])
+    return words + model_again(model)
+
+
+def model_again(model: str) -> list[str]:
+    """The option that asks for the same model; none for the usual one."""
+    return [] if model == DEFAULT_MODEL else ["--model", model]
 
 
 def lens_again(model: str, prompt: Asked, *options: str) -> list[str]:

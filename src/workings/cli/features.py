@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from rich.text import Text
 from workings.anatomy.feature_cards import FeatureCard, feature_card, feature_cards, saved_cards
 from workings.anatomy.features import FeatureExamples, feature_examples, find_features
 from workings.checkpoints.load_sae import load_sae
-from workings.cli.asked import DEFAULT_MODEL
+from workings.cli.asked import DEFAULT_MODEL, model_again
 from workings.cli.screen import (
     bar,
     command,
@@ -49,7 +48,7 @@ _MOST_LISTED = 60
 def open_sae(model: Model, name: str | None) -> SparseAutoencoder:
     """The sparse autoencoder of this name, else the one that comes with the model; checked to fit it."""
     sae = load_sae(name or model.name)
-    model.with_sae(sae)
+    model.check_sae(sae)
     return sae
 
 
@@ -62,18 +61,10 @@ def texts_for(model: Model, path: str | None, count: int = N_TEXTS) -> list[Prom
         return texts_in(Path(path), model)[:count]
     if model.name != DEFAULT_MODEL:
         raise InputError(f"say which texts {model.name} should read: --texts FILE, one a line")
-    return list(islice(stories_to_look_at(), count))
+    from workings.training.storybook.features import LOOKED_AT
+    from workings.training.storybook.language import some_stories
 
-
-def stories_to_look_at() -> Iterator[str]:
-    """Stories of storybook's language, other ones than it was trained on."""
-    from workings.training.storybook.language import stories
-
-    return (story.text for story in stories(STORIES_TO_LOOK_AT))
-
-
-STORIES_TO_LOOK_AT = 3001
-"""The seed of those stories."""
+    return [story.text for story in some_stories(LOOKED_AT, count)]
 
 
 def show_features(model: Model, sae_name: str | None, text: str, as_json: bool) -> None:
@@ -133,7 +124,7 @@ def show_feature(model: Model, sae_name: str | None, which: str, texts: str | No
     console.print()
     _print_card(console, model, sae, card)
     own = [] if sae_name is None else ["--sae", sae_name]
-    own += [] if model.name == DEFAULT_MODEL else ["--model", model.name]
+    own += model_again(model.name)
     steer = command(
         "steer", "The student picked up his", "--feature", which, *own, "--strength", figure(3 * card.largest)
     )

@@ -8,7 +8,7 @@ import numpy as np
 from rich.text import Text
 
 from workings.anatomy.heads import KINDS, MEANINGS, head_scores
-from workings.cli.asked import DEFAULT_MODEL
+from workings.cli.asked import model_again
 from workings.cli.screen import (
     command,
     has_colour,
@@ -52,7 +52,7 @@ def show_heads(model: Model, kind: str | None, as_json: bool) -> None:
     strongest = max(kinds, key=lambda kind: best[kind][0][2])
     block, head, _ = best[strongest][0]
     words = ["attention", "--block", str(block), "--head", str(head)]
-    words += [] if model.name == DEFAULT_MODEL else ["--model", model.name]
+    words += model_again(model.name)
     print_next(console, [(f"The head with the highest score ({strongest}), on a text", command(*words))])
     console.print()
 

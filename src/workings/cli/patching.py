@@ -14,7 +14,7 @@ from workings.anatomy.attribution_patching import attribution_patching
 from workings.anatomy.contrast import PatchingSweep
 from workings.anatomy.patching import patching_sweep
 from workings.anatomy.path_patching import End, path_patching_sweep
-from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, DEFAULT_MODEL, find_token, ids_in
+from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, find_token, ids_in, model_again
 from workings.cli.maps import Cell, HeatMap, print_map, print_scale
 from workings.cli.screen import (
     command,
@@ -253,7 +253,7 @@ def _suggestions(
 ) -> list[tuple[str, str]]:
     options = ["--answer", answer] if answer else []
     options += ["--against", against] if against else []
-    options += [] if model.name == DEFAULT_MODEL else ["--model", model.name]
+    options += model_again(model.name)
     options += ["--noising"] if sweep.contrast.direction == "noising" else []
     usual = (clean, corrupted) == (CHEF_AND_JEDI, CHEF_AND_JEDI_HIM)
     again = ["patch", *(() if usual else (clean, corrupted)), *options]
@@ -266,7 +266,7 @@ def _suggestions(
             sweep.best(1)[0][:2]
         ]
         block, head = strong[0]
-        more = [] if model.name == DEFAULT_MODEL else ["--model", model.name]
+        more = model_again(model.name)
         looks = command("attention", clean, "--block", str(block), "--head", str(head), *more)
         without = command("knockout", clean, "--head", ",".join(f"{b}.{h}" for b, h in strong), *more)
         if block and not sweep.method.startswith("path"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from workings.cli.asked import DEFAULT_MODEL
+from workings.cli.asked import DEFAULT_MODEL, model_again
 from workings.cli.features import texts_for
 from workings.cli.screen import command, make_console, print_next
 from workings.cli.streams import complain
@@ -53,7 +53,7 @@ def train(model: Model, recipe: Recipe, folder: Path, texts: str | None) -> None
     sae.save(folder)
     remove(folder)
     console.print(f"{folder}: {recipe.d_sae:,} features of {recipe.table}.", highlight=False)
-    own = [] if model.name == DEFAULT_MODEL else ["--model", model.name]
+    own = model_again(model.name)
     print_next(console, [("How good they are", command("sae", "measure", "--sae", str(folder), *own))])
 
 

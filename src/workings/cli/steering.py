@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from workings.checkpoints.sparse_autoencoder import Feature
-from workings.cli.asked import DEFAULT_MODEL, find_token, open_trace
+from workings.cli.asked import find_token, model_again, open_trace
 from workings.cli.features import open_sae
 from workings.cli.positions import at_positions, positions_in
 from workings.cli.screen import (
@@ -230,7 +230,7 @@ def _carried(table: str) -> str:
 
 
 def _suggestions(model: Model, prompt: Asked, asked: Steering, told: _Told, save: str | None) -> list[tuple[str, str]]:
-    own = [] if model.name == DEFAULT_MODEL else ["--model", model.name]
+    own = model_again(model.name)
     found = []
     if asked.feature:
         sae = ["--sae", asked.sae] if asked.sae else []

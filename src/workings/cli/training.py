@@ -11,7 +11,7 @@ from rich.text import Text
 
 from workings.anatomy.logit_lens import stream_label
 from workings.anatomy.tuned_lens import TunedLens, lens_divergence
-from workings.cli.asked import DEFAULT_MODEL
+from workings.cli.asked import DEFAULT_MODEL, model_again
 from workings.cli.screen import command, heading, make_console, print_line, print_next, print_title
 from workings.cli.streams import write_json
 from workings.cli.texts import prepare_folder, texts_in
@@ -96,6 +96,6 @@ def _print_result(
     for stream, kl in found.items():
         print_line(console, Text(f"  {stream_label(stream):<{width}} {plain[stream]:>11.3f} {kl:>11.3f}"))
     console.print()
-    words = ["lens", "--tuned", str(out), *([] if model.name == DEFAULT_MODEL else ["--model", model.name])]
+    words = ["lens", "--tuned", str(out), *model_again(model.name)]
     print_next(console, [("What it reads off a text", command(*words))])
     console.print()

@@ -11,7 +11,7 @@ import numpy as np
 from workings.checkpoints.sparse_autoencoder import Feature
 from workings.display.words import number as written
 from workings.display.words import percent, spoken
-from workings.errors import InputError
+from workings.errors import NotReached
 from workings.lab.asked import Query
 from workings.lab.features import Features, reach
 from workings.lab.views import View
@@ -64,9 +64,7 @@ class Steering:
             fork = trace.fork()
         try:
             flip = smallest_strength(fork, feature, None, None, positions, most, progress=lambda _: query.asker.check())
-        except InputError as error:
-            if "brings" not in str(error):
-                raise
+        except NotReached as error:
             return {"strength": None, "sentence": _capital(f"{error}."), "reach": None}
         (was, _), (now, share) = flip.before, flip.after
         how = f"The smallest strength that changes the next word is {written(flip.strength)}"
