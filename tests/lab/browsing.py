@@ -148,8 +148,20 @@ class Visit:
         self.context.close()
 
     def wait(self, script: str, given: Any = None) -> None:
-        """Wait until a script says true. (Playwright's own waiting makes code from text, which the page's policy forbids.)"""
-        until(lambda: self.page.evaluate(script, given), script)
+        """Wait until a script says true; what is not on the page yet is not true yet.
+
+        (Playwright's own waiting makes code from text, which the page's policy forbids.)
+        """
+
+        def holds() -> bool:
+            try:
+                return bool(self.page.evaluate(script, given))
+            except Exception as error:
+                if "properties of null" in str(error):  # a screen is being drawn anew
+                    return False
+                raise
+
+        until(holds, script)
 
     # What is seen
 
