@@ -113,10 +113,10 @@ def _print_title(console: Console, model: Model, sweep: PatchingSweep) -> None:
         print_indented(console, line.append(f"  → {ahead}, by {abs(difference):.1f}", "dim"))
     source, base = ("clean", "corrupted") if denoising else ("corrupted", "clean")
     estimated = "Estimated by slopes, not tried: " if "attribution" in sweep.method else ""
-    what = SAID[sweep.over].format("a")
-    taken = f"{what}{'' if sweep.by_head else ' at that token'} is taken from the {source} prompt"
+    part = SAID[sweep.over].format("a")
+    taken = f"{part}{'' if sweep.by_head else ' at that token'} is taken from the {source} prompt"
     if sweep.method.startswith("path"):
-        taken = f"{what} in the {source} prompt goes {sweep.method.removeprefix('path patching ')} alone and directly"
+        taken = f"{part} in the {source} prompt goes {sweep.method.removeprefix('path patching ')} alone and directly"
     legend = (
         f"{estimated}In each cell {taken}, all else being the {base} one's. 0 is as in the corrupted prompt (·), "
         "100 as in the clean one."
@@ -184,8 +184,7 @@ def _strongest(sweep: PatchingSweep) -> str:
 
 def _where(sweep: PatchingSweep, block: int, column: int) -> str:
     if sweep.by_head:
-        what = {"heads": "what it found"}.get(sweep.over, f"its {sweep.over}")
-        return f"block {block}, head {column}: {what}, at all tokens,"
+        return f"block {block}, head {column}: {SAID[sweep.over].format('that')}, at all tokens,"
     token = quoted(sweep.contrast.clean.tokens[column])
     return f"{_row_name(sweep, block)}, at {token} (position {column}), {SAID[sweep.over].format('that')}"
 
