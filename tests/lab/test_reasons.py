@@ -16,7 +16,7 @@ from visitors import serving
 import workings
 from workings.anatomy import contrast
 from workings.anatomy.attribution_patching import attribution_patching
-from workings.lab import sweeps
+from workings.lab import patches, sweeps
 
 PROMPT, OTHER = "Mike is quick. He", "Mike is quick? He"
 TOKEN, AGAINST = 65, 66
@@ -153,7 +153,7 @@ def test_a_cell_is_opened_as_a_view_that_says_what_the_patch_says(visitor, model
 
 
 def test_a_cell_of_too_many_numbers_is_not_opened_and_says_so(visitor, view, monkeypatch):
-    monkeypatch.setattr(sweeps, "MOST_VALUES", 5)
+    monkeypatch.setattr(patches, "MOST_VALUES", 5)
     query = {"view": view, "other": OTHER, "answer": TOKEN, "against": AGAINST, "over": "heads"}
     cell = visitor.json("patching/cell", block=0, column=0, **query)
     assert cell["patched"] is None and "up to 5 are opened" in cell["why_not"]

@@ -67,6 +67,10 @@ class Contrast:
         low, high = self.difference(self.corrupted), self.difference(self.clean)
         return (differences - low) / (high - low)
 
+    def effect(self, shares: Any) -> Any:
+        """How much of the difference such shares bring back, or in noising take away: 1 is all of it, 0 nothing."""
+        return shares if self.direction == "denoising" else 1 - shares
+
     def sweep(self, cells: Sequence[Callable[[], Trace]], progress: Progress | None) -> list[float]:
         """The difference in each of many traces, which are made, worked out side by side and let go in turn."""
         found: list[float] = []
@@ -181,10 +185,6 @@ class PatchingSweep:
         """
         return np.asarray(self.contrast.share(self.differences))
 
-    def effect(self, values: Any) -> Any:
-        """How much of the difference such values bring back, or in noising take away: 1 is all of it, 0 nothing."""
-        return values if self.contrast.direction == "denoising" else 1 - values
-
     @property
     def labels(self) -> tuple[str, ...]:
         """A name for each column: the base prompt's tokens, or `head 0`, `head 1`, ..."""
@@ -194,7 +194,7 @@ class PatchingSweep:
     def best(self, k: int = 5) -> list[tuple[int, int, float]]:
         """The `k` patches that do most, as (block, position or head, value): restore most; where one breaks, break most."""
         values = self.values
-        order = np.argsort(-self.effect(values), axis=None, kind="stable")[:k]
+        order = np.argsort(-self.contrast.effect(values), axis=None, kind="stable")[:k]
         return [
             (int(b), int(c), float(values[b, c])) for b, c in zip(*np.unravel_index(order, values.shape), strict=True)
         ]

@@ -6,8 +6,8 @@ import numpy as np
 
 from workings.anatomy.choice import Choice, Token, choose
 from workings.checkpoints.model import Model, Prompt
-from workings.engine.evaluation import Evaluation
 from workings.engine.trace import Trace
+from workings.errors import InputError
 from workings.language.names import name
 from workings.language.primitives import given, positions, rows_of
 from workings.language.tables import ONE, Axis, Graph
@@ -18,7 +18,7 @@ CHOSEN_POSITION, CHOSEN_TOKEN = "choice.position", "choice.token"
 
 def trace_gradient(
     model: Model,
-    prompt: Prompt,
+    prompt: Prompt | Trace,
     token: Token | None = None,
     against: Token | None = None,
     position: int = -1,
@@ -36,10 +36,22 @@ def trace_gradient(
 
     Raises `InputError` for a token that the vocabulary does not have, `OutsideTable` for a position outside the prompt.
     """
-    plain = model.trace(prompt, dtype)
+    plain = model.as_trace(prompt, dtype)
+    _check_slopes(plain)
     choice = choose(plain, token, against, position)
     program = model.program_with(_draw, weights=_weights(model, choice))
-    return model.trace_of(Evaluation(program, plain.ids, plain.dtype))
+    return model.trace_of(plain.evaluation_in(program))
+
+
+def _check_slopes(trace: Trace) -> None:
+    """That slopes pass through all edits: added numbers leave them as they are, and weights and ids are what they are taken at."""
+    for edit in trace.edits:
+        if edit.kind != "add" and edit.name not in trace.weight_names():
+            done = "set" if edit.kind == "value" else "scaled"
+            raise InputError(
+                f"{edit.name} is {done} by hand in this trace, and the gradients' formulas do not know of it, so what they say of tables "
+                "before it would be wrong; take that edit out, change it by add=, or try the patch itself (patching_sweep)"
+            )
 
 
 def _draw(graph: Graph) -> None:

@@ -26,6 +26,8 @@ End = str | tuple[str, int]
 
 _WRITER = re.compile(r"(?:decoder\.)?blocks\.\d+\.(?:attn_out|mlp_out)")
 _SPELLED = re.compile(r"(\d+)\.(\d+)\.([qkv])")
+_HEADS = re.compile(r"blocks\.(\d+)\.attn\.([qkv])")
+_ROLES = {"q": "queries", "k": "keys", "v": "values"}
 _INSIDE = re.compile(r"((?:decoder\.)?blocks\.\d+\.)(attn|mlp)\.\w+")
 
 
@@ -149,6 +151,17 @@ def read_receiver(text: str) -> End:
     return (f"blocks.{found[1]}.attn.{found[3]}", int(found[2])) if found else text
 
 
+def receiver_said(end: End) -> str:
+    """A receiver in words: "head 0 of block 2 (its queries)", "the MLP of block 1", "the scores"."""
+    name, head = _split(end)
+    found = _HEADS.fullmatch(name)
+    if found and head is not None:
+        return f"head {head} of block {found[1]} (its {_ROLES[found[2]]})"
+    if name.endswith(".mlp.pre"):
+        return f"the MLP of block {name.split('.')[-3]}"
+    return "the scores" if name == "logits" else _spelled(end)
+
+
 def _split(end: End) -> tuple[str, int | None]:
     return (end, None) if isinstance(end, str) else end
 
@@ -206,4 +219,4 @@ def _received(base: Trace, sent: Trace, receiver: End, positions: Positions) -> 
     return new
 
 
-__all__ = ["PathPatch", "path_cells", "path_patch", "path_patching_sweep", "read_receiver"]
+__all__ = ["PathPatch", "path_cells", "path_patch", "path_patching_sweep", "read_receiver", "receiver_said"]

@@ -163,7 +163,7 @@ def _runners_up(sweep: PatchingSweep) -> str:
     told = [
         f"head {head} of block {block} ({_hundredths(value).strip()})"
         for block, head, value in sweep.best(4)[1:]
-        if _hundredths(sweep.effect(value)) != _NOTHING
+        if _hundredths(sweep.contrast.effect(value)) != _NOTHING
     ]
     if not told:
         return "no other does anything."
@@ -173,7 +173,7 @@ def _runners_up(sweep: PatchingSweep) -> str:
 def _strongest(sweep: PatchingSweep) -> str:
     [(block, column, value)] = sweep.best(1)
     pair, denoising = sweep.contrast, sweep.contrast.direction == "denoising"
-    done = f"{'brings back' if denoising else 'takes away'} {sweep.effect(value) * 100:.0f}% of the difference"
+    done = f"{'brings back' if denoising else 'takes away'} {sweep.contrast.effect(value) * 100:.0f}% of the difference"
     if "attribution" in sweep.method:
         done = f"would {done.replace('brings', 'bring').replace('takes', 'take')}, by its slope"
     patched = sweep.trace_of(block, column)
@@ -237,7 +237,7 @@ def _suggestions(
         found.append(("Which heads carry it", command(*again, "--over", "heads")))
     else:
         found.append(("At which tokens it is, block by block", command(*again)))
-        strong = [(block, head) for block, head, value in sweep.best(2) if sweep.effect(value) >= _STRONG] or [
+        strong = [(block, head) for block, head, value in sweep.best(2) if sweep.contrast.effect(value) >= _STRONG] or [
             sweep.best(1)[0][:2]
         ]
         block, head = strong[0]
