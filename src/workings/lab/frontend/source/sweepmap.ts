@@ -6,7 +6,7 @@ import { sharpen, styled } from "./heatmap";
 import type { Guess, Sweep, Token } from "./types";
 
 const SILENT = 0.005;
-const WHEN: Record<string, string> = { resid_pre: "Before ", resid_post: "After " };
+const WHEN: Record<string, string> = { resid_pre: "Before ", resid_mid: "Within ", resid_post: "After " };
 
 export interface Cell {
   block: number;
@@ -42,7 +42,7 @@ export function fillAligned(table: HTMLElement, one: Token[], two: Token[]): voi
 
 /** The map, each cell a button. */
 export function fillMap(table: HTMLElement, sweep: Sweep, choose: (cell: Cell) => void): void {
-  const { clean, corrupted, by_head, values } = sweep;
+  const { clean, corrupted, by_head, effects } = sweep;
   const differs = (i: number): boolean => !by_head && clean.tokens[i]!.id !== corrupted.tokens[i]!.id;
   const names = headings(sweep);
   const heads = names.map((line, row) =>
@@ -54,8 +54,8 @@ export function fillMap(table: HTMLElement, sweep: Sweep, choose: (cell: Cell) =
     const shade = Math.abs(value) < SILENT ? "" : behind(value, sweep.largest);
     return h("td", {}, h("button", { class: shade, title: said, "aria-label": said, onclick: () => choose(place) }, hundredths(value)));
   };
-  const rows = values.map((row, block) => h("tr", {}, h("th", { scope: "row" }, rowName(sweep, block)), ...row.map((value, column) => cell({ block, column }, value))));
-  fill(table, h("caption", { class: "visually-hidden" }, "How much of the answer each patch brings back, in hundredths"), h("thead", {}, ...heads), h("tbody", {}, ...rows));
+  const rows = effects.map((row, block) => h("tr", {}, h("th", { scope: "row" }, rowName(sweep, block)), ...row.map((value, column) => cell({ block, column }, value))));
+  fill(table, h("caption", { class: "visually-hidden" }, `How much of the answer’s lead each patch ${sweep.direction === "noising" ? "takes away" : "brings back"}, in hundredths`), h("thead", {}, ...heads), h("tbody", {}, ...rows));
 }
 
 /** The likeliest tokens under a heading. */
@@ -74,7 +74,7 @@ export function sweepPicture(sweep: Sweep): HTMLCanvasElement {
   const [names, width, height] = [8 * rem, 4.5 * rem, 1.8 * rem];
   const canvas = document.createElement("canvas");
   const heads = headings(sweep);
-  const context = sharpen(canvas, names + width * sweep.columns.length, height * (sweep.values.length + heads.length));
+  const context = sharpen(canvas, names + width * sweep.columns.length, height * (sweep.effects.length + heads.length));
   const write = (text: string, left: number, top: number, room: number, ink = "--ink"): void => {
     context.fillStyle = styled(ink);
     context.fillText(text, left + 0.4 * rem, top + height / 2, room - 0.8 * rem);
@@ -84,7 +84,7 @@ export function sweepPicture(sweep: Sweep): HTMLCanvasElement {
   context.font = `${0.85 * rem}px ${styled("--sans")}`;
   context.textBaseline = "middle";
   heads.forEach((row, i) => row.forEach((name, column) => write(name, names + column * width, i * height, width, name === heads[0]![column] ? "--soft" : "--warm")));
-  sweep.values.forEach((row, block) => {
+  sweep.effects.forEach((row, block) => {
     const top = (block + heads.length) * height;
     write(rowName(sweep, block), 0, top, names, "--soft");
     row.forEach((value, column) => {
