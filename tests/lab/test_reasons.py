@@ -174,7 +174,11 @@ def test_paths_directions_and_edits_are_the_librarys(visitor, model, into, direc
 
 
 def test_edits_are_left_out_where_that_is_asked_and_what_cannot_be_edited_is_told(visitor, model):
-    nowhere = {"table": "blocks.0.resid_post.lens.logits", "index": [0, 0], "value": 1}  # the lab's own, not the model's
+    nowhere = {
+        "table": "blocks.0.resid_post.lens.logits",
+        "index": [0, 0],
+        "value": 1,
+    }  # the lab's own, not the model's
     view = visitor.open(PROMPT, edits=[SILENT, nowhere])["id"]
     query = {"view": view, "other": OTHER, "answer": TOKEN, "against": AGAINST, "over": "heads"}
     *_, (_, plain) = events(visitor.get("patching", edits="no", **query))
