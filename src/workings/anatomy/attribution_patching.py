@@ -32,8 +32,7 @@ def attribution_patching(
 
     Takes and gives what `patching_sweep` does. A cell is the sum of (clean - corrupted) * gradient over the numbers that
     it would patch, the gradient being that of the difference of logits in the prompt that is patched. `trace_of` gives
-    the true patch, to check a cell with. Traces may have the edits through which `trace_gradient` knows slopes: of weights and
-    of token ids, and numbers added to tables.
+    the true patch, to check a cell with. Edits of traces stay in force, in the slopes too.
 
     What it means: what the patch would do if everything after it were a straight line. What it does not mean: what
     the patch does, where that is far from so: where attention or an activation is saturated (slope near 0, though a large step would leave the flat part), where
@@ -41,8 +40,7 @@ def attribution_patching(
     changes. Of heads and MLPs, one by one, it ranks well; of the residual stream it is often wrong. Look at the best
     cells with true patches.
 
-    Source: Nanda 2023, Attribution Patching: Activation Patching At Industrial Scale. Raises as `patching_sweep` does, and for a prompt with a
-    table that is set or scaled by hand.
+    Source: Nanda 2023, Attribution Patching: Activation Patching At Industrial Scale. Raises as `patching_sweep` does.
     """
     pair = contrast(model, clean, corrupted, answer, against, position, direction, dtype)
     tables, by_head = swept(pair.base, over)

@@ -12,8 +12,8 @@ One rule a primitive says what the output's gradient gives to each input. What a
   and for two of them what central differences give. `kth_largest` does the same among equals. `maximum` gives to its second input where both are equal, so that
   `relu` has slope 0 at 0, as is usual.
 - `greater`, `largest`, `positions` and row numbers have steps and no slopes: nothing goes through them.
-- Edits in force change the numbers that the rules read; the rules themselves are those of the formulas. A gradient
-  upstream of a cell that was set by hand says what the formula would have passed on.
+- Edits in force change the numbers that the rules read; the rules themselves are those of the formulas. So numbers that are
+  set or scaled by hand need a table between: what they give to the tables before them, `passed_name`, to be edited likewise.
 """
 
 from __future__ import annotations
@@ -43,10 +43,18 @@ def gradient_name(table_name: str) -> str:
     return f"gradient.{table_name}"
 
 
-def draw_gradient(graph: Graph, output: str, seed: Table, names: Sequence[str] | None = None) -> list[str]:
+def passed_name(table_name: str) -> str:
+    """The name of what a table's gradient gives to the tables before it: itself, until somebody edits this table."""
+    return f"{gradient_name(table_name)}.passed"
+
+
+def draw_gradient(
+    graph: Graph, output: str, seed: Table, names: Sequence[str] | None = None, passed: Collection[str] = ()
+) -> list[str]:
     """Add gradients to a graph: of the sum of `seed * output`, with respect to every table in `names`.
 
-    `seed` is a table of the output's axes. `names` are tables that the output depends on, all of them unless given.
+    `seed` is a table of the output's axes. `names` are tables that the output depends on, all of them unless given; those in
+    `passed` have `passed_name` tables too.
     Gives the names of the new tables, in order of working: from the output backwards. Raises `InputError` for a name
     that is unknown, on which the output does not depend, or whose gradient is there already; and where the way leads
     through `rows_of` of a table that is itself worked out.
@@ -60,7 +68,7 @@ def draw_gradient(graph: Graph, output: str, seed: Table, names: Sequence[str] |
         )
     reached = _reached(target)
     wanted = _wanted(graph, reached, output, names)
-    return _Backwards(wanted, _carriers(reached, wanted)).draw(target, seed)
+    return _Backwards(wanted, _carriers(reached, wanted), passed).draw(target, seed)
 
 
 def _reached(target: Table) -> list[Table]:
@@ -108,8 +116,8 @@ def _carriers(reached: Sequence[Table], wanted: Collection[Table]) -> set[Table]
 class _Backwards:
     """Walks from the target back to the wanted tables and gathers what every use of a table gives to its gradient."""
 
-    def __init__(self, wanted: Collection[Table], carriers: Collection[Table]) -> None:
-        self.wanted, self.carriers = wanted, carriers
+    def __init__(self, wanted: Collection[Table], carriers: Collection[Table], passed: Collection[str]) -> None:
+        self.wanted, self.carriers, self.passed = wanted, carriers, passed
         self.given: dict[Table, list[tuple[Table, bool]]] = {}
 
     def draw(self, target: Table, seed: Table) -> list[str]:
@@ -121,6 +129,8 @@ class _Backwards:
                 assert table.name is not None
                 gradient = name(gradient_name(table.name), gradient)
                 names.append(gradient_name(table.name))
+                if table.name in self.passed:
+                    gradient = name(passed_name(table.name), gradient * 1.0)
             self._give(table, gradient)
         return names
 
