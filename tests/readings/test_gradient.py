@@ -466,6 +466,9 @@ BY_HAND = {
     "a score set": [("blocks.1.attn.scores", (1, 4, slice(0, 3)), {"value": 0.2})],
     "a look ahead": [("blocks.1.attn.pattern", (0, 1, 3), {"value": 0.7})],
     "a norm's scale": [("blocks.1.ln1.scale", (3,), {"value": 1.3}), ("ln_final.scale", (4,), {"scale": 2.0})],
+    "a norm's scale made larger": [("blocks.1.ln1.scale", (3,), {"add": 1.3}), ("blocks.0.ln2.scale", (slice(None),), {"add": 0.4})],
+    "more of a pattern": [("blocks.1.attn.pattern", (0, 3, slice(0, 3)), {"add": 0.4}), ("blocks.0.attn.pattern", (1,), {"scale": 0.5})],
+    "neurons made stronger": [("blocks.0.mlp.post", (slice(None), slice(0, 9)), {"add": 0.3}), ("blocks.1.mlp.post", (2,), {"scale": 1.7})],
     "neurons": [("blocks.0.mlp.post", (slice(None), slice(0, 9)), {"value": 0.3})],
     "steered": [("blocks.0.resid_post", (slice(None),), {"add": np.linspace(-1, 1, 8)})],
     "a weight": [("blocks.0.attn.W_V", (0,), {"scale": 0.5}), ("ln_final.w", (slice(None), 2), {"value": 2.0})],
@@ -473,12 +476,14 @@ BY_HAND = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("activation", ["gelu_new", "tanh"])
 @pytest.mark.parametrize("edits", BY_HAND.values(), ids=BY_HAND)
-def test_the_gradients_of_an_edited_trace_are_what_small_steps_of_it_do(edits):
-    plain = model_of(Tiny(layers=3, heads=2, d_head=4)).trace([1, 2, 3, 4, 5], dtype="float64")
+def test_the_gradients_of_an_edited_trace_are_what_small_steps_of_it_do(edits, activation):
+    model = model_of(Tiny(layers=3, heads=2, d_head=4, activation=activation))
+    plain = model.trace([1, 2, 3, 4, 5], dtype="float64")
     for known, index, change in edits:
         plain = plain.edit(known, index, **change)
-    slopes = trace_gradient(model_of(Tiny(layers=3, heads=2, d_head=4)), plain, 3, 6)
+    slopes = trace_gradient(model, plain, 3, 6)
     random = np.random.default_rng(1)
 
     def moved(known, step):

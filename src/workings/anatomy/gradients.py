@@ -45,22 +45,21 @@ def trace_gradient(
     """
     plain = model.as_trace(prompt, dtype)
     choice = choose(plain, token, against, position)
-    by_hand = [edit for edit in plain.edits if edit.kind != "add"]
-    draw = partial(_draw, passed={edit.name for edit in by_hand})
+    draw = partial(_draw, edited={edit.name for edit in plain.edits})
     trace = model.trace_of(plain.evaluation_in(model.program_with(draw, weights=_weights(model, choice))))
-    for edit in by_hand:
-        if passed_name(edit.name) in trace:
+    for edit in plain.edits:
+        if edit.kind != "add" and passed_name(edit.name) in trace:
             trace = trace.edit(passed_name(edit.name), edit.index, scale=0.0 if edit.kind == "value" else edit.amount)
     return trace
 
 
-def _draw(graph: Graph, passed: Collection[str]) -> None:
+def _draw(graph: Graph, edited: Collection[str]) -> None:
     logits = graph.named["logits"]
     n_ctx = Axis("n_ctx", graph.weights["W_pos"].axes[0].size)
     where = given(graph, CHOSEN_POSITION, (n_ctx, ONE))
     what = given(graph, CHOSEN_TOKEN, (ONE, logits.axes[-1]))
     seed = rows_of(where, positions(graph.weights["ids"])) * what  # [pos, d_vocab]
-    draw_gradient(graph, "logits", name("choice.logits", seed), passed=passed)
+    draw_gradient(graph, "logits", name("choice.logits", seed), edited=edited)
 
 
 def _weights(model: Model, choice: Choice) -> dict[str, np.ndarray]:
