@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from by_hand import additive
 
 import workings
 from tiny import Change, Tiny, assert_close, model_of, third_opinion
@@ -88,6 +89,22 @@ def test_a_path_between_edited_traces_is_the_path_that_one_makes_by_hand(receive
     assert found.difference == pytest.approx(difference(received), abs=1e-10)
     swept = workings.path_patching_sweep(model(), clean, corrupted, receiver, 3, 6)
     assert swept.differences[0, head] == pytest.approx(found.difference, abs=1e-10)
+
+
+@pytest.mark.parametrize("direction", ["denoising", "noising"])
+@pytest.mark.parametrize("over", ["resid_pre", "heads", "values"])
+def test_estimates_of_edited_traces_are_exact_where_the_edited_model_only_adds(over, direction):
+    pair = []
+    for ids in ([1, 2, 3, 4, 5], [1, 6, 3, 7, 5]):
+        trace = additive().trace(ids, "float64").edit("blocks.1.attn.z", (1,), scale=0.0)
+        trace = trace.edit("blocks.0.resid_post", (1,), scale=0.5).edit(
+            "blocks.1.resid_pre", (3, slice(0, 4)), value=0.3
+        )
+        pair.append(trace.edit("blocks.0.attn.W_V", (0,), scale=2.0).edit("blocks.2.resid_pre", add=0.1))
+    asked = (additive(), *pair, 8, 9, over, -1, direction)
+    estimated, true = workings.attribution_patching(*asked), workings.patching_sweep(*asked)
+    assert np.abs(true.values).max() > 0.1
+    np.testing.assert_allclose(estimated.values, true.values, atol=1e-9)
 
 
 def test_a_trace_brings_its_dtype_and_a_prompt_beside_it_follows():

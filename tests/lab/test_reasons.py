@@ -173,6 +173,15 @@ def test_paths_directions_and_edits_are_the_librarys(visitor, model, into, direc
         assert guess["share"] == pytest.approx(float(shares[guess["id"]]), abs=1e-5)
 
 
+def test_an_estimate_goes_by_the_slopes_of_the_edited_model(visitor, model):
+    view = visitor.open(PROMPT, edits=[SILENT, SCORES])["id"]
+    want = attribution_patching(model, edited(model, PROMPT), edited(model, OTHER), TOKEN, AGAINST, "heads")
+    query = {"view": view, "other": OTHER, "answer": TOKEN, "against": AGAINST, "over": "heads"}
+    *_, (_, told) = events(visitor.get("patching", method="attribution", **query))
+    np.testing.assert_allclose(told["values"], want.values, atol=1e-4)
+    assert told["edits_in_force"] == 2
+
+
 def test_edits_are_left_out_where_that_is_asked_and_what_cannot_be_edited_is_told(visitor, model):
     nowhere = {
         "table": "blocks.0.resid_post.lens.logits",

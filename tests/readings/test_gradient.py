@@ -501,6 +501,18 @@ def test_the_gradients_of_an_edited_trace_are_what_small_steps_of_it_do(edits, a
             assert found == pytest.approx(wanted, rel=1e-5, abs=1e-7), known
 
 
+@pytest.mark.parametrize("known", ["attn.scores", "attn.pattern", "ln1.scale", "mlp.pre"])
+def test_an_edit_inside_an_operation_shows_where_gradients_are_drawn_as_it_does_without(known):
+    model, ids = model_of(Tiny()), [3, 1, 4, 1, 5]
+    edit = {"name": f"blocks.0.{known}", "index": (..., 3, 0), "value": 0.8}
+    plain = model.trace(ids, dtype="float64").edit(**edit)
+    for trace in (trace_gradient(model, ids, 7, dtype="float64").edit(**edit), trace_gradient(model, plain, 7)):
+        assert_close(trace["logits"], plain["logits"], 1e-12, known)
+        assert_close(
+            trace.edit(**edit | {"value": 0.3})["logits"], plain.edit(**edit | {"value": 0.3})["logits"], 1e-12, known
+        )
+
+
 def test_what_comes_before_a_number_that_is_set_has_no_slope_through_it():
     model = model_of(Tiny())
     plain = model.trace([3, 1, 4], dtype="float64").edit("blocks.1.resid_pre", value=0.5)
