@@ -71,6 +71,24 @@ def test_the_slider_turns_the_phone_into_a_lightsaber(seen: Visit) -> None:
     seen.wait("s => document.querySelector('.push .field').value === s", f"{strength:g}")
 
 
+def test_a_drag_is_one_step_back_however_long_it_takes(seen: Visit) -> None:
+    find_jedi(seen)
+    reach_is_known(seen)
+    box = seen.page.locator(".strength").bounding_box()
+    middle, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    seen.page.mouse.move(middle, y)
+    seen.page.mouse.down()
+    seen.page.mouse.move(middle + box["width"] * 0.1, y)
+    seen.page.wait_for_selector(".edits li:has-text('steer: Jedi')")
+    seen.page.wait_for_timeout(1100)  # longer than what keys that are pressed one by one are joined by
+    seen.page.mouse.move(middle + box["width"] * 0.35, y)
+    seen.page.mouse.up()
+    first_is(seen, "lightsaber")
+    seen.page.click("[aria-label=Undo]")
+    first_is(seen, "phone")
+    assert seen.page.locator(".edits li").count() == 0
+
+
 def test_the_slider_is_moved_by_keys_and_a_number_can_be_typed(seen: Visit) -> None:
     find_jedi(seen)
     reach_is_known(seen)
