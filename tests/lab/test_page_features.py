@@ -112,7 +112,7 @@ def test_what_is_pushed_away_stays_in_view_though_others_fire_more_then(seen: Vi
     seen.page.fill(".push .field", "-20")
     seen.page.keyboard.press("Enter")
     seen.page.wait_for_selector(".edits li:has-text('× −20')")
-    seen.page.wait_for_timeout(400)
+    seen.settled()
     assert seen.page.inner_text(".feature-card h3") == name
     assert seen.page.get_attribute(".feature-list [data-feature]", "aria-current") is None
 
@@ -186,7 +186,6 @@ def test_the_address_carries_the_feature_its_token_and_the_push(browser: Any, la
     seen.page.fill(".push .field", "14")
     seen.page.keyboard.press("Enter")
     first_is(seen, "lightsaber")
-    seen.page.wait_for_timeout(300)
     other = Visit(browser, lab).open(seen.hash(), ready=".feature-card h3:has-text('Jedi')")
     first_is(other, "lightsaber")
     other.wait("document.querySelector('.push .field').value === '14'")
