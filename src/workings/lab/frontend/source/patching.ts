@@ -33,7 +33,7 @@ export class PatchingView {
   private readonly against: ReturnType<typeof wordField>;
   private readonly over: HTMLSelectElement;
   private readonly receiver: ReturnType<typeof receiverField>;
-  private readonly direction = h("select", { "aria-label": "From which sentence into which" }, ...Object.entries(DIRECTIONS).map(([value, said]) => h("option", { value }, said)));
+  private readonly direction = h("select", { "aria-label": "From which sentence into which", title: "Denoising and noising, as papers call them" }, ...Object.entries(DIRECTIONS).map(([value, said]) => h("option", { value }, said)));
   private readonly goal = { to: h("span"), from: h("span") };
   private readonly withEdits = h("input", { type: "checkbox", role: "switch" });
   private readonly editsSwitch = h("label", { class: "quick", title: "Off: both sentences are read as the model is by itself" }, this.withEdits, "with your edits, in both sentences");
