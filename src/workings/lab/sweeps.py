@@ -21,6 +21,7 @@ from workings.errors import InputError, OutsideTable, WorkingsError
 from workings.lab.asked import Asker, Query
 from workings.lab.reasons import asked_token
 from workings.lab.refusals import TooMuch, status_of
+from workings.lab.replies import shortest
 from workings.lab.views import MOST_CHARACTERS, View
 
 if TYPE_CHECKING:
@@ -263,6 +264,4 @@ def _edit(table: str, column: int, numbers: np.ndarray, nothing: bool) -> Json |
     if not np.isfinite(numbers).all():
         return "Some of these numbers are infinite or none at all, and an edit holds finite ones."
     index: list[int | str] = [column, ":"] if numbers.ndim == 1 else [column, f"0:{len(numbers)}", ":"]
-    # The shortest writing that gives back the very float32: a third of the letters.
-    shortest = np.array([float(str(number)) for number in numbers.astype(np.float32).ravel()])
-    return {"table": table, "index": index, "value": shortest.reshape(numbers.shape).tolist(), "on": True}
+    return {"table": table, "index": index, "value": shortest(numbers), "on": True}
