@@ -113,9 +113,7 @@ class EditList:
                     f"edit {place}, of {edit.name}, has an index that a file cannot hold: whole numbers and slices "
                     "without a step can be kept"
                 )
-            edits.append(
-                SavedEdit(edit.name, parts, edit.kind, _tuples(edit.amount.tolist()))
-            )
+            edits.append(SavedEdit(edit.name, parts, edit.kind, _tuples(edit.amount.tolist())))
         return cls("".join(trace.tokens), tuple(int(i) for i in trace.ids), tuple(edits), model)
 
     def apply(self, trace: Trace) -> Trace:

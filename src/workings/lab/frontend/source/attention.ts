@@ -54,7 +54,7 @@ export class Attention {
     this.blocks = page.get().model.tables.filter((table) => table.name.endsWith("attn.pattern")).map((table) => table.name);
     this.knock = new HeadSwitch(page, session);
     this.habits = new HabitsView(page, travel, () => this.repaint());
-    this.maps = h("div", { class: "maps" }, this.small, h("div", { class: "map-side" }, h("div", { class: "told-line" }, this.told, this.knock.element), this.habit, this.room));
+    this.maps = h("div", { class: "maps" }, this.small, h("div", { class: "map-side" }, h("div", { class: "told-line" }, this.told, this.knock.element), h("div", { class: "map-row" }, this.room, this.habit)));
     this.element = h("div", { class: "attention" }, h("div", { class: "line" }, this.tabs), this.maps, this.habits.element);
     this.listen();
     page.on(["opened", "screen", "block"], () => void this.refresh());

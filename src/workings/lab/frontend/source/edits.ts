@@ -48,7 +48,11 @@ export function editList(page: Page, session: Session, travel: Travel): HTMLElem
 }
 
 function said(edit: Edit): string {
-  const amount = (number: Numbers): string => (Array.isArray(number) ? `${number.flat(3).length} numbers` : inText(number));
+  const amount = (number: Numbers): string => {
+    if (!Array.isArray(number)) return inText(number);
+    const numbers = `${number.flat(3).length} numbers`;
+    return Array.isArray(number[0]) && number.length === 1 ? `one row of ${numbers}` : numbers;
+  };
   if (edit.value !== undefined) return `= ${amount(edit.value)}`;
   if (edit.add !== undefined) return `+ ${amount(edit.add)}`;
   return `× ${amount(edit.scale ?? 1)}`;
