@@ -16,7 +16,7 @@ from workings.models.sae import SAEConfig, sae_weight_axes
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # edits may divide by zero
 
-GETS = ["model", "tile", "changed", "range", "explain", "formula", "labels", "attention", "lens", "lens/cell", "merges", "write", "find", "attribution", "patching", "patching/cell", "report.html", "edits.json", "features", "features/card", "features/firing", "features/strengths", "steer", "steer/smallest", "continuations", "view", "nothing", ""]  # fmt: skip
+GETS = ["model", "tile", "changed", "range", "explain", "formula", "labels", "attention", "lens", "lens/cell", "merges", "write", "find", "heads", "looks", "knockout", "attribution", "patching", "patching/cell", "report.html", "edits.json", "features", "features/card", "features/firing", "features/strengths", "steer", "steer/smallest", "continuations", "view", "nothing", ""]  # fmt: skip
 NAMES = ["ids", "embed", "W_E", "W_pos", "logits", "probabilities", "blocks.0.attn.pattern", "blocks.1.attn.scores", "blocks.0.attn.W_O", "blocks.0.ln1.mean", "ln_final.scale", "blocks.0.attn.b_Q", "blocks.1.resid_post.lens.logits", "blocks.1.mlp.post"]  # fmt: skip
 SECONDS = 5
 
@@ -100,6 +100,7 @@ def test_any_question_gets_a_plain_answer(fuzzed, data):
                 "token": numbers, "against": numbers, "answer": numbers, "part": st.sampled_from(["L0H1", "1_mlp_out", "embed"]) | junk, "order": st.sampled_from(["model", "size"]) | junk,
                 "other": st.text(max_size=9), "over": st.sampled_from(["resid_pre", "heads"]) | junk, "method": st.sampled_from(["patching", "attribution"]) | junk, "column": numbers,
                 "into": st.sampled_from(["logits", "1.0.q", "0.0.k", "1.9.v", "blocks.1.mlp.pre", "embed", "W_E"]) | junk, "direction": st.sampled_from(["denoising", "noising"]) | junk, "edits": st.sampled_from(["yes", "no"]) | junk,
+                "head": numbers, "by": st.sampled_from(["zero", "mean"]) | junk,
             },
         )
     )  # fmt: skip

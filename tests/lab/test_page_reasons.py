@@ -260,21 +260,6 @@ def test_a_long_sweep_shows_how_far_it_is_and_is_stopped(visit: Visit, monkeypat
     visit.page.wait_for_selector(".patch-detail h3")
 
 
-def test_a_head_is_silenced_by_a_switch_as_an_edit(visit: Visit) -> None:
-    model = visit.lab.model
-    visit.show("attention")
-    visit.page.wait_for_selector(".small-map")
-    visit.page.check(".silence input")
-    visit.settled()
-    assert "blocks.2.attn.z[0, :, :]" in visit.page.locator(".edits").inner_text()
-    assert "Head 0 · silent" in visit.words(".small-map")
-    want = workings.knock_out(model.trace(PROMPT), "blocks.2.attn.z", head=0).top(1)[0]
-    assert visit.next_tokens()[0] == (want[0].replace(" ", "␣"), f"{want[1]:.1%}")
-    visit.page.uncheck(".silence input")
-    visit.settled()
-    assert visit.page.locator(".edits li").count() == 0
-
-
 @pytest.mark.parametrize(("view", "ready"), [("reasons", ".waterfall .sum"), ("patching", ".patch-detail h3")])
 @pytest.mark.parametrize("width", [900, 1440])
 def test_the_views_fit_in_dark_and_can_be_kept_as_a_picture(

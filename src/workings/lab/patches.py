@@ -14,6 +14,7 @@ from workings.anatomy.path_patching import path_cells, read_receiver, receiver_s
 from workings.display.words import percent, spoken
 from workings.engine.trace import Trace
 from workings.errors import OutsideTable
+from workings.lab.replies import shortest
 from workings.lab.views import View
 from workings.surgery.edit_list import SavedEdit
 
@@ -133,6 +134,4 @@ def _edit(table: str, first: list[int], numbers: Array) -> Json | str:
         return "Some of these numbers are infinite or none at all, and an edit holds finite ones."
     rows = [f"0:{numbers.shape[-2]}"] if numbers.ndim > 1 else []
     index: list[int | str] = [*first, *[":"] * (numbers.ndim - 2), *rows, ":"]
-    # The shortest writing that gives back the very float32: a third of the letters.
-    shortest = np.array([float(str(number)) for number in numbers.astype(np.float32).ravel()])
-    return {"table": table, "index": index, "value": shortest.reshape(numbers.shape).tolist(), "on": True}
+    return {"table": table, "index": index, "value": shortest(numbers), "on": True}

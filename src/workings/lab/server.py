@@ -23,6 +23,8 @@ from workings.lab.asked import Asker, Query
 from workings.lab.comparing import continuations
 from workings.lab.features import sae_of
 from workings.lab.guard import Guard
+from workings.lab.heads import Heads
+from workings.lab.knocking_out import knocked_out
 from workings.lab.reasons import Reasons
 from workings.lab.refusals import TooMuch, status_of
 from workings.lab.replies import Json, file, numbers, problem
@@ -68,7 +70,7 @@ class _Server:
 
     def __init__(self, answers: Answers, page: Path) -> None:
         self.answers, self.page = answers, page
-        self.reasons, self.sweeps = Reasons(answers), Sweeps(answers)
+        self.reasons, self.sweeps, self.heads = Reasons(answers), Sweeps(answers), Heads(answers.views)
         self.threads = ThreadPoolExecutor(N_THREADS, thread_name_prefix="lab")
 
     def app(self) -> Starlette:
@@ -95,6 +97,9 @@ class _Server:
             "lens/cell": a.lens_cell,
             "merges": a.merges,
             "find": a.find,
+            "heads": self.heads.document,
+            "looks": self.heads.looks,
+            "knockout": lambda query: knocked_out(a.views, query),
             "attribution": self.reasons.attribution,
             "patching/cell": self.sweeps.cell,
             "features": a.features.find,

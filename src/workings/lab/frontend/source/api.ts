@@ -1,6 +1,6 @@
 // Asking the server. Every number on the page comes through here.
 import { underway } from "./dom";
-import type { Asked, Attribution, Card, Edit, Explanation, Firing, Found, Guess, Lens, Model, Opened, Part, PatchedCell, Range, Smallest } from "./types";
+import type { Asked, Attribution, Card, Edit, Explanation, Firing, Found, Guess, Habits, Lens, Look, Model, Opened, Part, PatchedCell, Range, Smallest } from "./types";
 
 export type Kind = "lost" | "unknown view" | "input" | "limit" | "forbidden" | "other";
 
@@ -110,6 +110,9 @@ export const api = {
   lens: (view: string, from: number, to: number, signal?: AbortSignal) => json<Lens>("lens", { view, positions: `${from}:${to}` }, signal),
   lensCell: (view: string, block: string, position: number, signal?: AbortSignal) =>
     json<{ next: Guess[] }>("lens/cell", { view, block, position }, signal),
+  heads: () => json<Habits>("heads"),
+  looks: (view: string, signal?: AbortSignal) => json<{ looks: Look[] }>("looks", { view }, signal),
+  knockout: (query: Query) => json<{ edit: Edit }>("knockout", query),
   attribution: (query: Query, signal?: AbortSignal) => json<Attribution>("attribution", query, signal),
   patching: (query: Query, signal: AbortSignal) => listen("patching", query, signal),
   patchedCell: (query: Query, signal?: AbortSignal) => json<PatchedCell>("patching/cell", query, signal),

@@ -3,10 +3,13 @@
 /** A part of an edit's index: one place, or a stretch such as "2:5" or ":". */
 export type Part = number | string;
 
+/** Numbers side by side; each may be a row in turn. */
+export type Numbers = number | Numbers[];
+
 export interface Edit {
   table: string;
   index: Part[];
-  value?: number | number[] | number[][];
+  value?: number | Numbers[];
   add?: number | number[];
   scale?: number | number[];
   on: boolean;
@@ -203,6 +206,22 @@ export interface PatchedCell {
   before: Guess[];
   patched: Asked | null;
   why_not: string | null;
+}
+
+/** What every head is in the habit of doing: scores are shares of attention, a row a block, a column a head. */
+export interface Habits {
+  measured: string;
+  kinds: { name: string; looks: string; meaning: string; scores: number[][] }[];
+  heads: { kind: string | null; said: string }[][];
+}
+
+/** One strong look of a head at a token. */
+export interface Look {
+  block: number;
+  head: number;
+  position: number;
+  share: number;
+  sentence: string;
 }
 
 export interface Feature {
