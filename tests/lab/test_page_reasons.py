@@ -206,7 +206,7 @@ def test_edits_hold_in_both_sentences_unless_they_are_switched_off(visit: Visit)
     model = visit.lab.model
     visit.show("attention")
     visit.page.wait_for_selector(".small-map")
-    visit.page.check(".silence input")  # head 0 of block 2
+    visit.page.check(".knock input")  # head 0 of block 2
     visit.settled()
     visit.show("patching")
     visit.wait(
