@@ -13,7 +13,7 @@ import pytest
 from visitors import Visitor, serving
 
 from workings.anatomy.logit_lens import likeliest
-from workings.lab import answers
+from workings.lab import answers, lens
 from workings.lab.asked import Asker
 from workings.lab.refusals import Abandoned
 from workings.lab.views import Views
@@ -71,7 +71,7 @@ def test_the_lens_stops_between_two_blocks(leaver, monkeypatch):
         time.sleep(0.3)
         return likeliest(trace, stream, **more)
 
-    monkeypatch.setattr(answers, "likeliest", slow)
+    monkeypatch.setattr(lens, "likeliest", slow)
     view = leaver.open("Anna is")["id"]
     n_blocks = leaver.json("model")["config"]["n_layers"]
     leaver.ask_and_leave("lens", lambda: read, view=view)
