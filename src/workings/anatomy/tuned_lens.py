@@ -32,7 +32,7 @@ KIND = "tuned_lens"
 CONFIG, WEIGHTS = "tuned_lens.json", "tuned_lens.safetensors"
 COMPANION = Companion("tuned lens", "tuned_lens", (CONFIG, WEIGHTS), "`workings train lens --out FOLDER` trains one")
 MEANING = (
-    "What it means: the best that a linear map of the stream can say of the model's own last distribution, over the "
+    "What it means: the best that a linear map of the stream can say of the model’s own last distribution, over the "
     "texts that the lens was trained on. What it does not mean: that the model uses what the lens finds there; and a "
     "trained lens may know things from the statistics of its texts that the stream does not say."
 )
