@@ -176,7 +176,7 @@ def share_and_rank(
     shares, ranks = [], []
     for scores in _scores(trace, stream, positions, kind):
         shares.append(np.asarray(softmax(scores))[:, chosen])
-        ranks.append(1 + (scores > scores[:, chosen : chosen + 1]).sum(axis=-1))
+        ranks.append(1 + np.count_nonzero(scores > scores[:, chosen : chosen + 1], axis=-1))
     return np.concatenate(shares), np.concatenate(ranks)
 
 
