@@ -131,7 +131,7 @@ class Lenses:
             scores = trace.fork().rows(table, position, position + 1)[0]
         shares, chosen = np.asarray(softmax(scores)), None
         if token is not None:
-            rank = 1 + np.count_nonzero(scores > scores[token])
+            rank = 1 + int(np.count_nonzero(scores > scores[token]))
             chosen = {**self.answers.token(token), **_standing(shares[token], rank)}
         return {"next": self.answers.likeliest(shares), "token": chosen, "scores": table}
 
