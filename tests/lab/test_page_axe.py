@@ -44,7 +44,7 @@ def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool
         page.keyboard.type("mlp")
     else:
         page.click("text=Export")
-    page.wait_for_timeout(500)
+    visit.settled()
     page.add_script_tag(path=str(AXE))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(told => told.violations)")
     serious = [
