@@ -26,6 +26,13 @@ def take(browser: Any, lab: Lab, folder: Path = FOLDER) -> list[Path]:
         for screen in ("lens", "attention", "reasons", "patching", "numbers"):
             visit.show(screen)
             picture(visit, f"{screen}-{scheme}")
+        visit.show("lens")
+        visit.page.select_option(".lens-view select", "tuned")
+        visit.page.check(".lens-view input[type=checkbox]")
+        visit.page.fill(".lens-view .word-field", "lightsaber")
+        visit.page.keyboard.press("Enter")
+        visit.page.wait_for_selector(".lens-detail .stands")
+        picture(visit, f"tuned-{scheme}")
         visit.go("blocks.2.attn.pattern[0, 13, 8]")
         visit.page.keyboard.press("F2")
         visit.page.fill(".editor", "0")

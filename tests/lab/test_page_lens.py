@@ -41,10 +41,11 @@ def shown(visit: Visit, rows: int) -> None:
     """Wait for a table of so many rows whose cells have a share and a rank, and for what is told of one of them."""
     visit.wait(
         "rows => document.querySelectorAll('.lens tbody tr').length === rows "
-        "&& document.querySelectorAll('.lens td button:not(:has(small))').length === 0 && !document.querySelector('.lens-view.working')",
+        "&& document.querySelectorAll('.lens td button:not(:has(small))').length === 0",
         rows,
     )
     visit.page.wait_for_selector(".lens-detail .stands")
+    visit.settled()
 
 
 def test_with_a_word_every_cell_has_the_share_and_the_rank_that_python_finds(visit: Visit, read: Any) -> None:
