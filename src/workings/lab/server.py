@@ -25,6 +25,7 @@ from workings.lab.features import sae_of
 from workings.lab.guard import Guard
 from workings.lab.heads import Heads
 from workings.lab.knocking_out import knocked_out
+from workings.lab.lens import tuned_of
 from workings.lab.reasons import Reasons
 from workings.lab.refusals import TooMuch, status_of
 from workings.lab.replies import Json, file, numbers, problem
@@ -37,6 +38,7 @@ from workings.lab.writing import Writing
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from workings.anatomy.tuned_lens import TunedLens
     from workings.checkpoints.model import Model
     from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 
@@ -55,13 +57,15 @@ def make_app(
     page: Path = PAGE,
     table_bytes: int = TABLE_BYTES,
     sae: SparseAutoencoder | None = None,
+    tuned: TunedLens | None = None,
 ) -> ASGIApp:
     """The lab of a model as an ASGI app, for a server on this port that gave out this token.
 
-    `sae` is the sparse autoencoder whose features are shown; else the one that comes with the model, if one does.
+    `sae` is the sparse autoencoder whose features are shown, `tuned` the tuned lens that it is read with; else those that
+    come with the model, if they do. Raises `InputError` for those of another model.
     """
     sae = sae_of(model, sae)
-    answers = Answers(model, Views(model, table_bytes, sae), prompt, sae)
+    answers = Answers(model, Views(model, table_bytes, sae, tuned_of(model, tuned)), prompt, sae)
     return Guard(_Server(answers, page).app(), port, token)
 
 
@@ -93,8 +97,8 @@ class _Server:
             "explain": a.explain,
             "formula": a.formula,
             "labels": a.labels,
-            "lens": a.lens,
-            "lens/cell": a.lens_cell,
+            "lens": a.lenses.table,
+            "lens/cell": a.lenses.cell,
             "merges": a.merges,
             "find": a.find,
             "heads": self.heads.document,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
+    from workings.anatomy.tuned_lens import TunedLens
     from workings.checkpoints.model import Model
     from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 
@@ -28,16 +29,21 @@ LONGEST_HEAD = 1 << 17
 
 
 def start(
-    model: Model, prompt: str, port: int | None = None, browser: bool = True, sae: SparseAutoencoder | None = None
+    model: Model,
+    prompt: str,
+    port: int | None = None,
+    browser: bool = True,
+    sae: SparseAutoencoder | None = None,
+    tuned: TunedLens | None = None,
 ) -> None:
-    """Serve the lab of a model until Ctrl-C, with the features of a sparse autoencoder. Raises `InputError` for a port that is taken."""
+    """Serve the lab of a model until Ctrl-C; `sae` and `tuned` as in `make_app`. Raises `InputError` for a port that is taken."""
     from workings.lab.server import make_app
 
     warnings.filterwarnings("ignore", category=RuntimeWarning)  # an edit may well divide by zero: the page shows it
     listening = listen(port)
     port, token = listening.getsockname()[1], secrets.token_urlsafe(24)
     address = f"http://{HOST}:{port}/?token={token}"
-    server = server_of(make_app(model, port, token, prompt, sae=sae))
+    server = server_of(make_app(model, port, token, prompt, sae=sae, tuned=tuned))
     gc.collect()
     gc.freeze()  # what is there now stays: looking through all of it again and again would hold answers up
     print(f"\nThe lab of {model.name} is open at\n\n    {address}\n\nCtrl-C closes it.", flush=True)
