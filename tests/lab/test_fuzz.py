@@ -100,6 +100,7 @@ def test_any_question_gets_a_plain_answer(fuzzed, data):
                 "token": numbers, "against": numbers, "answer": numbers, "part": st.sampled_from(["L0H1", "1_mlp_out", "embed"]) | junk, "order": st.sampled_from(["model", "size"]) | junk,
                 "other": st.text(max_size=9), "over": st.sampled_from(["resid_pre", "heads"]) | junk, "method": st.sampled_from(["patching", "attribution"]) | junk, "column": numbers,
                 "head": numbers, "by": st.sampled_from(["zero", "mean"]) | junk,
+                "into": st.sampled_from(["logits", "1.0.q", "0.0.k", "1.9.v", "blocks.1.mlp.pre", "embed", "W_E"]) | junk, "direction": st.sampled_from(["denoising", "noising"]) | junk, "edits": st.sampled_from(["yes", "no"]) | junk,
             },
         )
     )  # fmt: skip
@@ -153,8 +154,9 @@ def test_any_headers_get_a_plain_answer(fuzzed, headers):
 
 
 @settings(max_examples=60)
-@given(prompts=st.lists(st.text("ab c", min_size=3, max_size=3), min_size=2, max_size=2), path=st.sampled_from(["attribution", "patching", "patching/cell"]), method=st.sampled_from(["patching", "attribution"]), over=st.sampled_from(["resid_pre", "heads", "mlp_out"]), changes=st.lists(plain_edits, max_size=2))  # fmt: skip
-def test_any_pair_of_prompts_gets_a_plain_answer(fuzzed, prompts, path, method, over, changes):
+@given(prompts=st.lists(st.text("ab c", min_size=3, max_size=3), min_size=2, max_size=2), path=st.sampled_from(["attribution", "patching", "patching/cell"]), method=st.sampled_from(["patching", "attribution"]), over=st.sampled_from(["resid_pre", "heads", "mlp_out"]), into=st.sampled_from(["", "1.1.k", "logits", "blocks.1.attn.pattern"]), direction=st.sampled_from(["denoising", "noising"]), changes=st.lists(plain_edits, max_size=2))  # fmt: skip
+def test_any_pair_of_prompts_gets_a_plain_answer(fuzzed, prompts, path, method, over, into, direction, changes):
     view = fuzzed.open(prompts[0], edits=changes)["id"]
-    query = {"other": prompts[1], "over": over, "method": method, "block": "1", "column": "1"}
+    what = {"into": into} if into else {"over": over, "method": method}
+    query = {"other": prompts[1], "direction": direction, "block": "0", "column": "1", **what}
     ask(fuzzed, path, {"view": view, **query})

@@ -124,9 +124,9 @@ def logit_lens(
     `after_attention` reads the streams between attention and MLP too. What it means: the final norm and the unembedding,
     which were made for the last stream, applied to an earlier one. What it does not mean: that this is what the model
     "thinks" there. Early blocks may write in directions that later ones turn, and the lens does not see through that.
-    Source: nostalgebraist 2020. Raises `InputError` as `model.trace` does.
+    Source: nostalgebraist 2020. Raises `InputError` as `model.as_trace` does.
     """
-    plain = prompt if isinstance(prompt, Trace) else model.trace(prompt, dtype)
+    plain = model.as_trace(prompt, dtype)
     program = model.program_with(partial(draw_logit_lens, after_attention=after_attention))
     trace = model.trace_of(plain.evaluation_in(program))
     return LogitLens(trace, tuple(streams_read(trace)))

@@ -39,6 +39,13 @@ class Query:
             raise TooMuch(f"{name} has at most {most:,} characters; {len(text):,} came")
         return text
 
+    def choice(self, name: str, *words: str) -> str:
+        """One of a few words; the first of them where it is left out."""
+        text = self.given.get(name, words[0])
+        if text not in words:
+            raise InputError(f"{name} is {' or '.join(words)}; {text[:40]!r} came")
+        return text
+
     def whole(self, name: str, default: int | None = None, least: int = 0, most: int = 2**31) -> int:
         """A whole number; `default` where it is left out."""
         if default is not None and name not in self.given:

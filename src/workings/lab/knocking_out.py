@@ -11,9 +11,9 @@ from workings.anatomy.cells import places
 from workings.anatomy.knock_out import KINDS, knock_out
 from workings.errors import InputError
 from workings.lab.asked import Query
+from workings.lab.patches import MOST_VALUES
 from workings.lab.refusals import TooMuch
 from workings.lab.replies import shortest
-from workings.lab.sweeps import MOST_VALUES
 from workings.lab.views import View, Views
 from workings.surgery.edit_list import EditList, SavedEdit, index_parts
 

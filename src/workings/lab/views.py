@@ -99,7 +99,8 @@ class Views:
 
     def __init__(self, model: Model, table_bytes: int = TABLE_BYTES, sae: SparseAutoencoder | None = None) -> None:
         self.model, self.table_bytes = model, table_bytes
-        self.program = (model.with_sae(sae) if sae else model).program_with(draw_logit_lens)
+        self.spliced = model.with_sae(sae) if sae else model
+        self.program = self.spliced.program_with(draw_logit_lens)
         self._lock = Lock()
         self._views: OrderedDict[str, View] = OrderedDict()
         self._view_bytes = 0

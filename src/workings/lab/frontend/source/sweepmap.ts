@@ -4,7 +4,7 @@ import { fill, h, spelt, word } from "./dom";
 import { minus, percent } from "./format";
 import type { Guess, Sweep, Token } from "./types";
 
-const WHEN: Record<string, string> = { resid_pre: "Before ", resid_post: "After " };
+const WHEN: Record<string, string> = { resid_pre: "Before ", resid_mid: "Within ", resid_post: "After " };
 
 export type { Cell };
 
@@ -34,18 +34,18 @@ export function fillAligned(table: HTMLElement, one: Token[], two: Token[]): voi
 }
 
 function cellsOf(sweep: Sweep): Cells {
-  const { clean, corrupted, by_head, values, largest } = sweep;
+  const { clean, corrupted, by_head, direction, effects, largest } = sweep;
   const differs = (i: number): boolean => !by_head && clean.tokens[i]!.id !== corrupted.tokens[i]!.id;
   const names = headings(sweep);
   return {
-    caption: "How much of the answer each patch brings back, in hundredths",
+    caption: `How much of the answer’s lead each patch ${direction === "noising" ? "takes away" : "brings back"}, in hundredths`,
     headings: names.map((line, row) => ({ title: by_head ? "" : ["Yours", "Second"][row]!, names: line, marked: differs })),
-    rows: values.map((_, block) => rowName(sweep, block)),
-    values,
+    rows: effects.map((_, block) => rowName(sweep, block)),
+    values: effects,
     largest,
     said: ({ block, column }) => {
       const name = names[0]![column];
-      return `${rowName(sweep, block)}, ${by_head ? name : `“${name}”`}: ${minus((values[block]![column]! * 100).toFixed(1))} of 100`;
+      return `${rowName(sweep, block)}, ${by_head ? name : `“${name}”`}: ${minus((effects[block]![column]! * 100).toFixed(1))} of 100`;
     },
   };
 }

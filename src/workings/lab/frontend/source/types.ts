@@ -80,6 +80,8 @@ export interface Model {
   weights: Table[];
   /** Null where the lab has no sparse autoencoder. */
   features: { table: string; acts: string; count: number; labelled: number } | null;
+  /** What can be patched, in words, by the name that a sweep is asked for with. */
+  over: Record<string, string>;
   limits: { tile: number; prompt: number; edits: number };
 }
 
@@ -173,7 +175,10 @@ interface Side {
 /** What each patch of a sweep restores: a row a block, a column a position or a head. */
 export interface Sweep {
   over: string;
+  /** Who is told, in words, where paths are patched. */
+  into: string | null;
   method: string;
+  direction: "denoising" | "noising";
   by_head: boolean;
   answer: Token;
   against: Token;
@@ -181,10 +186,14 @@ export interface Sweep {
   corrupted: Side;
   tables: string[];
   columns: string[];
-  values: number[][];
+  /** What each brings back, or in noising takes away; 1 is all of it. */
+  effects: number[][];
   largest: number;
   best: { block: number; column: number };
+  edits_in_force: number;
   edits_left_out: number;
+  /** Why edits could not be made, one sentence each. */
+  edits_refused: string[];
 }
 
 /** One patch, tried. */
