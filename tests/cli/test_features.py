@@ -40,6 +40,18 @@ def test_python_and_the_command_line_steer_alike(ask):
         assert row["after"] == pytest.approx(float(trace["probabilities"][-1, row["id"]]), abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("typed", "numbers"),
+    [([], None), (["--positions", "-1"], [4]), (["--positions", "0,-2"], [0, 3]), (["--positions", "1:3"], [1, 2])],
+)
+@pytest.mark.parametrize(
+    "verb", [["steer", "--feature", "jedi", "--strength", "3", "--write", "0"], ["knockout", "--head", "2.0"]]
+)
+def test_positions_in_a_document_are_whole_numbers(ask, verb, typed, numbers):
+    told = ask(verb[0], PHONE, *verb[1:], *typed)
+    assert len(told["tokens"]) == 5 and told["positions"] == numbers
+
+
 def test_before_and_after_stand_side_by_side(call):
     text = call("steer", PHONE, "--feature", "jedi", "--strength", "14").stdout
     assert "before" in text and "after" in text
