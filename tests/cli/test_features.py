@@ -52,6 +52,14 @@ def test_positions_in_a_document_are_whole_numbers(ask, verb, typed, numbers):
     assert len(told["tokens"]) == 5 and told["positions"] == numbers
 
 
+def test_a_search_that_goes_too_far_does_not_keep_a_strength_from_being_shown(call, ask):
+    told = ask("steer", PHONE, "--feature", "jedi", "--strength", "14", "--most", "1e30", "--write", "0")
+    assert told["strength"] == 14 and told["smallest"]["token"] == " lightsaber"
+    result = call("steer", PHONE, "--feature", "jedi", "--strength", "14", "--most", "1e18", "--token", "Mike")
+    assert result.exit_code == 0
+    assert "No strength up to" in result.stdout and "is too large for float32" in " ".join(result.stdout.split())
+
+
 def test_before_and_after_stand_side_by_side(call):
     text = call("steer", PHONE, "--feature", "jedi", "--strength", "14").stdout
     assert "before" in text and "after" in text
