@@ -35,7 +35,7 @@ export class Attention {
   private readonly small = h("div", { class: "small-maps", role: "tablist", "aria-label": "Heads", "aria-orientation": "horizontal" });
   private readonly tabs = h("div", { class: "blocks", role: "tablist", "aria-label": "Blocks" });
   private readonly told = h("p", { class: "told", "aria-live": "polite" });
-  private readonly room = h("div", { class: "map-room" }, this.map.canvas);
+  private readonly room = h("div", { class: "map-room" }, this.map.element);
   private readonly habit = h("p", { class: "soft habit" });
   private readonly knock: HeadSwitch;
   private readonly habits: HabitsView;
