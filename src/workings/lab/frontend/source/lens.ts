@@ -1,7 +1,7 @@
 // A lens: what the model would say after every block, at every position; or how a word stands there.
 import { api } from "./api";
 import { shade } from "./colours";
-import { clamp, fill, h, newest, spelt, word } from "./dom";
+import { arrow, clamp, fill, h, newest, spelt, word } from "./dom";
 import { count, percent } from "./format";
 import { lensAsked, lensBar, lensOf, lensTitle } from "./lensbar";
 import { lensPicture } from "./pictures";
@@ -186,8 +186,7 @@ export class LensView {
   }
 
   private onKey(event: KeyboardEvent): void {
-    const moves: Record<string, [number, number]> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-    const by = moves[event.key];
+    const by = arrow(event);
     if (!by || !this.lens || (event.target as Element).closest("th")) return;
     event.preventDefault();
     this.choose({ block: this.chosen.block + by[0], position: this.chosen.position + by[1] });
