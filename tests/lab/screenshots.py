@@ -26,6 +26,13 @@ def take(browser: Any, lab: Lab, folder: Path = FOLDER) -> list[Path]:
         for screen in ("lens", "attention", "reasons", "patching", "numbers"):
             visit.show(screen)
             picture(visit, f"{screen}-{scheme}")
+        visit.show("attention")
+        visit.page.click("[role=tab]:text-is('What heads do')")
+        picture(visit, f"habits-{scheme}")
+        visit.go("blocks.2.attn.z[0, 13, 8]")
+        visit.page.click("text=Knock out …")
+        picture(visit, f"knocking-{scheme}")
+        visit.page.keyboard.press("Escape")
         visit.show("lens")
         visit.page.select_option(".lens-view select", "tuned")
         visit.page.check(".lens-view input[type=checkbox]")

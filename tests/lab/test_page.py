@@ -46,7 +46,7 @@ def test_a_walk_through_the_grid_shows_the_numbers_of_python(visit: Visit) -> No
 
 def test_every_digit_is_shown_on_demand_and_survives_float32(visit: Visit) -> None:
     visit.go("blocks.3.resid_post[13, 0]")
-    visit.page.select_option(".grid-bar select", "all")
+    visit.page.select_option("[aria-label=Digits]", "all")
     number = visit.lab.model.trace(PROMPT)["blocks.3.resid_post"][13, 0]
     visit.wait("document.querySelector('td.cursor')?.innerText.length > 7")
     assert float(visit.cursor().replace("−", "-")) == pytest.approx(float(number), rel=2e-6)

@@ -128,9 +128,9 @@ def logit_lens(
 
     Of a trace the edits stay in force, such as those of `trace.steer`; then `dtype` is the trace's own.
     `after_attention` reads the streams between attention and MLP too. `MEANING` says what it means, and what it does not.
-    Source: nostalgebraist 2020. Raises `InputError` as `model.trace` does.
+    Source: nostalgebraist 2020. Raises `InputError` as `model.as_trace` does.
     """
-    plain = prompt if isinstance(prompt, Trace) else model.trace(prompt, dtype)
+    plain = model.as_trace(prompt, dtype)
     program = model.program_with(partial(draw_logit_lens, after_attention=after_attention))
     trace = model.trace_of(plain.evaluation_in(program))
     return LogitLens(trace, tuple(streams_read(trace)))

@@ -177,7 +177,7 @@ def tuned_lens(model: Model, prompt: Prompt | Trace, lens: TunedLens, dtype: str
 
     Source: Belrose et al. 2023, Eliciting Latent Predictions from Transformers with the Tuned Lens, section 3.
 
-    Raises `InputError` for a lens that was made for another model, and as `model.trace` does.
+    Raises `InputError` for a lens that was made for another model, and as `model.as_trace` does.
     """
     return _reader(model, lens)(prompt, dtype)
 
@@ -189,7 +189,7 @@ def _reader(model: Model, lens: TunedLens) -> Callable[[Prompt | Trace, str], Lo
     streams = (*lens.streams, lens_streams(model.graph)[-1])
 
     def read(prompt: Prompt | Trace, dtype: str) -> LogitLens:
-        plain = prompt if isinstance(prompt, Trace) else model.trace(prompt, dtype)
+        plain = model.as_trace(prompt, dtype)
         return LogitLens(model.trace_of(plain.evaluation_in(program)), streams, KIND)
 
     return read

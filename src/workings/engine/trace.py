@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -226,8 +226,8 @@ class Trace:
         What it does not do: set how strongly a feature fires (edit `...sae.acts` for that, in a model `with_sae`). Source:
         Turner et al. 2023, Activation Addition: Steering Language Models Without Optimization, section 3.
 
-        Raises `InputError` for an unknown label, a vector of another width or of zeros, a strength that is not finite or that
-        makes numbers overflow; `OutsideTable` for a layer or a position that there is none of.
+        Raises `InputError` for an unknown label, a vector of another width or of zeros, a strength that is not finite; `TooLarge` for
+        one that makes numbers overflow; `OutsideTable` for a layer or a position that there is none of.
         """
         return steered(self, what, strength, layer, positions)
 
@@ -286,6 +286,14 @@ class Trace:
         if lost := [edit.name for edit in old.edits if edit.name not in known]:
             raise InputError(f"the trace has an edit of {lost[0]}, which this model does not have")
         return Evaluation(program, old.ids, old.dtype, old.edits, old.weights)
+
+    def drawn_with(self, other: Trace) -> bool:
+        """Whether the other trace has the very same tables, so that numbers of one fit into the other."""
+        return self._evaluation.program is other._evaluation.program
+
+    def has_weights(self, weights: Mapping[str, Array]) -> bool:
+        """Whether these are the weights that it was made with, before any edit of them."""
+        return self._evaluation.program.has_weights(weights)
 
     def arrays(self) -> Iterator[Array]:
         """The memory behind all numbers that are kept for this trace; traces that share numbers give the same arrays."""

@@ -22,6 +22,7 @@ from workings.lab.comparing import compared
 from workings.lab.features import Features
 from workings.lab.lens import Lenses
 from workings.lab.outline import Outline
+from workings.lab.patches import EACH
 from workings.lab.refusals import NotThere, TooMuch
 from workings.lab.steering import Steering
 from workings.lab.tiles import MOST_CELLS, attention, tile, value_range
@@ -51,13 +52,13 @@ class Answers:
     def model_document(self) -> Json:
         """What the page needs to know of the model, and the prompt to begin with."""
         limits = {"tile": MOST_CELLS, "prompt": MOST_CHARACTERS, "edits": MOST_EDITS, "labels": MOST_LABELS}
-        return {
-            **self.outline.document,
+        known = {
             "prompt": self.prompt,
             "features": self.features.document,
             "lenses": self.lenses.document,
-            "limits": limits,
+            "over": EACH,
         }
+        return {**self.outline.document, **known, "limits": limits}
 
     def open(self, given: Any, asker: Asker | None = None) -> Json:
         """Take in a view, and say what it reads and what comes next."""

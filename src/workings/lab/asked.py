@@ -21,7 +21,7 @@ class Asker:
     def check(self) -> None:
         """Go on, if somebody still waits for the answer. Raises `Abandoned`; long work asks now and then."""
         if self.gone:
-            raise Abandoned("nobody waits for this answer any more")
+            raise Abandoned("the lab is closing, or nobody waits for this answer any more")
 
 
 class Query:

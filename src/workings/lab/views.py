@@ -108,11 +108,12 @@ class Views:
         tuned: TunedLens | None = None,
     ) -> None:
         self.model, self.table_bytes = model, table_bytes
+        self.spliced = model.with_sae(sae) if sae else model
         drawings: list[Callable[[Graph], object]] = [partial(draw_logit_lens, after_attention=True)]
         if tuned:
             drawings.append(partial(draw_tuned_lens, lens=tuned))
         weights = tuned.weights if tuned else None
-        self.program = (model.with_sae(sae) if sae else model).program_with(*drawings, weights=weights)
+        self.program = self.spliced.program_with(*drawings, weights=weights)
         self._lock = Lock()
         self._views: OrderedDict[str, View] = OrderedDict()
         self._view_bytes = 0

@@ -1,6 +1,6 @@
 // Asking the server. Every number on the page comes through here.
 import { underway } from "./dom";
-import type { Asked, Attribution, Card, Edit, Explanation, Firing, Found, Lens, LensAsked, LensCell, Model, Opened, Part, PatchedCell, Range, Smallest } from "./types";
+import type { Asked, Attribution, Card, Edit, Explanation, Firing, Found, Habits, Lens, LensAsked, LensCell, Look, Model, Opened, Part, PatchedCell, Range, Smallest } from "./types";
 
 export type Kind = "lost" | "unknown view" | "input" | "limit" | "forbidden" | "other";
 
@@ -110,6 +110,9 @@ export const api = {
   lens: (view: string, from: number, to: number, asked: LensAsked, signal?: AbortSignal) => json<Lens>("lens", { view, positions: `${from}:${to}`, ...asked }, signal),
   lensCell: (view: string, block: string, position: number, asked: LensAsked, signal?: AbortSignal) =>
     json<LensCell>("lens/cell", { view, block, position, ...asked }, signal),
+  heads: () => json<Habits>("heads"),
+  looks: (view: string, signal?: AbortSignal) => json<{ looks: Look[] }>("looks", { view }, signal),
+  knockout: (query: Query) => json<{ edit: Edit }>("knockout", query),
   attribution: (query: Query, signal?: AbortSignal) => json<Attribution>("attribution", query, signal),
   patching: (query: Query, signal: AbortSignal) => listen("patching", query, signal),
   patchedCell: (query: Query, signal?: AbortSignal) => json<PatchedCell>("patching/cell", query, signal),

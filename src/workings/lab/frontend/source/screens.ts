@@ -31,7 +31,7 @@ const ABOUT: Record<Screen, { title: string; hint: string }> = {
   },
   patching: {
     title: "What matters",
-    hint: "Activation patching: numbers of your sentence are put into a second one: which of them bring the answer back?",
+    hint: "Activation patching: numbers of one sentence are put into another: which of them carry the answer with them?",
   },
   features: {
     title: "Features",

@@ -10,6 +10,9 @@ const FIRST_PROMPT = "Mike is a chef. Anna is a Jedi. She picked up her";
 export const SCREENS = ["lens", "attention", "reasons", "patching", "features", "compare", "numbers"] as const;
 export type Screen = (typeof SCREENS)[number];
 
+/** Instead of a block: what the heads of all blocks do. */
+export const EVERY_HEAD = "all";
+
 export interface State extends Asked {
   model: Model;
   /** The server's answer to the newest prompt and edits; null until the first came. */
@@ -18,8 +21,10 @@ export interface State extends Asked {
   place: Place;
   /** What the lens is asked. */
   lens: LensAsked;
-  /** Attention: which block's maps, which head is large, and the token whose looking is shown. */
+  /** Attention: which block's maps (or `EVERY_HEAD`), which head is large, and the token whose looking is shown. */
   block: string;
+  /** Attention, what heads do: the kind that is shown; empty for all of them. */
+  kind: string;
   head: number | null;
   token: number | null;
   /** What "Where it comes from" and "What matters" are asked. */
@@ -51,6 +56,7 @@ function firstState(model: Model): State {
     place: { table: first?.name ?? "", sheet: 0, row: -1, column: -1 },
     lens: { kind: "logit", after_attention: "no", token: "" },
     block: "",
+    kind: "",
     head: null,
     token: null,
     question: NO_QUESTION,
@@ -68,7 +74,7 @@ function firstState(model: Model): State {
 export const makePage = (model: Model): Page => makeStore(firstState(model));
 
 /** Where the page is, without what it looks at: what Back and Forward move through. */
-export type Whereabouts = Pick<State, "screen" | "place" | "block" | "head" | "token" | "feature">;
+export type Whereabouts = Pick<State, "screen" | "place" | "block" | "kind" | "head" | "token" | "feature">;
 
 export function toHash(state: State): string {
   const { place } = state;
@@ -83,6 +89,7 @@ export function toHash(state: State): string {
     after_attention: state.lens.after_attention === "no" ? null : "yes",
     word: state.lens.token || null,
     block: state.block || null,
+    kind: state.kind || null,
     head: state.head === null ? null : String(state.head),
     token: state.token === null ? null : String(state.token),
     feature: state.feature === null ? null : String(state.feature),
@@ -111,6 +118,7 @@ export function fromHash(hash: string): Partial<State> {
     token: words.get("word") ?? "",
   };
   found.block = words.get("block") ?? "";
+  found.kind = words.get("kind") ?? "";
   found.head = numbers(words.get("head"))?.[0] ?? null;
   found.token = numbers(words.get("token"))?.[0] ?? null;
   found.feature = numbers(words.get("feature"))?.[0] ?? null;

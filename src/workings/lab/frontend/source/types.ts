@@ -3,10 +3,13 @@
 /** A part of an edit's index: one place, or a stretch such as "2:5" or ":". */
 export type Part = number | string;
 
+/** Numbers side by side; each may be a row in turn. */
+export type Numbers = number | Numbers[];
+
 export interface Edit {
   table: string;
   index: Part[];
-  value?: number | number[] | number[][];
+  value?: number | Numbers[];
   add?: number | number[];
   scale?: number | number[];
   on: boolean;
@@ -77,6 +80,8 @@ export interface Model {
   weights: Table[];
   /** Null where the lab has no sparse autoencoder. */
   features: { table: string; acts: string; count: number; labelled: number } | null;
+  /** What can be patched, in words, by the name that a sweep is asked for with. */
+  over: Record<string, string>;
   lenses: LensKind[];
   limits: { tile: number; prompt: number; edits: number };
 }
@@ -199,7 +204,10 @@ interface Side {
 /** What each patch of a sweep restores: a row a block, a column a position or a head. */
 export interface Sweep {
   over: string;
+  /** Who is told, in words, where paths are patched. */
+  into: string | null;
   method: string;
+  direction: "denoising" | "noising";
   by_head: boolean;
   answer: Token;
   against: Token;
@@ -207,10 +215,14 @@ export interface Sweep {
   corrupted: Side;
   tables: string[];
   columns: string[];
-  values: number[][];
+  /** What each brings back, or in noising takes away; 1 is all of it. */
+  effects: number[][];
   largest: number;
   best: { block: number; column: number };
+  edits_in_force: number;
   edits_left_out: number;
+  /** Why edits could not be made, one sentence each. */
+  edits_refused: string[];
 }
 
 /** One patch, tried. */
@@ -223,6 +235,22 @@ export interface PatchedCell {
   before: Guess[];
   patched: Asked | null;
   why_not: string | null;
+}
+
+/** What every head is in the habit of doing: scores are shares of attention, a row a block, a column a head. */
+export interface Habits {
+  measured: string;
+  kinds: { name: string; looks: string; meaning: string; scores: number[][] }[];
+  heads: { kind: string | null; said: string }[][];
+}
+
+/** One strong look of a head at a token. */
+export interface Look {
+  block: number;
+  head: number;
+  position: number;
+  share: number;
+  sentence: string;
 }
 
 export interface Feature {
