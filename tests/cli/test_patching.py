@@ -52,7 +52,7 @@ def test_the_map_shows_how_she_hands_the_jedi_on_to_her(call):
 def test_the_map_of_paths_shows_who_tells_a_head_where_to_look(call, ask):
     told = " ".join(call("patch", "--into", "2.0.q").stdout.split())
     assert "into blocks.2.attn.q, head 0 alone and directly" in told
-    assert "block 1, head 1: what it found, at all tokens, brings back 57%" in told
+    assert "block 1, head 1: what that head found, at all tokens, brings back 57%" in told
     assert np.shape(ask("patch", "--into", "2.0.q")["values"]) == (2, 4)
 
 

@@ -80,7 +80,7 @@ class Lab:
         self.thread.join(timeout=10)
 
 
-def until(holds: Any, what: str, seconds: float = 15.0) -> None:
+def until(holds: Any, what: str, seconds: float = 60.0) -> None:
     """Wait until something holds."""
     end = time.monotonic() + seconds
     while not holds():
@@ -127,6 +127,7 @@ class Visit:
         self.lab = lab
         self.context = browser.new_context(viewport={"width": width, "height": height}, **context)
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        self.context.set_default_timeout(60_000)
         self.page = self.context.new_page()
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -183,7 +184,7 @@ class Visit:
 
     def hash(self) -> str:
         """What the address bar carries, once it is written: a moment after the last change."""
-        self.page.wait_for_timeout(400)
+        self.settled()
         return str(self.page.evaluate("location.hash"))
 
     # What is done
@@ -207,13 +208,19 @@ class Visit:
         self.settled()
 
     def settled(self) -> None:
-        """Wait until the newest answer is shown."""
-        self.page.wait_for_timeout(320)
-        self.page.wait_for_selector(".prompt:not(.busy)")
+        """Wait until the newest answers are shown and nothing more is about to be asked."""
+        self.wait("!('underway' in document.documentElement.dataset)")
+
+    def copy(self) -> str:
+        """Copy what is chosen, and say what the clipboard then holds."""
+        self.page.evaluate("navigator.clipboard.writeText('')")
+        self.page.keyboard.press("Control+c")
+        self.wait("navigator.clipboard.readText()")
+        return str(self.page.evaluate("navigator.clipboard.readText()"))
 
     def edit(self, text: str) -> None:
         """Type into the cell of the cursor."""
         self.page.keyboard.press("F2")
         self.page.fill(".editor", text)
         self.page.keyboard.press("Enter")
-        self.page.wait_for_selector(".prompt:not(.busy)")
+        self.settled()

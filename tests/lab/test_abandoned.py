@@ -13,18 +13,28 @@ import pytest
 from visitors import Visitor, serving
 
 from workings.anatomy.logit_lens import likeliest
-from workings.lab import answers
+from workings.lab import answers, lens
 from workings.lab.asked import Asker
 from workings.lab.refusals import Abandoned
 from workings.lab.views import Views
 from workings.surgery.edit_list import EditList
 
 
-def until(holds: Callable[[], Any], seconds: float = 5.0) -> bool:
+def until(holds: Callable[[], Any], seconds: float = 60.0) -> bool:
     end = time.monotonic() + seconds
     while not holds() and time.monotonic() < end:
         time.sleep(0.01)
     return bool(holds())
+
+
+def at_rest(count: Callable[[], int], rest: float = 0.5) -> int:
+    """How far something counts until it counts no further."""
+    found, since = count(), time.monotonic()
+    while time.monotonic() - since < rest:
+        time.sleep(0.01)
+        if count() != found:
+            found, since = count(), time.monotonic()
+    return found
 
 
 class Leaver(Visitor):
@@ -65,18 +75,24 @@ def test_an_asker_who_stays_is_not_told_so(leaver):
 
 def test_the_lens_stops_between_two_blocks(leaver, monkeypatch):
     read: list[str] = []
+    askers: list[Asker] = []
+    read_all = lens.Lenses.read
+
+    def watched(self, *asked):
+        askers.append(asked[-1])
+        return read_all(self, *asked)
 
     def slow(trace, stream, **more):
         read.append(stream)
-        time.sleep(0.3)
+        assert until(lambda: askers[0].gone)
         return likeliest(trace, stream, **more)
 
-    monkeypatch.setattr(answers, "likeliest", slow)
+    monkeypatch.setattr(lens.Lenses, "read", watched)
+    monkeypatch.setattr(lens, "likeliest", slow)
     view = leaver.open("Anna is")["id"]
     n_blocks = leaver.json("model")["config"]["n_layers"]
     leaver.ask_and_leave("lens", lambda: read, view=view)
-    time.sleep(0.3 * n_blocks + 0.3)
-    assert len(read) < n_blocks
+    assert at_rest(lambda: len(read)) == 1 < n_blocks
     monkeypatch.undo()
     assert len(leaver.json("lens", view=view)["blocks"]) == n_blocks  # and the next one gets the whole answer
 
@@ -88,9 +104,9 @@ def test_a_workbook_that_nobody_waits_for_is_left_and_another_can_be_written(lea
 
     def slow(model, path, ids, most, progress):
         try:
-            for done in range(500):
+            for done in range(6000):
                 time.sleep(0.01)
-                progress(done, 500)
+                progress(done, 6000)
         except Abandoned as error:
             ended.append(error)
             raise

@@ -7,6 +7,7 @@ import io
 import numpy as np
 import openpyxl
 import pytest
+from test_writing_on import events
 from visitors import visiting
 
 import workings
@@ -51,6 +52,17 @@ def trace(storybook):
 def steered(reader, view, strength, **more):
     edit = reader.json("steer", view=view["id"], feature=JEDI, strength=strength, **more)["edit"]
     return edit, reader.open(PROMPT, edits=[edit])
+
+
+def test_a_feature_set_by_hand_stays_set_in_a_sweep(reader, storybook, sae):
+    clean, other = "Mike is a Jedi. He picked up his", "Mike is a chef. He picked up his"
+    edit = {"table": ACTS, "index": [3, JEDI], "value": 0.0}
+    view = reader.open(clean, edits=[edit])["id"]
+    *_, (_, told) = events(reader.get("patching", view=view, other=other, over="heads"))
+    model = storybook.with_sae(sae)
+    pair = [model.trace(text).edit(ACTS, (3, JEDI), value=0.0) for text in (clean, other)]
+    want = workings.patching_sweep(model, *pair, over="heads")
+    np.testing.assert_allclose(told["values"], want.values, atol=1e-4)
 
 
 def test_the_lab_says_which_features_it_has(reader, sae):

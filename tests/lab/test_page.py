@@ -46,7 +46,7 @@ def test_a_walk_through_the_grid_shows_the_numbers_of_python(visit: Visit) -> No
 
 def test_every_digit_is_shown_on_demand_and_survives_float32(visit: Visit) -> None:
     visit.go("blocks.3.resid_post[13, 0]")
-    visit.page.select_option(".grid-bar select", "all")
+    visit.page.select_option("[aria-label=Digits]", "all")
     number = visit.lab.model.trace(PROMPT)["blocks.3.resid_post"][13, 0]
     visit.wait("document.querySelector('td.cursor')?.innerText.length > 7")
     assert float(visit.cursor().replace("−", "-")) == pytest.approx(float(number), rel=2e-6)
@@ -135,7 +135,7 @@ def test_writing_on_adds_tokens_and_can_be_stopped(visit: Visit) -> None:
     visit.type_sentence("Mike is")
     visit.page.click("text=Write on")
     visit.wait("document.querySelectorAll('.chip').length > 6")
-    visit.page.wait_for_selector("text=Write on", timeout=20000)
+    visit.page.wait_for_selector("text=Write on")
     visit.settled()
     text = visit.page.input_value(".sentence-box")
     assert text.startswith("Mike is ")
@@ -196,9 +196,7 @@ def test_the_grid_copies_as_tab_separated_text_with_every_digit(visit: Visit) ->
     visit.go("blocks.0.resid_post[2, 3]")
     visit.page.keyboard.press("Shift+ArrowDown")
     visit.page.keyboard.press("Shift+ArrowRight")
-    visit.page.keyboard.press("Control+c")
-    visit.page.wait_for_timeout(200)
-    copied = visit.page.evaluate("navigator.clipboard.readText()")
+    copied = visit.copy()
     numbers = np.array([[float(cell) for cell in line.split("\t")] for line in copied.split("\n")])
     want = visit.lab.model.trace(PROMPT)["blocks.0.resid_post"][2:4, 3:5]
     assert np.allclose(numbers, want, rtol=2e-6)
@@ -228,7 +226,7 @@ def test_scrolling_fetches_no_tile_twice(visit: Visit) -> None:
     visit.go("W_E[0, 0]")
     for key in ("Control+ArrowDown", "Control+ArrowUp", "Control+ArrowDown", "Control+End", "Control+Home"):
         visit.page.keyboard.press(key)
-        visit.page.wait_for_timeout(150)
+        visit.settled()
     assert asked and len(asked) == len(set(asked))
 
 
@@ -264,7 +262,7 @@ def test_it_can_all_be_done_with_the_keyboard(visit: Visit) -> None:
     page = visit.page
     page.keyboard.press("Control+k")
     page.keyboard.type("blocks.1.resid_post[13, 3]")
-    page.wait_for_timeout(150)
+    visit.settled()
     page.keyboard.press("Enter")
     visit.wait("document.querySelector('.workings-body .address').innerText === 'blocks.1.resid_post[13, 3]'")
     page.locator("regular-table").focus()
@@ -306,7 +304,7 @@ def test_edits_of_weights_reach_the_next_token(visit: Visit) -> None:
 def test_nothing_is_cut_off_at_any_width(browser: Any, lab: Lab, screen: str, width: int, dark: bool) -> None:
     visit = Visit(browser, lab, width, max(700, width * 9 // 16), color_scheme="dark" if dark else "light").open()
     visit.show(screen)
-    visit.page.wait_for_timeout(300)
+    visit.settled()
     assert visit.page.evaluate(
         "document.documentElement.scrollWidth <= innerWidth && document.documentElement.scrollHeight <= innerHeight"
     )

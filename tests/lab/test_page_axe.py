@@ -11,7 +11,7 @@ from browsing import AXE, Lab, Visit, missing
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize(
     "view",
-    "lens attention reasons patching features steered compare numbers edited search export".split(),
+    "lens tuned attention knocking habits reasons patching paths features steered compare numbers edited search export".split(),
 )
 def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool) -> None:
     if not AXE.is_file():
@@ -20,6 +20,17 @@ def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool
     page = visit.page
     if view in ("lens", "attention", "reasons", "patching", "numbers"):
         visit.show(view)
+    elif view == "paths":
+        visit.show("patching")
+        page.select_option("[aria-label='What is taken over']", "paths")
+        page.select_option("[aria-label='Who is told']", "q")
+        page.wait_for_selector(".patch-detail h3:has-text('told directly to head')")
+    elif view == "tuned":
+        page.select_option(".lens-view select", "tuned")
+        page.check(".lens-view input[type=checkbox]")
+        page.fill(".lens-view .word-field", "lightsaber")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".lens-detail .stands")
     elif view in ("features", "steered", "compare"):
         visit.show("features")
         page.wait_for_selector(".feature-card h3")
@@ -29,6 +40,14 @@ def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool
             page.wait_for_selector(".edits li")
         if view == "compare":
             visit.show("compare")
+    elif view == "habits":
+        visit.show("attention")
+        page.click("[role=tab]:text-is('What heads do')")
+        page.wait_for_selector(".kinds td button")
+        page.wait_for_selector(".looks button")
+    elif view == "knocking":
+        visit.go("blocks.1.attn.z[0, 13, 8]")
+        page.click("text=Knock out …")
     elif view == "edited":
         visit.go("blocks.1.attn.pattern[0, 13, 8]")
         visit.edit("0.25")
@@ -38,7 +57,7 @@ def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool
         page.keyboard.type("mlp")
     else:
         page.click("text=Export")
-    page.wait_for_timeout(500)
+    visit.settled()
     page.add_script_tag(path=str(AXE))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(told => told.violations)")
     serious = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import openpyxl
@@ -90,7 +89,7 @@ def test_the_edits_are_a_file_that_python_reads(visit: Visit, tmp_path: Path) ->
 )
 def test_each_view_is_kept_as_a_picture_that_is_not_blank(visit: Visit, tmp_path: Path, screen: str, name: str) -> None:
     visit.show(screen)
-    visit.page.wait_for_timeout(500)
+    visit.settled()
     path = keep(visit, "Picture", tmp_path)
     assert path.name == name
     width, height, colours = picture(visit, path)
@@ -110,8 +109,6 @@ def test_the_picture_of_a_sheet_has_a_square_for_every_number(visit: Visit, tmp_
 def test_numbers_are_copied_into_a_spreadsheet_as_they_are(visit: Visit) -> None:
     visit.go("blocks.2.attn.pattern[0, 0, 0]")
     visit.page.keyboard.press("Control+a")
-    visit.page.keyboard.press("Control+c")
-    visit.page.wait_for_timeout(200)
-    copied: Any = visit.page.evaluate("navigator.clipboard.readText()")
+    copied = visit.copy()
     numbers = np.array([[float(cell) for cell in line.split("\t")] for line in copied.split("\n")])
     assert np.allclose(numbers, visit.lab.model.trace(PROMPT)["blocks.2.attn.pattern"][0], rtol=2e-6, atol=0)

@@ -71,6 +71,24 @@ def test_the_slider_turns_the_phone_into_a_lightsaber(seen: Visit) -> None:
     seen.wait("s => document.querySelector('.push .field').value === s", f"{strength:g}")
 
 
+def test_a_drag_is_one_step_back_however_long_it_takes(seen: Visit) -> None:
+    find_jedi(seen)
+    reach_is_known(seen)
+    box = seen.page.locator(".strength").bounding_box()
+    middle, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    seen.page.mouse.move(middle, y)
+    seen.page.mouse.down()
+    seen.page.mouse.move(middle + box["width"] * 0.1, y)
+    seen.page.wait_for_selector(".edits li:has-text('steer: Jedi')")
+    seen.page.wait_for_timeout(1100)  # longer than what keys that are pressed one by one are joined by
+    seen.page.mouse.move(middle + box["width"] * 0.35, y)
+    seen.page.mouse.up()
+    first_is(seen, "lightsaber")
+    seen.page.click("[aria-label=Undo]")
+    first_is(seen, "phone")
+    assert seen.page.locator(".edits li").count() == 0
+
+
 def test_the_slider_is_moved_by_keys_and_a_number_can_be_typed(seen: Visit) -> None:
     find_jedi(seen)
     reach_is_known(seen)
@@ -94,7 +112,7 @@ def test_what_is_pushed_away_stays_in_view_though_others_fire_more_then(seen: Vi
     seen.page.fill(".push .field", "-20")
     seen.page.keyboard.press("Enter")
     seen.page.wait_for_selector(".edits li:has-text('× −20')")
-    seen.page.wait_for_timeout(400)
+    seen.settled()
     assert seen.page.inner_text(".feature-card h3") == name
     assert seen.page.get_attribute(".feature-list [data-feature]", "aria-current") is None
 
@@ -168,7 +186,6 @@ def test_the_address_carries_the_feature_its_token_and_the_push(browser: Any, la
     seen.page.fill(".push .field", "14")
     seen.page.keyboard.press("Enter")
     first_is(seen, "lightsaber")
-    seen.page.wait_for_timeout(300)
     other = Visit(browser, lab).open(seen.hash(), ready=".feature-card h3:has-text('Jedi')")
     first_is(other, "lightsaber")
     other.wait("document.querySelector('.push .field').value === '14'")

@@ -133,13 +133,98 @@ def test_the_patched_sentence_opens_as_an_edit_and_one_comes_back(visit: Visit) 
 def test_heads_are_swept_and_cells_walked_by_arrow_keys(visit: Visit) -> None:
     sweep = workings.patching_sweep(visit.lab.model, PROMPT, OTHER, over="heads")
     patching(visit)
-    visit.page.select_option(".patching select", "heads")
+    visit.page.select_option(".patching select[aria-label='What is taken over']", "heads")
     visit.wait("document.querySelectorAll('.sweep td button').length === 16")
     visit.page.locator(".sweep [aria-pressed=true]").focus()
     for key in ("ArrowUp",) * 4 + ("ArrowLeft",) * 4 + ("ArrowDown", "ArrowRight"):
         visit.page.keyboard.press(key)
     visit.wait("document.querySelector('.patch-detail h3').innerText.includes('Block 1, head 1')")
     assert f"{sweep.values[1, 1]:.1%}" in visit.page.locator(".patch-detail h3").inner_text()
+
+
+def shown(visit: Visit) -> list[float]:
+    return [0.0 if text == "·" else number(text) for text in visit.words(".sweep td button")]
+
+
+def test_who_tells_a_head_where_to_look_is_asked_from_its_cell_and_the_address_carries_it(visit: Visit) -> None:
+    model = visit.lab.model
+    heads = workings.patching_sweep(model, PROMPT, OTHER, over="heads")
+    patching(visit)
+    visit.page.select_option(".patching select[aria-label='What is taken over']", "heads")
+    visit.wait("document.querySelectorAll('.sweep td button').length === 16")
+    block, head, _ = heads.best(1)[0]
+    visit.page.click("text=Who tells this head where to look?")
+    visit.wait(
+        "document.querySelector('.sweep td button') && document.querySelectorAll('.sweep td button').length < 16"
+    )
+    sweep = workings.path_patching_sweep(model, PROMPT, OTHER, (f"blocks.{block}.attn.q", head))
+    assert shown(visit) == pytest.approx(list(sweep.values.flatten() * 100), abs=0.51)
+    [(sender, told_by, value)] = sweep.best(1)
+    wanted = f"Block {sender}, head {told_by}: what that head found in your sentence, told directly to head {head} of block {block} (its queries)"
+    visit.wait("said => document.querySelector('.patch-detail h3').innerText.includes(said)", wanted)
+    assert f"{value:.1%}" in visit.page.locator(".patch-detail h3").inner_text()
+    visit.open(visit.hash())
+    visit.wait("said => document.querySelector('.patch-detail h3')?.innerText.includes(said)", wanted)
+    assert visit.words(".receiver select >> nth=0") and visit.page.locator(".receiver select").nth(
+        1
+    ).input_value() == str(block)
+
+
+def test_a_path_opens_as_the_edit_of_its_receiver_and_one_into_the_scores_says_why_it_does_not(visit: Visit) -> None:
+    sweep = workings.path_patching_sweep(visit.lab.model, PROMPT, OTHER, ("blocks.3.attn.k", 1))
+    visit.open(visit.hash().replace("show=lens", "show=patching") + "&into=3.1.k")
+    visit.page.wait_for_selector(".patch-detail h3")
+    visit.page.click("text=Open the patched sentence")
+    visit.settled()
+    assert "blocks.3.attn.k[1, 0:14, :]" in visit.page.locator(".edits").inner_text()
+    want = sweep.trace_of(*sweep.best(1)[0][:2]).top(1)[0]
+    assert visit.next_tokens()[0][0] == want[0].replace(" ", "␣")
+    visit.show("patching")
+    visit.page.click("text=Go back to your sentence")
+    visit.page.wait_for_selector(".patch-detail h3")
+    visit.page.select_option(".receiver select >> nth=0", "logits")
+    visit.wait("document.querySelectorAll('.sweep td button').length === 16")
+    visit.wait("document.querySelector('.patch-detail').innerText.includes('many edits, not one')")
+    assert visit.page.locator("text=Open the patched sentence").count() == 0
+
+
+def test_what_is_needed_is_read_off_a_map_of_what_is_taken_away(visit: Visit) -> None:
+    sweep = workings.patching_sweep(visit.lab.model, PROMPT, OTHER, over="heads", direction="noising")
+    visit.open(visit.hash().replace("show=lens", "show=patching") + "&over=heads")
+    visit.page.wait_for_selector(".patch-detail h3")
+    visit.page.select_option(".patching select[aria-label='From which sentence into which']", "noising")
+    visit.wait("document.querySelector('.patch-detail h3')?.innerText.includes('takes away')")
+    assert shown(visit) == pytest.approx(list((1 - sweep.values).flatten() * 100), abs=0.51)
+    assert "they are needed" in visit.page.locator(".patching").inner_text()
+    visit.page.click("text=Open the patched sentence")
+    visit.settled()
+    assert visit.page.locator(".sentence-box").input_value() == PROMPT
+    assert visit.page.locator(".edits li").count() == 1
+
+
+def test_edits_hold_in_both_sentences_unless_they_are_switched_off(visit: Visit) -> None:
+    model = visit.lab.model
+    visit.show("attention")
+    visit.page.wait_for_selector(".small-map")
+    visit.page.check(".knock input")  # head 0 of block 2
+    visit.settled()
+    visit.show("patching")
+    visit.wait(
+        "document.querySelector('.patching [role=status]').innerText.includes('Your edit holds in both sentences')"
+    )
+    visit.page.select_option(".patching select[aria-label='What is taken over']", "heads")
+    visit.wait("document.querySelectorAll('.sweep td button').length === 16")
+    pair = [workings.knock_out(model.trace(text), "blocks.2.attn.z", head=0) for text in (PROMPT, OTHER)]
+    found = workings.patching_sweep(model, *pair, over="heads")
+    assert shown(visit) == pytest.approx(list(found.values.flatten() * 100), abs=0.51)
+    switch = visit.page.get_by_role("switch", name="with your edits, in both sentences")
+    switch.focus()
+    visit.page.keyboard.press("Space")
+    visit.wait("document.querySelector('.patching [role=status]').innerText.includes('Your edit is left out here')")
+    plain = workings.patching_sweep(model, PROMPT, OTHER, over="heads")
+    assert shown(visit) == pytest.approx(list(plain.values.flatten() * 100), abs=0.51)
+    visit.open(visit.hash())
+    visit.wait("document.querySelector('.patching [role=status]')?.innerText.includes('Your edit is left out here')")
 
 
 def test_sentences_of_other_lengths_and_equal_ones_are_told_plainly(visit: Visit) -> None:
@@ -173,21 +258,6 @@ def test_a_long_sweep_shows_how_far_it_is_and_is_stopped(visit: Visit, monkeypat
     monkeypatch.undo()
     visit.page.click("text=Try every patch")
     visit.page.wait_for_selector(".patch-detail h3")
-
-
-def test_a_head_is_silenced_by_a_switch_as_an_edit(visit: Visit) -> None:
-    model = visit.lab.model
-    visit.show("attention")
-    visit.page.wait_for_selector(".small-map")
-    visit.page.check(".silence input")
-    visit.settled()
-    assert "blocks.2.attn.z[0, :, :]" in visit.page.locator(".edits").inner_text()
-    assert "Head 0 · silent" in visit.words(".small-map")
-    want = workings.knock_out(model.trace(PROMPT), "blocks.2.attn.z", head=0).top(1)[0]
-    assert visit.next_tokens()[0] == (want[0].replace(" ", "␣"), f"{want[1]:.1%}")
-    visit.page.uncheck(".silence input")
-    visit.settled()
-    assert visit.page.locator(".edits li").count() == 0
 
 
 @pytest.mark.parametrize(("view", "ready"), [("reasons", ".waterfall .sum"), ("patching", ".patch-detail h3")])

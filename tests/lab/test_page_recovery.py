@@ -17,7 +17,7 @@ def test_a_lost_connection_is_told_in_plain_words_and_the_page_recovers(browser:
     visit.type_sentence("Mike is")
     visit.page.wait_for_selector("text=The lab does not answer")
     visit.context.set_offline(False)
-    visit.page.wait_for_selector("text=The lab does not answer", state="hidden", timeout=20000)
+    visit.page.wait_for_selector("text=The lab does not answer", state="hidden")
     visit.wait("document.querySelectorAll('.chip').length === 2")
     visit.close()
 

@@ -175,7 +175,7 @@ def test_only_what_an_edit_changed_is_marked(visit: Visit) -> None:
     visit.go(JEDI)
     visit.edit("0")
     visit.page.wait_for_selector("td.edited")
-    visit.page.wait_for_timeout(200)
+    visit.settled()
     assert visit.page.locator("td.changed").count() == 0, "no other share of the row follows from this one"
     visit.go("blocks.2.resid_mid[13, 0]")
     visit.page.wait_for_selector("td.changed")

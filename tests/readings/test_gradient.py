@@ -452,3 +452,70 @@ def test_rows_looked_up_in_a_table_that_is_worked_out_are_refused():
 def test_a_choice_outside_the_model_or_the_prompt_is_refused(token, against, position, kind):
     with pytest.raises(kind, match=r"vocabulary|prompt|tokenizer"):
         trace_gradient(model_of(Tiny()), [1, 2, 3], token, against, position)
+
+
+BY_HAND = {
+    "a row set": [("blocks.1.resid_pre", (2,), {"value": 0.5})],
+    "numbers set and then added to": [
+        ("blocks.0.resid_post", (slice(1, 3), 4), {"value": [0.1, -2.0]}),
+        ("blocks.0.resid_post", (2,), {"add": np.linspace(-1, 1, 8)}),
+    ],
+    "a head silenced": [("blocks.1.attn.z", (1,), {"scale": 0.0})],
+    "a head at half strength, twice": [("blocks.1.attn.z", (1,), {"scale": 0.5}), ("blocks.1.attn.z", (1, 3), {"scale": -3.0})],
+    "a weight of attention set": [("blocks.1.attn.pattern", (0, 3, 1), {"value": 0.9})],
+    "a score set": [("blocks.1.attn.scores", (1, 4, slice(0, 3)), {"value": 0.2})],
+    "a look ahead": [("blocks.1.attn.pattern", (0, 1, 3), {"value": 0.7})],
+    "a norm's scale": [("blocks.1.ln1.scale", (3,), {"value": 1.3}), ("ln_final.scale", (4,), {"scale": 2.0})],
+    "a norm's scale made larger": [("blocks.1.ln1.scale", (3,), {"add": 1.3}), ("blocks.0.ln2.scale", (slice(None),), {"add": 0.4})],
+    "more of a pattern": [("blocks.1.attn.pattern", (0, 3, slice(0, 3)), {"add": 0.4}), ("blocks.0.attn.pattern", (1,), {"scale": 0.5})],
+    "neurons made stronger": [("blocks.0.mlp.post", (slice(None), slice(0, 9)), {"add": 0.3}), ("blocks.1.mlp.post", (2,), {"scale": 1.7})],
+    "neurons": [("blocks.0.mlp.post", (slice(None), slice(0, 9)), {"value": 0.3})],
+    "steered": [("blocks.0.resid_post", (slice(None),), {"add": np.linspace(-1, 1, 8)})],
+    "a weight": [("blocks.0.attn.W_V", (0,), {"scale": 0.5}), ("ln_final.w", (slice(None), 2), {"value": 2.0})],
+    "a token": [("ids", (1,), {"value": 7})],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("activation", ["gelu_new", "tanh"])
+@pytest.mark.parametrize("edits", BY_HAND.values(), ids=BY_HAND)
+def test_the_gradients_of_an_edited_trace_are_what_small_steps_of_it_do(edits, activation):
+    model = model_of(Tiny(layers=3, heads=2, d_head=4, activation=activation))
+    plain = model.trace([1, 2, 3, 4, 5], dtype="float64")
+    for known, index, change in edits:
+        plain = plain.edit(known, index, **change)
+    slopes = trace_gradient(model, plain, 3, 6)
+    random = np.random.default_rng(1)
+
+    def moved(known, step):
+        logits = plain.edit(known, add=step)["logits"][-1]
+        return logits[3] - logits[6]
+
+    tables = ["embed", "blocks.0.attn.z", "blocks.0.mlp.pre", "blocks.1.attn.k", "blocks.1.mlp.post", "blocks.2.attn.v"]
+    for known in [*tables, *(one for one, _, _ in edits if one in plain.names())]:
+        for _ in range(3):
+            step = 1e-6 * random.standard_normal(plain.shape(known))
+            if known.endswith(("scores", "pattern")):
+                step = step * np.tri(*step.shape[-2:])
+            wanted = (moved(known, step) - moved(known, -step)) / 2e-6
+            found = float((slopes[f"gradient.{known}"] * step).sum()) / 1e-6
+            assert found == pytest.approx(wanted, rel=1e-5, abs=1e-7), known
+
+
+@pytest.mark.parametrize("known", ["attn.scores", "attn.pattern", "ln1.scale", "mlp.pre"])
+def test_an_edit_inside_an_operation_shows_where_gradients_are_drawn_as_it_does_without(known):
+    model, ids = model_of(Tiny()), [3, 1, 4, 1, 5]
+    edit = {"name": f"blocks.0.{known}", "index": (..., 3, 0), "value": 0.8}
+    plain = model.trace(ids, dtype="float64").edit(**edit)
+    for trace in (trace_gradient(model, ids, 7, dtype="float64").edit(**edit), trace_gradient(model, plain, 7)):
+        assert_close(trace["logits"], plain["logits"], 1e-12, known)
+        assert_close(
+            trace.edit(**edit | {"value": 0.3})["logits"], plain.edit(**edit | {"value": 0.3})["logits"], 1e-12, known
+        )
+
+
+def test_what_comes_before_a_number_that_is_set_has_no_slope_through_it():
+    model = model_of(Tiny())
+    plain = model.trace([3, 1, 4], dtype="float64").edit("blocks.1.resid_pre", value=0.5)
+    slopes = trace_gradient(model, plain, 7)
+    assert np.abs(slopes["gradient.blocks.1.resid_pre"]).max() > 0.01
+    assert not slopes["gradient.blocks.0.resid_post"].any() and not slopes["gradient.embed"].any()

@@ -13,13 +13,14 @@ from workings.anatomy.contrast import PatchingSweep, contrast
 from workings.anatomy.gradients import trace_gradient
 from workings.anatomy.patching import cells_of, swept
 from workings.checkpoints.model import Model, Prompt
+from workings.engine.trace import Trace
 from workings.readings.gradient import gradient_name
 
 
 def attribution_patching(
     model: Model,
-    clean: Prompt,
-    corrupted: Prompt,
+    clean: Prompt | Trace,
+    corrupted: Prompt | Trace,
     answer: Token | None = None,
     against: Token | None = None,
     over: str = "resid_pre",
@@ -31,7 +32,7 @@ def attribution_patching(
 
     Takes and gives what `patching_sweep` does. A cell is the sum of (clean - corrupted) * gradient over the numbers that
     it would patch, the gradient being that of the difference of logits in the prompt that is patched. `trace_of` gives
-    the true patch, to check a cell with.
+    the true patch, to check a cell with. Edits of traces stay in force, in the slopes too.
 
     What it means: what the patch would do if everything after it were a straight line. What it does not mean: what
     the patch does, where that is far from so: where attention or an activation is saturated (slope near 0, though a large step would leave the flat part), where
@@ -44,7 +45,7 @@ def attribution_patching(
     pair = contrast(model, clean, corrupted, answer, against, position, direction, dtype)
     tables, by_head = swept(pair.base, over)
     choice = pair.choice
-    slopes = trace_gradient(model, pair.base.ids, choice.token, choice.against, choice.position, dtype)
+    slopes = trace_gradient(model, pair.base, choice.token, choice.against, choice.position)
     start, estimates = pair.difference(pair.base), []
     for table in tables:
         step = pair.source[table].astype(np.float64) - pair.base[table]

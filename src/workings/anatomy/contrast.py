@@ -67,6 +67,10 @@ class Contrast:
         low, high = self.difference(self.corrupted), self.difference(self.clean)
         return (differences - low) / (high - low)
 
+    def effect(self, shares: Any) -> Any:
+        """How much of the difference such shares bring back, or in noising take away: 1 is all of it, 0 nothing."""
+        return shares if self.direction == "denoising" else 1 - shares
+
     def sweep(self, cells: Sequence[Callable[[], Trace]], progress: Progress | None) -> list[float]:
         """The difference in each of many traces, which are made, worked out side by side and let go in turn."""
         found: list[float] = []
@@ -80,8 +84,8 @@ class Contrast:
 
 def contrast(
     model: Model,
-    clean: Prompt,
-    corrupted: Prompt,
+    clean: Prompt | Trace,
+    corrupted: Prompt | Trace,
     answer: Token | None = None,
     against: Token | None = None,
     position: int = -1,
@@ -90,13 +94,14 @@ def contrast(
 ) -> Contrast:
     """Read two prompts of equal length; `answer` and `against` are what each of them would say next unless given.
 
-    Raises `InputError`: prompts of different lengths (both are shown, cut into tokens), a token that the vocabulary does
+    Either may be a trace, whose edits stay in force; `dtype` is then the trace's own. Raises `InputError`: prompts of different
+    lengths (both are shown, cut into tokens), traces of two dtypes or of another model, a token that the vocabulary does
     not have, one token twice, or two prompts between which there is no difference to restore. `OutsideTable` for a
     position outside.
     """
     if direction not in DIRECTIONS:
         raise InputError(f"a direction is {' or '.join(DIRECTIONS)}; {direction!r} came")
-    traces = model.trace(clean, dtype), model.trace(corrupted, dtype)
+    traces = _read(model, clean, corrupted, dtype)
     _check_lengths(*traces)
     wanted, other = choose(traces[0], answer, None, position), choose(traces[1], against, None, position)
     choice = Choice(wanted.position, wanted.token, other.token)
@@ -113,6 +118,17 @@ def contrast(
             "change what matters for the answer, or ask about other tokens"
         )
     return found
+
+
+def _read(model: Model, clean: Prompt | Trace, corrupted: Prompt | Trace, dtype: str) -> tuple[Trace, Trace]:
+    """Both as traces of one dtype and one program, so that their forks can be worked out side by side."""
+    given = [prompt.dtype for prompt in (clean, corrupted) if isinstance(prompt, Trace)]
+    if len(set(given)) > 1:
+        raise InputError(
+            f"patching needs two traces of one dtype; the clean one is {given[0]} and the corrupted one {given[1]}"
+        )
+    one, two = (model.as_trace(prompt, str(given[0]) if given else dtype) for prompt in (clean, corrupted))
+    return (one, two) if one.drawn_with(two) else (model.redraw(one), model.redraw(two))
 
 
 def _rounding(pair: Contrast) -> float:
@@ -178,8 +194,7 @@ class PatchingSweep:
     def best(self, k: int = 5) -> list[tuple[int, int, float]]:
         """The `k` patches that do most, as (block, position or head, value): restore most; where one breaks, break most."""
         values = self.values
-        away = values if self.contrast.direction == "denoising" else 1 - values
-        order = np.argsort(-away, axis=None, kind="stable")[:k]
+        order = np.argsort(-self.contrast.effect(values), axis=None, kind="stable")[:k]
         return [
             (int(b), int(c), float(values[b, c])) for b, c in zip(*np.unravel_index(order, values.shape), strict=True)
         ]

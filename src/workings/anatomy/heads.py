@@ -134,6 +134,11 @@ def head_scores(model: Model, length: int | None = None, n_prompts: int = 4, see
     """
     n_ctx, d_vocab = model.config.n_ctx, model.config.d_vocab
     longest = min(n_ctx // 2, d_vocab)
+    if longest < 3:
+        raise InputError(
+            f"heads are scored on at least 3 tokens that come twice; {model.name} reads prompts of up to {n_ctx} tokens "
+            f"and knows {d_vocab}"
+        )
     length = min(25, longest) if length is None else length
     if not 3 <= length <= longest:
         raise InputError(f"repeated tokens number from 3 to {longest} in this model, twice; {length!r} came")

@@ -42,11 +42,24 @@ OVER = {
 }
 """What can be swept over, and the table of each block that is patched: by position, or by head (`attn.`)."""
 
+SAID = {
+    "resid_pre": "the residual stream before {} block",
+    "resid_mid": "the residual stream between {} block’s attention and its MLP",
+    "resid_post": "the residual stream after {} block",
+    "attn_out": "what {} block’s attention wrote",
+    "mlp_out": "what {} block’s MLP wrote",
+    "heads": "what {} head found",
+    "queries": "{} head’s queries",
+    "keys": "{} head’s keys",
+    "values": "{} head’s values",
+}
+"""What is patched, in words, by `over`; which block or head it is comes in: `SAID["heads"].format("each")`."""
+
 
 def patching_sweep(
     model: Model,
-    clean: Prompt,
-    corrupted: Prompt,
+    clean: Prompt | Trace,
+    corrupted: Prompt | Trace,
     answer: Token | None = None,
     against: Token | None = None,
     over: str = "resid_pre",
@@ -64,6 +77,10 @@ def patching_sweep(
     or `values`, patched at all positions for one head at a time. In `denoising` the clean prompt's numbers go into
     the corrupted run: what is enough to restore the answer. In `noising` it is the other way about: what is needed.
     `progress` is called with how many patches are done and how many there are.
+
+    Either prompt may be a trace of this model, such as `model.trace(...).edit(...)`: its edits stay in force, those of weights
+    too, in every cell but for numbers that the patch itself sets. Mostly both want the same edits; what only one of them has is
+    one more thing in which they differ. Both have one dtype, which is then the sweep's.
 
     What it means: the numbers of that cell carry, from there on, what tells the prompts apart. What it does not mean: that
     the part worked it out (it may only hand it on), nor that a cell near 0 plays no part (what two cells carry
@@ -110,4 +127,4 @@ def patched(pair: Contrast, table: str, place: Place) -> Trace:
     return pair.base.edit(table, place, value=numbers)
 
 
-__all__ = ["OVER", "patched", "patching_sweep", "places_of", "swept"]
+__all__ = ["OVER", "SAID", "cells_of", "patched", "patching_sweep", "places_of", "swept"]

@@ -7,8 +7,9 @@ Model Behavior with Path Patching, section 3.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -24,6 +25,9 @@ End = str | tuple[str, int]
 """A table, or one head of it: `"blocks.0.mlp_out"`, `("blocks.0.attn.z", 3)`."""
 
 _WRITER = re.compile(r"(?:decoder\.)?blocks\.\d+\.(?:attn_out|mlp_out)")
+_SPELLED = re.compile(r"(\d+)\.(\d+)\.([qkv])")
+_HEADS = re.compile(r"blocks\.(\d+)\.attn\.([qkv])")
+_ROLES = {"q": "queries", "k": "keys", "v": "values"}
 _INSIDE = re.compile(r"((?:decoder\.)?blocks\.\d+\.)(attn|mlp)\.\w+")
 
 
@@ -53,8 +57,8 @@ class PathPatch:
 
 def path_patch(
     model: Model,
-    clean: Prompt,
-    corrupted: Prompt,
+    clean: Prompt | Trace,
+    corrupted: Prompt | Trace,
     sender: End,
     receiver: End = "logits",
     answer: Token | None = None,
@@ -69,7 +73,7 @@ def path_patch(
 
     `sender` writes into the residual stream: `embed`, a head's `("blocks.0.attn.z", 3)`, `"blocks.0.mlp_out"`. `receiver`
     reads from it: a head's `("blocks.1.attn.q", 2)`, `k` or `v`, an MLP's `"blocks.1.mlp.pre"`, or `"logits"`. Positions are
-    all unless given. The other options are those of `patching_sweep`.
+    all unless given. The other options are those of `patching_sweep`, which also says how edited traces are taken.
 
     First the sender's numbers are put in while every attention and every MLP between it and the receiver keeps what it
     wrote before, so that the change comes through the stream alone; then what the receiver makes of that is put in,
@@ -90,8 +94,8 @@ def path_patch(
 
 def path_patching_sweep(
     model: Model,
-    clean: Prompt,
-    corrupted: Prompt,
+    clean: Prompt | Trace,
+    corrupted: Prompt | Trace,
     receiver: End = "logits",
     answer: Token | None = None,
     against: Token | None = None,
@@ -108,30 +112,54 @@ def path_patching_sweep(
     where no head comes before the receiver.
     """
     pair = contrast(model, clean, corrupted, answer, against, position, direction, dtype)
-    name, _ = _split(receiver)
+    tables, cells = path_cells(pair, receiver, receiver_positions)
+    found = pair.sweep([cell for row in cells for cell in row], progress)
+    differences = np.array(found).reshape(len(tables), -1)
+    method = f"path patching into {_spelled(receiver)}"
+    return PatchingSweep("heads", method, pair, tables, True, differences, lambda b, h: cells[b][h]())
+
+
+def path_cells(
+    pair: Contrast, receiver: End, positions: Positions = None
+) -> tuple[tuple[str, ...], list[list[Callable[[], Trace]]]]:
+    """The `z` of every block before a receiver, and what makes the patched trace of every head of it: a row a block.
+
+    A trace is the base itself where the head says the same on both prompts. Raises `InputError`, `UnknownTable`, `OutsideTable`.
+    """
+    name, head = _split(receiver)
+    list(places(pair.base, name, head, positions))  # so that a receiver that there is none of is refused now
+    if pair.base.table(name).number > pair.base.table("logits").number:
+        raise InputError(f"{name} comes after the logits, by which a path is measured; give a receiver before them")
     tables = tuple(table for table in swept(pair.base, "heads")[0] if _is_before(pair.base, table, name))
     if not tables:
         raise InputError(f"no head comes before {name}, so none can tell it anything")
-    kept = {table: _kept(pair.base, table, receiver) for table in tables}
+    kept = cache(lambda table: _kept(pair.base, table, receiver))
 
-    def make(table: str, head: int) -> Trace:
-        if np.array_equal(pair.source[table][head], pair.base[table][head]):
+    def make(table: str, sender: int) -> Trace:
+        if np.array_equal(pair.source[table][sender], pair.base[table][sender]):
             return pair.base
-        sent = _sent(pair, kept[table], (table, head), None)
-        return _received(pair.base, sent, receiver, receiver_positions)
+        sent = _sent(pair, kept(table), (table, sender), None)
+        return _received(pair.base, sent, receiver, positions)
 
     n_heads = pair.base.shape(tables[0])[0]
-    cells = [partial(make, table, head) for table in tables for head in range(n_heads)]
-    differences = np.array(pair.sweep(cells, progress)).reshape(-1, n_heads)
-    return PatchingSweep(
-        "heads",
-        f"path patching into {_spelled(receiver)}",
-        pair,
-        tables,
-        True,
-        differences,
-        lambda b, h: make(tables[b], h),
-    )
+    return tables, [[partial(make, table, sender) for sender in range(n_heads)] for table in tables]
+
+
+def read_receiver(text: str) -> End:
+    """A receiver as people write it: `2.0.q` is the queries of head 0 of block 2 (`k`, `v`), anything else a table's name."""
+    found = _SPELLED.fullmatch(text)
+    return (f"blocks.{found[1]}.attn.{found[3]}", int(found[2])) if found else text
+
+
+def receiver_said(end: End) -> str:
+    """A receiver in words: "head 0 of block 2 (its queries)", "the MLP of block 1", "the scores"."""
+    name, head = _split(end)
+    found = _HEADS.fullmatch(name)
+    if found and head is not None:
+        return f"head {head} of block {found[1]} (its {_ROLES[found[2]]})"
+    if name.endswith(".mlp.pre"):
+        return f"the MLP of block {name.split('.')[-3]}"
+    return "the scores" if name == "logits" else _spelled(end)
 
 
 def _split(end: End) -> tuple[str, int | None]:
@@ -191,4 +219,4 @@ def _received(base: Trace, sent: Trace, receiver: End, positions: Positions) -> 
     return new
 
 
-__all__ = ["PathPatch", "path_patch", "path_patching_sweep"]
+__all__ = ["PathPatch", "path_cells", "path_patch", "path_patching_sweep", "read_receiver", "receiver_said"]

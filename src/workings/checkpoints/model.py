@@ -140,6 +140,13 @@ class Model:
         evaluation = Evaluation(self._program, self.encode(prompt), np.dtype(str(dtype)))
         return self.trace_of(evaluation)
 
+    def redraw(self, trace: Trace) -> Trace:
+        """The same prompt with the same edits, in the tables of this model alone.
+
+        Raises `InputError` for an edit of a table that the model does not have.
+        """
+        return self.trace_of(trace.evaluation_in(self._program))
+
     def trace_of(self, evaluation: Evaluation) -> Trace:
         """A trace of what a program of this model works out, with its tokens and features."""
         return Trace(evaluation, self.config.n_ctx, self.tokenizer, self.feature)
@@ -172,7 +179,7 @@ class Model:
         have the share `top_p` (Holtzman et al. 2020); the same `seed` draws the same. Stops at the end-of-text token,
         after `max_new_tokens`, or when `n_ctx` is reached, whichever comes first.
         """
-        trace = self._as_trace(prompt)
+        trace = self.as_trace(prompt)
         ids = [int(i) for i in trace.ids]
         ids += self.new_ids(trace, max_new_tokens, Sampling(temperature, top_k, top_p, seed))
         return self.tokenizer.decode(ids) if self.tokenizer else ids
@@ -190,7 +197,7 @@ class Model:
 
         A token that ends inside a character adds nothing yet: its bytes come with the token that completes them.
         """
-        trace = self._as_trace(prompt)
+        trace = self.as_trace(prompt)
         new_ids = self.new_ids(trace, max_new_tokens, Sampling(temperature, top_k, top_p, seed))
         return iter(new_ids) if self.tokenizer is None else self.spell_out([int(i) for i in trace.ids], new_ids)
 
@@ -207,8 +214,16 @@ class Model:
         if rest := self.tokenizer.decode(ids)[len(written) :]:
             yield rest
 
-    def _as_trace(self, prompt: Prompt | Trace) -> Trace:
-        return prompt if isinstance(prompt, Trace) else self.trace(prompt)
+    def as_trace(self, prompt: Prompt | Trace, dtype: str = "float32") -> Trace:
+        """The trace of a prompt; a trace of this model is given back as it is, with its edits and its own dtype.
+
+        Raises `InputError` as `trace` does, and for a trace of another model.
+        """
+        if not isinstance(prompt, Trace):
+            return self.trace(prompt, dtype)
+        if not prompt.has_weights(self._own_weights):
+            raise InputError(f"this is a trace of another model than {self.name}; make it with model.trace(...)")
+        return prompt
 
     def new_ids(self, trace: Trace, max_new_tokens: int, sampling: Sampling) -> Iterator[int]:
         """New token ids after a trace, one by one; the trace stays as it is."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,8 @@ from rich.text import Text
 
 from workings.anatomy.attribution_patching import attribution_patching
 from workings.anatomy.contrast import PatchingSweep
-from workings.anatomy.patching import patching_sweep
-from workings.anatomy.path_patching import End, path_patching_sweep
+from workings.anatomy.patching import SAID, patching_sweep
+from workings.anatomy.path_patching import path_patching_sweep, read_receiver
 from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, find_token, ids_in, model_again
 from workings.cli.maps import Cell, HeatMap, print_map, print_scale
 from workings.cli.screen import (
@@ -35,25 +34,12 @@ if TYPE_CHECKING:
     from workings.checkpoints.model import Model
     from workings.engine.trace import Trace
 
-WHAT = {
-    "resid_pre": "the residual stream before a block",
-    "resid_mid": "the residual stream between a block's attention and its MLP",
-    "resid_post": "the residual stream after a block",
-    "attn_out": "what a block's attention wrote",
-    "mlp_out": "what a block's MLP wrote",
-    "heads": "what a head found",
-    "queries": "a head's queries",
-    "keys": "a head's keys",
-    "values": "a head's values",
-}
-"""What is patched, in words, by `over`."""
 _STRONG = 0.1  # from here on a head is worth knocking out
 _ESTIMATE = (
     "every cell is an estimate from one gradient: how the difference would change if the model went on in a straight line from "
     "where it is. Models bend, so strong cells can come out weak and weak ones strong. The first command below tries every patch."
 )
 _NOTHING = "   ·"
-_RECEIVER = re.compile(r"(\d+)\.(\d+)\.([qkv])")
 _RESTORED = 0.5  # from here on a cell is said to carry the answer
 
 
@@ -78,7 +64,7 @@ def show_patching(
         sweep = attribution_patching(model, prompts[0], prompts[1], token, other, over, position, direction)
     elif into is not None:
         sweep = path_patching_sweep(
-            model, prompts[0], prompts[1], _receiver(into), token, other, position, direction=direction
+            model, prompts[0], prompts[1], read_receiver(into), token, other, position, direction=direction
         )
     else:
         with _bar() as bar:
@@ -100,12 +86,6 @@ def show_patching(
     console.print()
     print_next(console, _suggestions(model, clean, corrupted, answer, against, sweep))
     console.print()
-
-
-def _receiver(text: str) -> End:
-    """`2.0.q` is the queries of head 0 of block 2; anything else is a table."""
-    found = _RECEIVER.fullmatch(text)
-    return (f"blocks.{found[1]}.attn.{found[3]}", int(found[2])) if found else text
 
 
 def _bar() -> Progress:
@@ -137,9 +117,10 @@ def _print_title(console: Console, model: Model, sweep: PatchingSweep) -> None:
         print_indented(console, line.append(f"  → {ahead}, by {abs(difference):.1f}", "dim"))
     source, base = ("clean", "corrupted") if denoising else ("corrupted", "clean")
     estimated = "Estimated, not tried (attribution patching). " if _estimated(sweep) else ""
-    taken = f"{WHAT[sweep.over]}{'' if sweep.by_head else ' at that token'} is taken from the {source} prompt"
+    part = SAID[sweep.over].format("a")
+    taken = f"{part}{'' if sweep.by_head else ' at that token'} is taken from the {source} prompt"
     if sweep.method.startswith("path"):
-        taken = f"{WHAT[sweep.over]} in the {source} prompt goes {sweep.method.removeprefix('path patching ')} alone and directly"
+        taken = f"{part} in the {source} prompt goes {sweep.method.removeprefix('path patching ')} alone and directly"
     legend = (
         f"{estimated}In each cell {taken}, all else being the {base} one's. 0 is as in the corrupted prompt (·), "
         "100 as in the clean one."
@@ -192,27 +173,22 @@ def _runners_up(sweep: PatchingSweep) -> str:
     told = [
         f"head {head} of block {block} ({_hundredths(value).strip()})"
         for block, head, value in sweep.best(4)[1:]
-        if _hundredths(_done(sweep, value)) != _NOTHING
+        if _hundredths(sweep.contrast.effect(value)) != _NOTHING
     ]
     if not told:
         return "no other does anything."
     return f"{', '.join(told)}. What several carry together may be more, or less, than the sum."
 
 
-def _done(sweep: PatchingSweep, value: float) -> float:
-    """How much of the difference a cell brings back, or in noising takes away."""
-    return value if sweep.contrast.direction == "denoising" else 1 - value
-
-
 def _strongest(sweep: PatchingSweep) -> str:
     [(block, column, value)] = sweep.best(1)
     pair, denoising = sweep.contrast, sweep.contrast.direction == "denoising"
     patched = sweep.trace_of(block, column)
-    amount, verb = f"{_done(sweep, value) * 100:.0f}%", "brings back" if denoising else "takes away"
+    amount, verb = f"{pair.effect(value) * 100:.0f}%", "brings back" if denoising else "takes away"
     name = "corrupted" if denoising else "clean"
     done = f"{verb} {amount} of the difference. The {name} prompt with it"
     if _estimated(sweep):
-        tried = _done(sweep, pair.share(pair.difference(patched)))
+        tried = pair.effect(pair.share(pair.difference(patched)))
         plain = verb.replace("brings", "bring").replace("takes", "take")
         done = f"is estimated to {plain} {amount} of the difference. Tried, it {verb} {tried * 100:.0f}%: the {name} prompt with it"
     says = f"says {_says(patched, sweep)} (without: {_says(pair.base, sweep)})."
@@ -221,10 +197,9 @@ def _strongest(sweep: PatchingSweep) -> str:
 
 def _where(sweep: PatchingSweep, block: int, column: int) -> str:
     if sweep.by_head:
-        what = {"heads": "what it found"}.get(sweep.over, f"its {sweep.over}")
-        return f"block {block}, head {column}: {what}, at all tokens,"
+        return f"block {block}, head {column}: {SAID[sweep.over].format('that')}, at all tokens,"
     token = quoted(sweep.contrast.clean.tokens[column])
-    return f"{_row_name(sweep, block)}, at {token} (position {column}), {WHAT[sweep.over].replace(' a block', ' that block')}"
+    return f"{_row_name(sweep, block)}, at {token} (position {column}), {SAID[sweep.over].format('that')}"
 
 
 def _says(trace: Trace, sweep: PatchingSweep) -> str:
@@ -278,7 +253,7 @@ def _suggestions(
         found.append(("Which heads carry it", command(*again, "--over", "heads")))
     else:
         found.append(("At which tokens it is, block by block", command(*again)))
-        strong = [(block, head) for block, head, value in sweep.best(2) if _done(sweep, value) >= _STRONG] or [
+        strong = [(block, head) for block, head, value in sweep.best(2) if sweep.contrast.effect(value) >= _STRONG] or [
             sweep.best(1)[0][:2]
         ]
         block, head = strong[0]

@@ -6,7 +6,7 @@ BLUE, ORANGE = (31, 95, 168), (201, 98, 24)
 """What adds and what takes away; people who are colour-blind tell these two apart too."""
 
 LIGHT = """color-scheme: light; --surface: #ffffff; --paper: #f5f6f8; --line: #e1e5ea; --ink: #18212c; --soft: #566274;
-  --accent: #1f5fa8; --warm: #b4541a; --adds: 31 95 168; --takes: 201 98 24; --strong: .5"""
+  --accent: #1f5fa8; --warm: #a94d16; --adds: 31 95 168; --takes: 201 98 24; --strong: .5"""
 DARK = """color-scheme: dark; --surface: #161c25; --paper: #0e131a; --line: #28313e; --ink: #e5eaf1; --soft: #9fabbb;
   --accent: #7fb4f0; --warm: #f0a068; --adds: 111 172 240; --takes: 240 150 80; --strong: .38"""
 

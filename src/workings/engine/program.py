@@ -52,6 +52,13 @@ class Program:
             self._cast[key] = array.astype(dtype)
         return self._cast[key]
 
+    def has_weights(self, weights: Mapping[str, Array]) -> bool:
+        """Whether all of these are weights of the program: the same arrays, or equal ones (a model that was opened twice)."""
+        own = self._weights
+        return weights.keys() <= own.keys() and all(
+            own[name] is array or np.array_equal(own[name], array) for name, array in weights.items()
+        )
+
     def joined_weights(self, tables: tuple[Table, ...], dtype: np.dtype) -> tuple[Array, Array] | None:
         """The weights and biases of tables that are `linear` of one input, each as one matrix, where they lie so in memory."""
         key = (tables, dtype)

@@ -199,31 +199,31 @@ class RecipeBook:
 
     def _passed_names(self, table: Table) -> frozenset[str]:
         """The named tables that the recipe may pass through, inside kernels or between them."""
-        names: set[str] = set()
-        todo, seen = [table], {table}
-        while todo:
-            for before in todo.pop().inputs:
-                kept = before in self.kept and before not in self.shortcuts
-                if before not in seen and not kept and before.primitive is not GIVEN:
-                    seen.add(before)
-                    todo.append(before)
-                    if before.name is not None:
-                        names.add(before.name)
-        return frozenset(names)
+        way = self._way_back(table, self.kept - self.shortcuts.keys())
+        return frozenset(before.name for before in way if before.name is not None and before is not table)
 
     def _calls_inside(self, table: Table) -> list[Call]:
         """Calls with a kernel and named tables inside, on the way from the table to tables that are kept."""
-        found, todo, seen = [], [table], {table}
+        way = self._way_back(table, self.kept)
+        return [call for here in way for call in self._kernels_giving(here) if self.inner_names[call]]
+
+    def _way_back(self, table: Table, stops: Set[Table]) -> list[Table]:
+        """The table and those before it up to the stops, but for the stops that a kernel on the way passes over."""
+        way, todo, passed_over = [table], [table], set[Table]()
+        seen = {table}
         while todo:
             here = todo.pop()
-            for call in self.graph.calls_giving(here):
-                if call.name in self.kernels and self.inner_names[call]:
-                    found.append(call)
+            passed_over.update(member for call in self._kernels_giving(here) for member in call.members)
             for before in here.inputs:
-                if before not in seen and before not in self.kept:
+                stop = before.primitive is GIVEN or (before in stops and before not in passed_over)
+                if before not in seen and not stop:
                     seen.add(before)
+                    way.append(before)
                     todo.append(before)
-        return found
+        return way
+
+    def _kernels_giving(self, table: Table) -> list[Call]:
+        return [call for call in self.graph.calls_giving(table) if call.name in self.kernels]
 
     def fill(self, table: Table) -> float | None:
         """What stands right of the diagonal in a table of positions by positions: 0, the mask, or None for anything."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -286,6 +286,14 @@ class Trace:
         if lost := [edit.name for edit in old.edits if edit.name not in known]:
             raise InputError(f"the trace has an edit of {lost[0]}, which this model does not have")
         return Evaluation(program, old.ids, old.dtype, old.edits, old.weights)
+
+    def drawn_with(self, other: Trace) -> bool:
+        """Whether the other trace has the very same tables, so that numbers of one fit into the other."""
+        return self._evaluation.program is other._evaluation.program
+
+    def has_weights(self, weights: Mapping[str, Array]) -> bool:
+        """Whether these are the weights that it was made with, before any edit of them."""
+        return self._evaluation.program.has_weights(weights)
 
     def arrays(self) -> Iterator[Array]:
         """The memory behind all numbers that are kept for this trace; traces that share numbers give the same arrays."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from workings.errors import InputError, OutsideTable
 from workings.lab.refusals import Abandoned, TooMuch
@@ -47,6 +47,14 @@ class Query:
         if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
             raise InputError(f"{name} is a whole number from {least} to {most}; {text[:40]!r} came")
         return int(text)
+
+    def choice(self, name: str, among: Iterable[str]) -> str:
+        """One of some words; the first of them where it is left out."""
+        words = list(among)
+        found = self.given.get(name, words[0])
+        if found not in words:
+            raise InputError(f"{name} is {' or '.join(words)}; {found[:40]!r} came")
+        return found
 
     def number(self, name: str, default: float) -> float:
         """A number of at least 0; `default` where it is left out."""

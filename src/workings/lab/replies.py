@@ -36,3 +36,9 @@ def numbers(array: np.ndarray, **headers: int) -> Response:
 def file(content: bytes, name: str, media_type: str) -> Response:
     """A file to be kept."""
     return Response(content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def shortest(array: np.ndarray) -> Any:
+    """Numbers as lists of the shortest writing that gives back the very float32, a third of the letters of a float64."""
+    written = np.array([float(str(number)) for number in np.asarray(array, np.float32).ravel()])
+    return written.reshape(np.shape(array)).tolist()

@@ -22,6 +22,9 @@ from workings.lab.asked import Asker, Query
 from workings.lab.comparing import continuations
 from workings.lab.features import sae_of
 from workings.lab.guard import Guard
+from workings.lab.heads import Heads
+from workings.lab.knocking_out import knocked_out
+from workings.lab.lens import tuned_of
 from workings.lab.reasons import Reasons
 from workings.lab.refusals import TooMuch, status_of
 from workings.lab.replies import Json, file, numbers, problem
@@ -35,6 +38,7 @@ from workings.lab.writing import Writing
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from workings.anatomy.tuned_lens import TunedLens
     from workings.checkpoints.model import Model
     from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 
@@ -52,15 +56,17 @@ def make_app(
     page: Path = PAGE,
     table_bytes: int = TABLE_BYTES,
     sae: SparseAutoencoder | None = None,
+    tuned: TunedLens | None = None,
     work: Work | None = None,
 ) -> ASGIApp:
     """The lab of a model as an ASGI app, for a server on this port that gave out this token.
 
-    `sae` is the sparse autoencoder whose features are shown; else the one that comes with the model, if one does.
-    `work` is for whoever wants to end it when the lab closes.
+    `sae` is the sparse autoencoder whose features are shown, `tuned` the tuned lens that it is read with; else those that
+    come with the model, if they do. `work` is for whoever wants to end it when the lab closes. Raises `InputError` for
+    an autoencoder or a lens of another model.
     """
     sae = sae_of(model, sae)
-    answers = Answers(model, Views(model, table_bytes, sae), prompt, sae)
+    answers = Answers(model, Views(model, table_bytes, sae, tuned_of(model, tuned)), prompt, sae)
     return Guard(_Server(answers, page, work or Work()).app(), port, token)
 
 
@@ -69,7 +75,7 @@ class _Server:
 
     def __init__(self, answers: Answers, page: Path, work: Work) -> None:
         self.answers, self.page, self.work = answers, page, work
-        self.reasons, self.sweeps = Reasons(answers), Sweeps(answers)
+        self.reasons, self.sweeps, self.heads = Reasons(answers), Sweeps(answers), Heads(answers.views)
 
     def app(self) -> Starlette:
         routes = [Route(f"/api/{name}", self._in_thread(handler)) for name, handler in self._handlers().items()]
@@ -91,10 +97,13 @@ class _Server:
             "explain": a.explain,
             "formula": a.formula,
             "labels": a.labels,
-            "lens": a.lens,
-            "lens/cell": a.lens_cell,
+            "lens": a.lenses.table,
+            "lens/cell": a.lenses.cell,
             "merges": a.merges,
             "find": a.find,
+            "heads": self.heads.document,
+            "looks": self.heads.looks,
+            "knockout": lambda query: knocked_out(a.views, query),
             "attribution": self.reasons.attribution,
             "patching/cell": self.sweeps.cell,
             "features": a.features.find,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
+    from workings.anatomy.tuned_lens import TunedLens
     from workings.checkpoints.model import Model
     from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 
@@ -39,9 +40,14 @@ LONGEST_HEAD = 1 << 17
 
 
 def start(
-    model: Model, prompt: str, port: int | None = None, browser: bool = True, sae: SparseAutoencoder | None = None
+    model: Model,
+    prompt: str,
+    port: int | None = None,
+    browser: bool = True,
+    sae: SparseAutoencoder | None = None,
+    tuned: TunedLens | None = None,
 ) -> None:
-    """Serve the lab of a model until Ctrl-C, with the features of a sparse autoencoder. Raises `InputError` for a port that is taken."""
+    """Serve the lab of a model until Ctrl-C; `sae` and `tuned` as in `make_app`. Raises `InputError` for a port that is taken."""
     from workings.lab.server import make_app
 
     warnings.filterwarnings("ignore", category=RuntimeWarning)  # an edit may well divide by zero: the page shows it
@@ -49,7 +55,7 @@ def start(
     port, token = listening.getsockname()[1], secrets.token_urlsafe(24)
     address = f"http://{HOST}:{port}/?token={token}"
     work = Work()
-    server = server_of(make_app(model, port, token, prompt, sae=sae, work=work), work)
+    server = server_of(make_app(model, port, token, prompt, sae=sae, tuned=tuned, work=work), work)
     gc.collect()
     gc.freeze()  # what is there now stays: looking through all of it again and again would hold answers up
     print(f"\nThe lab of {model.name} is open at\n\n    {address}\n\nCtrl-C closes it.", flush=True)

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workings.anatomy.attribution_patching import attribution_patching
-from workings.anatomy.contrast import Contrast, PatchingSweep, contrast
-from workings.anatomy.patching import patched, patching_sweep, places_of, swept
-from workings.display.words import percent, spoken
+from workings.anatomy.contrast import DIRECTIONS, Contrast, PatchingSweep, contrast
+from workings.anatomy.patching import OVER, patching_sweep
+from workings.anatomy.path_patching import path_patching_sweep, read_receiver, receiver_said
+from workings.checkpoints.model import Model
 from workings.engine.trace import Trace
-from workings.errors import InputError, OutsideTable, WorkingsError
+from workings.errors import InputError, WorkingsError
 from workings.lab.asked import Asker, Query
+from workings.lab.patches import Cells, Question
 from workings.lab.reasons import asked_token
 from workings.lab.refusals import TooMuch, status_of
-from workings.lab.views import MOST_CHARACTERS, View
+from workings.lab.views import MOST_CHARACTERS
+from workings.surgery.edit_list import SavedEdit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,39 +37,34 @@ Tell = Callable[[str, Json], object]
 MOST_TOKENS = 256
 MOST_CELLS = 4_000
 """Patches of one sweep, each a part of a run of the model."""
-MOST_VALUES = 2_000
-"""Numbers of a patch that is opened as an edit, which travels in the page's address."""
 MOST_KEPT, MOST_WAITING = 1, 4
 METHODS = ("patching", "attribution")
-WHAT = {
-    "resid_pre": "the residual stream before that block",
-    "resid_mid": "the residual stream between that block’s attention and its MLP",
-    "resid_post": "the residual stream after that block",
-    "attn_out": "what that block’s attention wrote",
-    "mlp_out": "what that block’s MLP wrote",
-    "heads": "what it found",
-    "queries": "its queries",
-    "keys": "its keys",
-    "values": "its values",
-}
-"""What is patched, in words, by `over`."""
 _IDS = re.compile(r"\s*\d{1,9}(?:\s*[,\s]\s*\d{1,9})*\s*")
 
 
 @dataclass(frozen=True)
-class Question:
-    """Which two prompts are held against each other, by which two tokens, and what is taken over between them."""
+class Sides:
+    """Both prompts read, with the edits that could be put in force in both, and why the others could not."""
 
-    view: View
-    other: str | tuple[int, ...]
-    answer: int | None
-    against: int | None
-    over: str
+    model: Model
+    clean: Trace
+    corrupted: Trace
+    in_force: tuple[SavedEdit, ...]
+    refused: tuple[str, ...]
 
-    @property
-    def about(self) -> tuple[Any, ...]:
-        """What the two traces follow from."""
-        return (self.view.ids, self.other, self.answer, self.against)
+    @classmethod
+    def of(cls, model: Model, asked: Question) -> Sides:
+        """Read them. An edit that one of them refuses is left out of both, so that it is no difference between them."""
+        other = asked.other if isinstance(asked.other, str) else list(asked.other)
+        both = model.trace(list(asked.view.ids)), model.trace(other)
+        in_force, refused = [], []
+        for edit in asked.edits:
+            try:
+                both = edit.apply(both[0]), edit.apply(both[1])
+                in_force.append(edit)
+            except InputError as error:
+                refused.append(str(error))
+        return cls(model, *both, tuple(in_force), tuple(refused))
 
 
 class Sweeps:
@@ -76,7 +74,7 @@ class Sweeps:
         self.answers, self.model = answers, answers.model
         self._working, self._places = Lock(), Semaphore(MOST_WAITING)
         self._lock = Lock()
-        self._kept: OrderedDict[tuple[Any, ...], tuple[Contrast, Lock]] = OrderedDict()
+        self._kept: OrderedDict[tuple[Any, ...], tuple[Contrast, Sides, Lock]] = OrderedDict()
 
     def question(self, query: Query) -> Question:
         """What a request asks. Raises `InputError`, `TooMuch`."""
@@ -89,60 +87,59 @@ class Sweeps:
         if len(view.ids) > MOST_TOKENS:
             raise TooMuch(f"a sweep takes prompts of up to {MOST_TOKENS} tokens; this one has {len(view.ids)}")
         answer, against = (asked_token(self.model, query, name) for name in ("answer", "against"))
-        return Question(view, other, answer, against, query.given.get("over", "resid_pre"))
+        into = query.given.get("into") or None
+        over = query.given.get("over", "resid_pre" if into is None else "heads")
+        if over not in OVER:
+            raise InputError(f"a sweep goes over {', '.join(OVER)}; {over[:40]!r} came")
+        if into is not None and over != "heads":
+            raise InputError(f"paths go from heads, so into goes with over=heads; {over[:40]!r} came")
+        edits = view.active if query.choice("edits", ("yes", "no")) == "yes" else ()
+        return Question(view, other, answer, against, over, into, query.choice("direction", DIRECTIONS), edits)
+
+    def sides(self, asked: Question) -> Sides:
+        """Both prompts, read afresh; by the model with its sparse autoencoder where one of its tables is edited."""
+        spliced = any(".sae." in edit.table for edit in asked.edits)
+        return Sides.of(self.answers.views.spliced if spliced else self.model, asked)
 
     @contextmanager
-    def pair(self, asked: Question) -> Iterator[Contrast]:
+    def pair(self, asked: Question) -> Iterator[tuple[Contrast, Sides]]:
         """The two traces of a question, with nobody else working on them."""
         with self._lock:
             kept = self._kept.get(asked.about)
             if kept:
                 self._kept.move_to_end(asked.about)
         if kept is None:
-            kept = contrast(self.model, *_prompts(asked), asked.answer, asked.against), Lock()
+            sides = self.sides(asked)
+            words = (asked.answer, asked.against)
+            found = contrast(sides.model, sides.clean, sides.corrupted, *words, direction=asked.direction)
             with self._lock:
-                kept = self._kept.setdefault(asked.about, kept)
+                kept = self._kept.setdefault(asked.about, (found, sides, Lock()))
                 while len(self._kept) > MOST_KEPT:
                     self._kept.popitem(last=False)
-        found, lock = kept
+        pair, sides, lock = kept
         with lock:
-            yield found
+            yield pair, sides
 
     def cell(self, query: Query) -> Json:
-        """One patch, tried: what it restores, in words, and the patched trace as a view."""
+        """One patch, tried: what it does, in words, and the patched trace as a view."""
         asked = self.question(query)
-        with self.pair(asked) as pair:
-            tables, by_head = swept(pair.base, asked.over)
-            block, column = query.whole("block"), query.whole("column")
-            places = list(places_of(pair.base, tables[0]))
-            if block >= len(tables) or column >= len(places):
-                raise OutsideTable(
-                    f"this sweep has the blocks 0 to {len(tables) - 1} and the {'heads' if by_head else 'positions'} 0 to {len(places) - 1}"
-                )
-            table, place = tables[block], places[column]
-            numbers = pair.source[table][place]
-            trace = patched(pair, table, place)
+        block, column = query.whole("block"), query.whole("column")
+        with self.pair(asked) as (pair, sides):
+            cells = Cells.of(pair, asked)
+            cells.check(block, column)
+            trace = cells.make[block][column]()
             value = float(pair.share(pair.difference(trace)))
-            where = (
-                f"Block {block}, head {column}" if by_head else f"Block {block}, at {spoken(pair.clean.tokens[column])}"
-            )
-            edit = _edit(table, column, numbers, trace is pair.base)
+            edit = cells.edit(block, column, trace)
             return {
-                "said": f"{where}: {WHAT[asked.over]}, taken over from your sentence, {_does(value)}",
+                "said": cells.said(block, column, pair.effect(value)),
                 "value": value,
-                "table": table,
-                "index": [column, 0, 0] if by_head else [column, 0],
+                "table": cells.tables[block],
+                "index": [column, 0, 0] if cells.by_head else [column, 0],
                 "next": self._likeliest(trace, pair),
                 "before": self._likeliest(pair.base, pair),
-                "patched": None if isinstance(edit, str) else self._view(asked, pair, edit),
+                "patched": None if isinstance(edit, str) else _view(asked, sides, edit),
                 "why_not": edit if isinstance(edit, str) else None,
             }
-
-    def _view(self, asked: Question, pair: Contrast, edit: Json) -> Json:
-        """The patched trace as a view; the prompt is not split again where it has no text."""
-        with_text = isinstance(asked.other, str)
-        ids = None if with_text else [int(i) for i in pair.base.ids]
-        return {"prompt": asked.other if with_text else "", "ids": ids, "edits": [edit]}
 
     def _likeliest(self, trace: Trace, pair: Contrast, most: int = 3) -> list[Json]:
         at = pair.choice.position
@@ -171,12 +168,11 @@ class Sweeping:
 
     def __init__(self, sweeps: Sweeps, query: Query) -> None:
         self.sweeps, self.asker, self.asked = sweeps, query.asker, sweeps.question(query)
-        self.method = query.given.get("method", METHODS[0])
-        if self.method not in METHODS:
-            raise InputError(f"method is {' or '.join(METHODS)}; {self.method[:40]!r} came")
-        with sweeps.pair(self.asked) as pair:
-            tables, _ = swept(pair.base, self.asked.over)
-            self.count = len(tables) * len(list(places_of(pair.base, tables[0])))
+        self.method = query.choice("method", METHODS)
+        if self.asked.into is not None and self.method == "attribution":
+            raise InputError("paths are tried, not estimated: leave out method=attribution, or into")
+        with sweeps.pair(self.asked) as (pair, _):
+            self.count = Cells.of(pair, self.asked).count
         if self.count > MOST_CELLS and self.method == "patching":
             raise TooMuch(
                 f"this sweep would try {self.count:,} patches, and here at most {MOST_CELLS:,} are tried; take shorter "
@@ -188,7 +184,8 @@ class Sweeping:
         try:
             with self.sweeps.turn(self.asker):
                 tell("message", {"done": 0, "of": self.count})
-                result = self._document(self._sweep(tell))
+                sides = self.sweeps.sides(self.asked)
+                result = self._document(self._sweep(tell, sides), sides)
             tell("done", result)
         except WorkingsError as error:
             tell("failed", {"error": str(error), "kind": status_of(error)[1]})
@@ -201,26 +198,31 @@ class Sweeping:
             tell("failed", {"error": "the lab made a mistake; what happened stands in its window", "kind": "input"})
             raise
 
-    def _sweep(self, tell: Tell) -> PatchingSweep:
-        asked, model = self.asked, self.sweeps.model
+    def _sweep(self, tell: Tell, sides: Sides) -> PatchingSweep:
+        asked = self.asked
 
         def progress(done: int, of: int) -> None:
             self.asker.check()
             tell("message", {"done": done, "of": of})
 
-        question = (model, *_prompts(asked), asked.answer, asked.against, asked.over)
+        prompts, words = (sides.model, sides.clean, sides.corrupted), (asked.answer, asked.against)
+        if asked.into is not None:
+            receiver = read_receiver(asked.into)
+            return path_patching_sweep(*prompts, receiver, *words, direction=asked.direction, progress=progress)
         if self.method == "attribution":
-            return attribution_patching(*question)
-        return patching_sweep(*question, progress=progress)
+            return attribution_patching(*prompts, *words, asked.over, direction=asked.direction)
+        return patching_sweep(*prompts, *words, asked.over, direction=asked.direction, progress=progress)
 
-    def _document(self, sweep: PatchingSweep) -> Json:
-        token, pair = self.sweeps.answers.token, sweep.contrast
-        values = np.where(np.isfinite(sweep.values), sweep.values, 0.0)
+    def _document(self, sweep: PatchingSweep, sides: Sides) -> Json:
+        token, pair, asked = self.sweeps.answers.token, sweep.contrast, self.asked
+        values, effects = (np.where(np.isfinite(v), v, 0.0) for v in (sweep.values, pair.effect(sweep.values)))
         [(block, column, _)] = sweep.best(1)
         assert pair.choice.against is not None
         return {
             "over": sweep.over,
+            "into": asked.into and receiver_said(read_receiver(asked.into)),
             "method": self.method,
+            "direction": pair.direction,
             "by_head": sweep.by_head,
             "answer": token(pair.choice.token),
             "against": token(pair.choice.against),
@@ -229,9 +231,12 @@ class Sweeping:
             "tables": list(sweep.tables),
             "columns": list(sweep.labels),
             "values": values.tolist(),
-            "largest": max(1.0, float(np.abs(values).max())),
+            "effects": effects.tolist(),
+            "largest": max(1.0, float(np.abs(effects).max())),
             "best": {"block": block, "column": column},
-            "edits_left_out": len(self.asked.view.active),
+            "edits_in_force": len(sides.in_force),
+            "edits_left_out": len(asked.view.active) - len(sides.in_force),
+            "edits_refused": list(sides.refused),
         }
 
     def _prompt(self, trace: Trace, pair: Contrast, difference: float) -> Json:
@@ -239,30 +244,11 @@ class Sweeping:
         return {"tokens": tokens, "difference": difference, "says": self.sweeps._likeliest(trace, pair, 1)[0]}
 
 
-def _prompts(asked: Question) -> tuple[list[int], str | list[int]]:
-    return list(asked.view.ids), asked.other if isinstance(asked.other, str) else list(asked.other)
-
-
-def _does(value: float) -> str:
-    if value < -0.005:
-        return f"pushes the other way, by {percent(-value)} of the difference."
-    if value < 0.005:
-        return "brings back next to nothing of the difference."
-    return f"brings back {percent(value)} of the difference."
-
-
-def _edit(table: str, column: int, numbers: np.ndarray, nothing: bool) -> Json | str:
-    """The patch as an edit that a view holds, or why it is none."""
-    if nothing:
-        return "Both prompts have the same numbers here, so there is nothing to take over."
-    if numbers.size > MOST_VALUES:
-        return (
-            f"This patch has {numbers.size:,} numbers, and up to {MOST_VALUES:,} are opened as an edit; look at the numbers "
-            "that are taken over, or use trace.edit in Python."
-        )
-    if not np.isfinite(numbers).all():
-        return "Some of these numbers are infinite or none at all, and an edit holds finite ones."
-    index: list[int | str] = [column, ":"] if numbers.ndim == 1 else [column, f"0:{len(numbers)}", ":"]
-    # The shortest writing that gives back the very float32: a third of the letters.
-    shortest = np.array([float(str(number)) for number in numbers.astype(np.float32).ravel()])
-    return {"table": table, "index": index, "value": shortest.reshape(numbers.shape).tolist(), "on": True}
+def _view(asked: Question, sides: Sides, edit: Json) -> Json:
+    """The patched trace as a view, with the edits in force; the prompt is not split again where it has no text."""
+    edits = [*(one.to_dict() for one in sides.in_force), edit]
+    if asked.direction == "noising":
+        given = asked.view.given
+        return {"prompt": given.prompt, "ids": None if given.ids is None else list(given.ids), "edits": edits}
+    with_text = isinstance(asked.other, str)
+    return {"prompt": asked.other if with_text else "", "ids": None if with_text else list(asked.other), "edits": edits}

@@ -12,8 +12,9 @@ One rule a primitive says what the output's gradient gives to each input. What a
   and for two of them what central differences give. `kth_largest` does the same among equals. `maximum` gives to its second input where both are equal, so that
   `relu` has slope 0 at 0, as is usual.
 - `greater`, `largest`, `positions` and row numbers have steps and no slopes: nothing goes through them.
-- Edits in force change the numbers that the rules read; the rules themselves are those of the formulas. A gradient
-  upstream of a cell that was set by hand says what the formula would have passed on.
+- Edits in force change the numbers that the rules read; the rules themselves are those of the formulas. So a table that is
+  edited has to be told of beforehand: its rule then reads what its formula gives, and what it gives to the tables before it is
+  a table, `passed_name`, to be scaled where it is set (by 0) or scaled.
 """
 
 from __future__ import annotations
@@ -43,10 +44,18 @@ def gradient_name(table_name: str) -> str:
     return f"gradient.{table_name}"
 
 
-def draw_gradient(graph: Graph, output: str, seed: Table, names: Sequence[str] | None = None) -> list[str]:
+def passed_name(table_name: str) -> str:
+    """The name of what a table's gradient gives to the tables before it: itself, until somebody edits this table."""
+    return f"{gradient_name(table_name)}.passed"
+
+
+def draw_gradient(
+    graph: Graph, output: str, seed: Table, names: Sequence[str] | None = None, edited: Collection[str] = ()
+) -> list[str]:
     """Add gradients to a graph: of the sum of `seed * output`, with respect to every table in `names`.
 
-    `seed` is a table of the output's axes. `names` are tables that the output depends on, all of them unless given.
+    `seed` is a table of the output's axes. `names` are tables that the output depends on, all of them unless given; those that are
+    `edited` have `passed_name` tables too.
     Gives the names of the new tables, in order of working: from the output backwards. Raises `InputError` for a name
     that is unknown, on which the output does not depend, or whose gradient is there already; and where the way leads
     through `rows_of` of a table that is itself worked out.
@@ -60,7 +69,7 @@ def draw_gradient(graph: Graph, output: str, seed: Table, names: Sequence[str] |
         )
     reached = _reached(target)
     wanted = _wanted(graph, reached, output, names)
-    return _Backwards(wanted, _carriers(reached, wanted)).draw(target, seed)
+    return _Backwards(wanted, _carriers(reached, wanted), edited).draw(target, seed)
 
 
 def _reached(target: Table) -> list[Table]:
@@ -108,8 +117,8 @@ def _carriers(reached: Sequence[Table], wanted: Collection[Table]) -> set[Table]
 class _Backwards:
     """Walks from the target back to the wanted tables and gathers what every use of a table gives to its gradient."""
 
-    def __init__(self, wanted: Collection[Table], carriers: Collection[Table]) -> None:
-        self.wanted, self.carriers = wanted, carriers
+    def __init__(self, wanted: Collection[Table], carriers: Collection[Table], edited: Collection[str]) -> None:
+        self.wanted, self.carriers, self.edited = wanted, carriers, edited
         self.given: dict[Table, list[tuple[Table, bool]]] = {}
 
     def draw(self, target: Table, seed: Table) -> list[str]:
@@ -121,15 +130,23 @@ class _Backwards:
                 assert table.name is not None
                 gradient = name(gradient_name(table.name), gradient)
                 names.append(gradient_name(table.name))
+                if table.name in self.edited:
+                    gradient = name(passed_name(table.name), gradient * 1.0)
             self._give(table, gradient)
         return names
 
     def _give(self, table: Table, gradient: Table) -> None:
         kind = table.primitive.name
+        by_formula = _once_more(table) if table.name in self.edited else table
         for place, before in enumerate(table.inputs):
             if before in self.carriers and _has_slope(table, place):
-                part = _fitted(RULES[kind](table, gradient, place), before)
+                part = _fitted(RULES[kind](by_formula, gradient, place), before)
                 self.given.setdefault(before, []).append((part, (kind, place) in TAKEN_OFF))
+
+
+def _once_more(table: Table) -> Table:
+    """What the table's formula gives, whatever is edited in the table itself."""
+    return Table(table.graph, table.primitive, table.inputs, table.options, table.axes)
 
 
 def _added_up(parts: Sequence[tuple[Table, bool]]) -> Table:

@@ -107,15 +107,13 @@ class EditList:
         """The token ids and edits of a trace, to be kept. Raises `InputError` for an edit whose index is a list."""
         edits = []
         for place, edit in enumerate(trace.edits, 1):
-            parts = [_part(part) for part in edit.index]
-            if None in parts:
+            parts = index_parts(edit.index)
+            if parts is None:
                 raise InputError(
                     f"edit {place}, of {edit.name}, has an index that a file cannot hold: whole numbers and slices "
                     "without a step can be kept"
                 )
-            edits.append(
-                SavedEdit(edit.name, tuple(p for p in parts if p is not None), edit.kind, _tuples(edit.amount.tolist()))
-            )
+            edits.append(SavedEdit(edit.name, parts, edit.kind, _tuples(edit.amount.tolist())))
         return cls("".join(trace.tokens), tuple(int(i) for i in trace.ids), tuple(edits), model)
 
     def apply(self, trace: Trace) -> Trace:
@@ -181,6 +179,12 @@ def load_edits(path: str | Path) -> EditList:
         raise InputError(f"{path}: {error}") from None
 
 
+def index_parts(index: Iterable[Any]) -> tuple[int | str, ...] | None:
+    """An engine's index as a file holds it; None where it cannot."""
+    parts = [_part(part) for part in index]
+    return None if None in parts else tuple(part for part in parts if part is not None)
+
+
 def _each(edits: Iterable[Any]) -> Iterable[SavedEdit]:
     for place, given in enumerate(edits, 1):
         try:
@@ -229,7 +233,6 @@ def _slice(text: str) -> slice:
 
 
 def _part(part: Any) -> int | str | None:
-    """A part of an engine's index as a file holds it; None where it cannot."""
     if isinstance(part, int):
         return part
     if isinstance(part, slice) and part.step in (None, 1):

@@ -1,5 +1,6 @@
 // Asking the server. Every number on the page comes through here.
-import type { Asked, Attribution, Card, Edit, Explanation, Firing, Found, Guess, Lens, Model, Opened, Part, PatchedCell, Range, Smallest } from "./types";
+import { underway } from "./dom";
+import type { Asked, Attribution, Card, Edit, Explanation, Firing, Found, Habits, Lens, LensAsked, LensCell, Look, Model, Opened, Part, PatchedCell, Range, Smallest } from "./types";
 
 export type Kind = "lost" | "unknown view" | "input" | "limit" | "forbidden" | "other";
 
@@ -39,18 +40,28 @@ async function ask(path: string, init?: RequestInit, again = true): Promise<Resp
   throw new LabError(told.kind ?? "other", told.error ?? `The lab could not answer (status ${answer.status}).`);
 }
 
-function url(path: string, query: Record<string, string | number>): string {
+export type Query = Record<string, string | number>;
+
+function url(path: string, query: Query): string {
   const words = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
   return `/api/${path}${words.length ? "?" : ""}${words.join("&")}`;
 }
 
-async function json<T>(path: string, query: Record<string, string | number> = {}, signal?: AbortSignal): Promise<T> {
-  return (await ask(url(path, query), { signal: signal ?? null })).json() as Promise<T>;
+/** An answer, read to its end by `read`. */
+async function whole<T>(path: string, init: RequestInit, read: (answer: Response) => Promise<T>): Promise<T> {
+  underway(1);
+  try {
+    return await read(await ask(path, init));
+  } finally {
+    underway(-1);
+  }
 }
 
-async function floats(path: string, query: Record<string, string | number>, signal?: AbortSignal): Promise<Float32Array> {
-  return new Float32Array(await (await ask(url(path, query), { signal: signal ?? null })).arrayBuffer());
-}
+const json = <T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> =>
+  whole(url(path, query), { signal: signal ?? null }, (answer) => answer.json() as Promise<T>);
+
+const floats = (path: string, query: Query, signal?: AbortSignal): Promise<Float32Array> =>
+  whole(url(path, query), { signal: signal ?? null }, async (answer) => new Float32Array(await answer.arrayBuffer()));
 
 export interface Told {
   kind: string;
@@ -58,7 +69,7 @@ export interface Told {
 }
 
 /** What the server tells bit by bit, until it ends or `signal` stops it. */
-async function* listen(path: string, query: Record<string, string | number>, signal: AbortSignal): AsyncGenerator<Told> {
+async function* listen(path: string, query: Query, signal: AbortSignal): AsyncGenerator<Told> {
   const answer = await ask(url(path, query), { signal });
   const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
   let waiting = "";
@@ -75,8 +86,6 @@ async function* listen(path: string, query: Record<string, string | number>, sig
   }
 }
 
-export type Query = Record<string, string | number>;
-
 export interface Rectangle {
   view: string;
   table: string;
@@ -87,15 +96,10 @@ export interface Rectangle {
 
 export const api = {
   model: () => json<Model>("model"),
-  open: async (asked: Asked, signal?: AbortSignal): Promise<Opened> =>
-    (
-      await ask("/api/view", {
-        method: "POST",
-        signal: signal ?? null,
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(asked),
-      })
-    ).json() as Promise<Opened>,
+  open: (asked: Asked, signal?: AbortSignal): Promise<Opened> => {
+    const init = { method: "POST", signal: signal ?? null, headers: { "content-type": "application/json" }, body: JSON.stringify(asked) };
+    return whole("/api/view", init, (answer) => answer.json() as Promise<Opened>);
+  },
   tile: (kind: "tile" | "changed", rectangle: Rectangle) => floats(kind, { ...rectangle }),
   range: (view: string, table: string, sheet: number) => json<Range>("range", { view, table, sheet }),
   explain: (view: string, table: string, index: number[]) => json<Explanation>("explain", { view, table, index: index.join(",") }),
@@ -103,20 +107,23 @@ export const api = {
     json<{ formula: string }>("formula", { view, table, index: index.join(",") }, signal),
   labels: (axis: string, from: number, to: number) => json<{ labels: string[] }>("labels", { axis, from, to }),
   attention: (view: string, block: string, signal?: AbortSignal) => floats("attention", { view, block }, signal),
-  lens: (view: string, from: number, to: number, signal?: AbortSignal) => json<Lens>("lens", { view, positions: `${from}:${to}` }, signal),
-  lensCell: (view: string, block: string, position: number, signal?: AbortSignal) =>
-    json<{ next: Guess[] }>("lens/cell", { view, block, position }, signal),
+  lens: (view: string, from: number, to: number, asked: LensAsked, signal?: AbortSignal) => json<Lens>("lens", { view, positions: `${from}:${to}`, ...asked }, signal),
+  lensCell: (view: string, block: string, position: number, asked: LensAsked, signal?: AbortSignal) =>
+    json<LensCell>("lens/cell", { view, block, position, ...asked }, signal),
+  heads: () => json<Habits>("heads"),
+  looks: (view: string, signal?: AbortSignal) => json<{ looks: Look[] }>("looks", { view }, signal),
+  knockout: (query: Query) => json<{ edit: Edit }>("knockout", query),
   attribution: (query: Query, signal?: AbortSignal) => json<Attribution>("attribution", query, signal),
   patching: (query: Query, signal: AbortSignal) => listen("patching", query, signal),
   patchedCell: (query: Query, signal?: AbortSignal) => json<PatchedCell>("patching/cell", query, signal),
   merges: (text: string) => json<unknown>("merges", { text }),
   write: (query: { view: string; temperature: number; most: number }, signal: AbortSignal) => listen("write", query, signal),
   /** A file to be kept, and what the server calls it. */
-  file: async (path: string, view: string): Promise<{ made: Blob; name: string }> => {
-    const answer = await ask(url(path, { view }));
-    const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1];
-    return { made: await answer.blob(), name: name ?? path };
-  },
+  file: (path: string, view: string): Promise<{ made: Blob; name: string }> =>
+    whole(url(path, { view }), {}, async (answer) => {
+      const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1];
+      return { made: await answer.blob(), name: name ?? path };
+    }),
   features: (text: string, from: number, most: number, signal?: AbortSignal) => json<Found>("features", { text, from, most }, signal),
   card: (view: string, feature: number, signal?: AbortSignal) => json<Card>("features/card", { view, feature }, signal),
   firing: (view: string, position: number, most: number, signal?: AbortSignal) =>

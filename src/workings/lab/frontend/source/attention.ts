@@ -3,15 +3,17 @@ import { api } from "./api";
 import { AttentionMap, type Pointed } from "./attentionmap";
 import { clamp, fill, h, newest, word } from "./dom";
 import { percent } from "./format";
+import { HabitsView, patternOf } from "./habits";
 import { image, pooled, sharpen } from "./heatmap";
+import { HeadSwitch } from "./knocking";
 import { rovingTabs } from "./screens";
 import { sentence, type Session } from "./session";
-import type { Page } from "./state";
+import { EVERY_HEAD, type Page } from "./state";
 import type { Travel } from "./travel";
-import type { Edit } from "./types";
 
 const MOST_TOLD = 4;
 const SMALL = 5.5; // rem: the side of a small map
+const MEASURED_UNASKED = 1e9; // numbers of a model whose heads are measured as soon as this view is opened
 const IN_A_ROW = 8; // more heads than these stand beside the large map, not above it
 
 type Shade = (shares: ArrayLike<number> | null, token?: number | null) => void;
@@ -34,7 +36,9 @@ export class Attention {
   private readonly tabs = h("div", { class: "blocks", role: "tablist", "aria-label": "Blocks" });
   private readonly told = h("p", { class: "told", "aria-live": "polite" });
   private readonly room = h("div", { class: "map-room" }, this.map.element);
-  private readonly silence = h("input", { type: "checkbox", role: "switch" });
+  private readonly habit = h("p", { class: "soft habit" });
+  private readonly knock: HeadSwitch;
+  private readonly habits: HabitsView;
   private readonly take = newest();
   private pattern: Pattern | null = null;
   private pointed: Pointed | null = null;
@@ -44,29 +48,18 @@ export class Attention {
   constructor(
     private readonly page: Page,
     private readonly travel: Travel,
-    private readonly session: Session,
+    session: Session,
     private readonly shadeBy: Shade,
   ) {
     this.blocks = page.get().model.tables.filter((table) => table.name.endsWith("attn.pattern")).map((table) => table.name);
-    this.maps = h("div", { class: "maps" }, this.small, h("div", { class: "map-side" }, h("div", { class: "told-line" }, this.told, this.silencing()), this.room));
-    this.element = h("div", { class: "attention" }, h("div", { class: "line" }, this.tabs), this.maps);
+    this.knock = new HeadSwitch(page, session);
+    this.habits = new HabitsView(page, travel, () => this.repaint());
+    this.maps = h("div", { class: "maps" }, this.small, h("div", { class: "map-side" }, h("div", { class: "told-line" }, this.told, this.knock.element), h("div", { class: "map-row" }, this.room, this.habit)));
+    this.element = h("div", { class: "attention" }, h("div", { class: "line" }, this.tabs), this.maps, this.habits.element);
     this.listen();
     page.on(["opened", "screen", "block"], () => void this.refresh());
-    page.on(["head", "token", "edits"], () => this.draw());
+    page.on(["head", "token", "edits", "kind"], () => this.draw());
     new ResizeObserver(() => this.draw()).observe(this.room);
-  }
-
-  /** A switch that takes out what the large head found, by an edit like any other. */
-  private silencing(): HTMLElement {
-    this.silence.addEventListener("change", () => {
-      const edit: Edit = { table: this.zTable, index: [this.head, ":", ":"], scale: 0, on: true };
-      const others = this.page.get().edits.filter((other) => !silences(other, edit.table, this.head));
-      if (this.silence.checked) this.session.addEdit(edit);
-      else this.session.setEdits(others);
-    });
-    const label = h("label", { class: "silence", title: "Take out what this head found, at every token, and see what the model says then: a zero ablation" }, this.silence, "Silence this head");
-    label.hidden = !this.page.get().model.tables.some((table) => table.name === this.zTable);
-    return label;
   }
 
   /** Where the heads of the block put what they found. */
@@ -74,12 +67,13 @@ export class Attention {
     return this.block.replace(/pattern$/, "z");
   }
 
-  private isSilent(head: number): boolean {
-    return this.page.get().edits.some((edit) => edit.on && silences(edit, this.zTable, head));
+  /** Whether the heads of all blocks are looked at together. */
+  private get together(): boolean {
+    return this.page.get().block === EVERY_HEAD;
   }
 
   picture(): HTMLCanvasElement | null {
-    return this.pattern && this.map.canvas;
+    return this.together ? this.habits.picture() : this.pattern && this.map.canvas;
   }
 
   /** Draw all of it again, in the colours that now hold. */
@@ -90,7 +84,7 @@ export class Attention {
 
   /** Shares of the large map's row for a token, for shading chips elsewhere. */
   lookingOf(token: number): Float32Array | null {
-    return this.pattern && token < this.pattern.n ? this.row(token) : null;
+    return this.pattern && !this.together && token < this.pattern.n ? this.row(token) : null;
   }
 
   private get block(): string {
@@ -127,6 +121,8 @@ export class Attention {
   private async refresh(): Promise<void> {
     const { opened, screen } = this.page.get();
     if (!opened || screen !== "attention" || opened.tokens.length !== opened.n_pos) return;
+    if (this.together) return this.draw();
+    if (this.page.get().model.n_parameters <= MEASURED_UNASKED) void this.habits.learn();
     const { block } = this;
     const key = `${opened.id} ${block}`;
     if (key !== this.pattern?.key) {
@@ -145,11 +141,20 @@ export class Attention {
   }
 
   private draw(): void {
-    const { pattern, head } = this;
-    if (!pattern || this.page.get().screen !== "attention") return;
+    const { pattern, head, together } = this;
+    if (this.page.get().screen !== "attention") return;
+    this.maps.hidden = together;
+    this.habits.element.hidden = !together;
+    if (together) {
+      this.drawTabs(EVERY_HEAD);
+      this.shadeBy(null);
+      return void this.habits.refresh();
+    }
+    if (!pattern) return;
     this.drawTabs(pattern.block);
+    this.knock.show(this.zTable, head);
     this.drawSmall(pattern, head);
-    this.silence.checked = this.isSilent(head);
+    this.drawHabit(pattern, head);
     const large = `${pattern.key} ${head}`;
     if (this.drawn.large !== large) {
       this.drawn.large = large;
@@ -162,7 +167,7 @@ export class Attention {
   /** The large map with what is pointed at, and what it says in words. */
   private point(): void {
     const { pattern, room } = this;
-    if (!pattern) return;
+    if (!pattern || this.together) return;
     const asked = this.pointed ?? { row: this.page.get().token ?? pattern.n - 1, column: null };
     const here = { ...asked, row: Math.min(asked.row, pattern.n - 1) };
     this.map.draw({ width: room.clientWidth - 8, height: room.clientHeight - 8 }, here);
@@ -171,8 +176,21 @@ export class Attention {
 
   private drawTabs(shown: string): void {
     const tab = (name: string): HTMLElement =>
-      h("button", { role: "tab", "aria-selected": String(name === shown), tabindex: name === shown ? 0 : -1, onclick: () => this.travel.go({ block: name, head: null }) }, blockName(name));
-    keepFocus(this.tabs, () => fill(this.tabs, ...this.blocks.map(tab)));
+      h("button", { role: "tab", "aria-selected": String(name === shown), tabindex: name === shown ? 0 : -1, onclick: () => this.travel.go({ block: name, head: null }) }, name === EVERY_HEAD ? "What heads do" : blockName(name));
+    keepFocus(this.tabs, () => fill(this.tabs, ...this.blocks.map(tab), tab(EVERY_HEAD)));
+  }
+
+  /** What the large head does on other texts, below what it does here. */
+  private drawHabit({ block }: Pattern, head: number): void {
+    const found = this.habits.of(blockNumber(block), head);
+    this.habit.hidden = !found;
+    fill(this.habit, found?.said, " ", h("button", { class: "link", onclick: () => this.travel.go({ block: EVERY_HEAD }) }, "What all heads do"));
+  }
+
+  /** "Head 1", and what there is to know of it. */
+  private headName(block: string, head: number): string {
+    const known = [this.habits.of(blockNumber(block), head)?.kind, this.knock.knocked(head) && "knocked out"].filter(Boolean);
+    return known.length ? [head, ...known].join(" · ") : `Head ${head}`;
   }
 
   private drawSmall(pattern: Pattern, head: number): void {
@@ -183,7 +201,7 @@ export class Attention {
     }
     [...this.small.children].forEach((one, i) => {
       one.setAttribute("aria-selected", String(i === head));
-      one.lastElementChild!.textContent = `Head ${i}${this.isSilent(i) ? " · silent" : ""}`;
+      one.lastElementChild!.textContent = this.headName(pattern.block, i);
       (one as HTMLElement).tabIndex = i === head ? 0 : -1;
     });
   }
@@ -266,13 +284,14 @@ function keepFocus(list: HTMLElement, redraw: () => void): void {
   if (focused) list.querySelector<HTMLElement>("[aria-selected=true]")?.focus();
 }
 
-/** Whether an edit is the one that takes a whole head out. */
-function silences(edit: Edit, table: string, head: number): boolean {
-  return edit.table === table && edit.scale === 0 && String(edit.index) === String([head, ":", ":"]);
-}
-
 /** "blocks.3.attn.pattern" as people say it. */
 function blockName(table: string): string {
   const found = /(?:(\w+)\.)?blocks\.(\d+)\.(cross_)?/.exec(table);
   return found ? `${found[1] ? `${found[1]} ` : ""}${found[3] ? "cross " : ""}Block ${found[2]}` : table;
+}
+
+/** Which block a pattern is of; that of a side of an encoder and decoder is none of those that are measured. */
+function blockNumber(table: string): number {
+  const number = Number(/^blocks\.(\d+)\./.exec(table)?.[1] ?? -1);
+  return table === patternOf(number) ? number : -1;
 }

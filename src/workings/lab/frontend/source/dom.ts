@@ -24,12 +24,25 @@ export function fill(element: Element, ...children: Child[]): void {
   element.replaceChildren(...children.filter((child): child is Node | string => !!child));
 }
 
+let count = 0;
+
+/** Count one more thing as under way, or one less; the page's `data-underway` says that what is shown is not the last word. */
+export function underway(change: 1 | -1): void {
+  count += change;
+  document.documentElement.toggleAttribute("data-underway", count > 0);
+}
+
 /** Run once things have been quiet for a while. */
 export function later<A extends unknown[]>(milliseconds: number, run: (...args: A) => void): (...args: A) => void {
   let timer = 0;
   return (...args) => {
-    clearTimeout(timer);
-    timer = window.setTimeout(() => run(...args), milliseconds);
+    if (timer) clearTimeout(timer);
+    else underway(1);
+    timer = window.setTimeout(() => {
+      timer = 0;
+      underway(-1);
+      run(...args);
+    }, milliseconds);
   };
 }
 

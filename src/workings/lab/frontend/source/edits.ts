@@ -6,7 +6,7 @@ import { steersOf, steersSaid } from "./steers";
 import type { Session } from "./session";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
-import type { Edit } from "./types";
+import type { Edit, Numbers } from "./types";
 
 export function editList(page: Page, session: Session, travel: Travel): HTMLElement {
   const list = h("ul", { class: "edits" });
@@ -48,7 +48,11 @@ export function editList(page: Page, session: Session, travel: Travel): HTMLElem
 }
 
 function said(edit: Edit): string {
-  const amount = (number: number | number[] | number[][]): string => (Array.isArray(number) ? `${number.flat().length} numbers` : inText(number));
+  const amount = (number: Numbers): string => {
+    if (!Array.isArray(number)) return inText(number);
+    const numbers = `${number.flat(3).length} numbers`;
+    return Array.isArray(number[0]) && number.length === 1 ? `one row of ${numbers}` : numbers;
+  };
   if (edit.value !== undefined) return `= ${amount(edit.value)}`;
   if (edit.add !== undefined) return `+ ${amount(edit.add)}`;
   return `× ${amount(edit.scale ?? 1)}`;

@@ -5,10 +5,12 @@ import { fill, h, newest } from "./dom";
 import { rovingTabs } from "./screens";
 import type { Digits } from "./format";
 import type { Grid } from "./grid";
+import { knockPanel } from "./knocking";
+import type { Session } from "./session";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
 
-export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
+export function gridBar(page: Page, session: Session, grid: Grid, travel: Travel): HTMLElement {
   const name = h("input", { class: "name-box mono", type: "text", spellcheck: "false", "aria-label": "Name box: type an address and press Enter" });
   const formula = h("output", { class: "formula-bar mono", tabindex: 0, "aria-label": "Formula of the selected number" });
   const said = h("p", { class: "sentence" });
@@ -23,6 +25,7 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
   );
   const colours = h("input", { type: "checkbox", onchange: () => page.set({ colours: colours.checked }) });
   const take = newest();
+  const knock = knockPanel(page, session, grid);
 
   name.addEventListener("focus", () => name.select());
   name.addEventListener("blur", () => show());
@@ -73,6 +76,7 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
     const { sheet } = grid;
     if (!sheet || sheet === drawn) return;
     drawn = sheet;
+    knock.show();
     fill(said, sheet.info.sentence);
     const axes = sheet.info.axes;
     const shape = sheet.info.shape.map((length, axis) => `${axes[axis]} ${length ?? page.get().opened?.tokens.length ?? ""}`);
@@ -110,6 +114,6 @@ export function gridBar(page: Page, grid: Grid, travel: Travel): HTMLElement {
     { class: "grid-bar" },
     h("div", { class: "line" }, name, h("span", { class: "fx", "aria-hidden": "true" }, "ƒ"), formula),
     h("div", { class: "line" }, said),
-    h("div", { class: "line" }, tabs, h("span", { class: "spring" }), size, digits, h("label", { class: "check" }, colours, "Colours")),
+    h("div", { class: "line" }, tabs, knock.element, h("span", { class: "spring" }), size, digits, h("label", { class: "check" }, colours, "Colours")),
   );
 }

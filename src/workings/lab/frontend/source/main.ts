@@ -57,7 +57,7 @@ function build(root: HTMLElement, page: Page): void {
     patching: new PatchingView(page, session, travel),
     features: new FeaturesView(page, session, travel),
     compare: new CompareView(page),
-    numbers: { element: h("div", { class: "numbers" }, gridBar(page, grid, travel), gridHolder), picture: () => sheetPicture(grid), repaint: () => grid.style() },
+    numbers: { element: h("div", { class: "numbers" }, gridBar(page, session, grid, travel), gridHolder), picture: () => sheetPicture(grid), repaint: () => grid.style() },
   };
   const search = searchBox(page, travel);
 

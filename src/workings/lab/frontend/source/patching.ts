@@ -2,8 +2,9 @@
 import { placeOf } from "./address";
 import { api } from "./api";
 import { clamp, fill, h, later, newest, word } from "./dom";
-import { percent } from "./format";
-import { ask, fitting, OVER, wordField, type Over } from "./question";
+import { legend, outcome } from "./patchwords";
+import { ask, fitting, NO_QUESTION, wordField, type Direction } from "./question";
+import { receiverField } from "./receiver";
 import { sentence, type Session } from "./session";
 import type { Page } from "./state";
 import { fillAligned, fillMap, guessBars, sweepPicture, unfit, type Cell } from "./sweepmap";
@@ -11,6 +12,11 @@ import type { Travel } from "./travel";
 import type { Asked, Edit, Opened, PatchedCell, Sweep } from "./types";
 
 const TYPING_PAUSE = 350;
+const PATHS = "paths"; // beside what can be patched as a whole
+const DIRECTIONS: Record<Direction, string> = {
+  denoising: "Put yours into the second (what is enough)",
+  noising: "Put the second’s into yours (what is needed)",
+};
 const SMALL = 2e7; // numbers of a model that is so small that it is swept unasked
 
 /** The patched trace that was opened from here, and what was looked at before. */
@@ -26,7 +32,13 @@ export class PatchingView {
   private readonly answer: ReturnType<typeof wordField>;
   private readonly against: ReturnType<typeof wordField>;
   private readonly over: HTMLSelectElement;
+  private readonly receiver: ReturnType<typeof receiverField>;
+  private readonly direction = h("select", { "aria-label": "From which sentence into which", title: "Denoising and noising, as papers call them" }, ...Object.entries(DIRECTIONS).map(([value, said]) => h("option", { value }, said)));
+  private readonly goal = { to: h("span"), from: h("span") };
+  private readonly withEdits = h("input", { type: "checkbox", role: "switch" });
+  private readonly editsSwitch = h("label", { class: "quick", title: "Off: both sentences are read as the model is by itself" }, this.withEdits, "with your edits, in both sentences");
   private readonly quick = h("input", { type: "checkbox" });
+  private readonly quickSwitch = h("label", { class: "quick", title: "Attribution patching: every patch by its slope, from one gradient; often wrong for the stream" }, this.quick, "estimate only (quick)");
   private readonly start = h("button", { class: "primary", onclick: () => (this.stream ? this.stop() : void this.sweep()) }, "Try every patch");
   private readonly bar = h("progress", { max: 1, value: 0, "aria-label": "Patches tried" });
   private readonly status = h("p", { class: "soft", role: "status" });
@@ -53,12 +65,14 @@ export class PatchingView {
   ) {
     this.answer = wordField(page, "answer", "The answer: the word that your sentence makes likely", "patching-answers");
     this.against = wordField(page, "against", "The word that the second sentence makes likely", "patching-others");
-    this.over = h("select", { "aria-label": "What is taken over" }, ...Object.entries(OVER).map(([value, said]) => h("option", { value }, said)));
+    this.over = h("select", { "aria-label": "What is taken over" }, ...Object.entries({ ...page.get().model.over, [PATHS]: "what each head tells one reader, by head" }).map(([value, said]) => h("option", { value }, said)));
+    this.receiver = receiverField(page.get().model, (into) => ask(page, { into }));
     this.element = h(
       "div",
       { class: "reasons patching" },
       h("label", { class: "second" }, h("span", {}, "Second sentence"), this.input),
-      h("div", { class: "ask-line" }, "Bring back", this.answer.element, "instead of", this.against.element, h("label", { class: "second" }, "by taking over", this.over), this.start, h("label", { class: "quick", title: "Attribution patching: every patch by its slope, from one gradient; often wrong for the stream" }, this.quick, "estimate only (quick)"), this.bar),
+      h("div", { class: "ask-line" }, this.direction, this.goal.to, this.answer.element, this.goal.from, this.against.element),
+      h("div", { class: "ask-line" }, h("label", { class: "second" }, "by taking over", this.over), this.receiver.element, this.start, this.quickSwitch, this.editsSwitch, this.bar),
       this.status,
       this.trouble,
       h("div", { class: "lens-scroll" }, this.tokens),
@@ -81,7 +95,9 @@ export class PatchingView {
   private listen(): void {
     const settle = later(TYPING_PAUSE, () => ask(this.page, { other: this.input.value }));
     this.input.addEventListener("input", settle);
-    this.over.addEventListener("change", () => ask(this.page, { over: this.over.value as Over }));
+    this.over.addEventListener("change", () => ask(this.page, this.over.value === PATHS ? { over: NO_QUESTION.over, into: "logits" } : { over: this.over.value, into: "" }));
+    this.direction.addEventListener("change", () => ask(this.page, { direction: this.direction.value as Direction }));
+    this.withEdits.addEventListener("change", () => ask(this.page, { plain: !this.withEdits.checked }));
     this.quick.addEventListener("change", () => ask(this.page, { quick: this.quick.checked }));
     this.map.addEventListener("keydown", (event) => this.onKey(event));
   }
@@ -93,8 +109,9 @@ export class PatchingView {
 
   private get query(): Record<string, string | number> {
     const { opened, question } = this.page.get();
-    const { answer, against, over, quick } = question;
-    return { view: opened!.id, other: this.other, answer, against, over, method: quick ? "attribution" : "patching" };
+    const { answer, against, over, into, direction, plain, quick } = question;
+    const what: Record<string, string> = into ? { into } : { over, method: quick ? "attribution" : "patching" };
+    return { view: opened!.id, other: this.other, answer, against, ...what, direction, edits: plain ? "no" : "yes" };
   }
 
   /** Read the second sentence, show both above each other, and sweep where that is quickly done. */
@@ -108,7 +125,7 @@ export class PatchingView {
     this.showQuestion();
     const current = this.takeSecond();
     try {
-      const key = `${opened.id} ${this.other}`;
+      const key = `${opened.id} ${this.other} ${question.plain}`;
       if (this.second?.key !== key) {
         const second = await api.open(this.secondAsked(), current.signal);
         if (!current()) return;
@@ -119,7 +136,8 @@ export class PatchingView {
       return;
     }
     const second = this.second!.opened;
-    this.answer.otherwise(word(opened.next[0]?.readable ?? ""));
+    const said = (question.plain && opened.before) || opened.next;
+    this.answer.otherwise(word(said[0]?.readable ?? ""));
     this.against.otherwise(word(second.next[0]?.readable ?? ""));
     const key = JSON.stringify(this.query);
     if (key === this.key) return;
@@ -130,19 +148,30 @@ export class PatchingView {
     const wrong = unfit(opened.tokens, second.tokens);
     this.tell(wrong);
     this.start.disabled = wrong !== "";
-    if (!wrong && (model.n_parameters < SMALL || question.quick)) void this.sweep();
+    if (!wrong && (model.n_parameters < SMALL || (question.quick && !question.into))) void this.sweep();
   }
 
   private showQuestion(): void {
-    const { question } = this.page.get();
+    const { question, edits } = this.page.get();
+    const { into, over, direction, plain, quick } = question;
     if (document.activeElement !== this.input) this.input.value = this.other;
-    this.over.value = question.over;
-    this.quick.checked = question.quick;
+    this.over.value = into ? PATHS : over;
+    this.receiver.element.hidden = !into;
+    if (into) this.receiver.show(into);
+    this.direction.value = direction;
+    fill(this.goal.to, direction === "noising" ? "to take from" : "to bring back");
+    fill(this.goal.from, direction === "noising" ? "its lead over" : "instead of");
+    this.quick.checked = quick;
+    this.quickSwitch.hidden = into !== "";
+    this.withEdits.checked = !plain;
+    this.editsSwitch.hidden = !edits.some((edit) => edit.on);
   }
 
   private secondAsked(): Asked {
-    if (this.page.get().model.has_tokenizer) return { prompt: this.other, ids: null, edits: [] };
-    return { prompt: "", ids: this.other.split(/[\s,]+/).filter(Boolean).map(Number), edits: [] };
+    const { model, question } = this.page.get();
+    const edits = question.plain ? [] : this.page.get().edits;
+    if (model.has_tokenizer) return { prompt: this.other, ids: null, edits };
+    return { prompt: "", ids: this.other.split(/[\s,]+/).filter(Boolean).map(Number), edits };
   }
 
   private tell(wrong: string): void {
@@ -191,9 +220,7 @@ export class PatchingView {
 
   private take(result: Sweep, asked: Record<string, string | number>): void {
     [this.result, this.asked, this.key, this.chosen] = [result, asked, JSON.stringify(asked), result.best];
-    const { clean, corrupted, edits_left_out } = result;
-    const says = (side: Sweep["clean"]): string => `${word(side.says.readable)} (${percent(side.says.share)})`;
-    fill(this.status, `Yours says ${says(clean)}, the second one ${says(corrupted)}.${edits_left_out ? " Your edits are left out here." : ""}`);
+    fill(this.status, outcome(result));
     this.map.parentElement!.hidden = false;
     this.tokens.parentElement!.hidden = !result.by_head; // else they stand above the map
     this.drawMap(result);
@@ -204,18 +231,13 @@ export class PatchingView {
 
   private drawMap(result: Sweep): void {
     fillMap(this.map, result, (place) => this.choose(place));
-    fill(
-      this.legend,
-      result.method === "attribution" ? h("b", {}, "Estimated by slopes, not tried. ") : null,
-      `Each cell takes the numbers of one place from your sentence and puts them into the second. 100: that alone brings the lead of “${word(result.answer.readable)}” over “${word(result.against.readable)}” all the way back to what it is in your sentence; · : nothing changes; orange, below 0: it pushes the other way. `,
-      "A strong cell carries what tells the sentences apart; it need not be where that was worked out, and weak ones may still matter together.",
-    );
+    fill(this.legend, ...legend(result));
     this.mark(false);
   }
 
   private choose({ block, column }: Cell): void {
-    const { values } = this.result!;
-    this.chosen = { block: clamp(block, 0, values.length - 1), column: clamp(column, 0, values[0]!.length - 1) };
+    const { effects } = this.result!;
+    this.chosen = { block: clamp(block, 0, effects.length - 1), column: clamp(column, 0, effects[0]!.length - 1) };
     this.mark(true);
     void this.look();
   }
@@ -256,17 +278,20 @@ export class PatchingView {
   private drawCell(cell: PatchedCell, best: boolean): void {
     const taken = (): void => this.travel.go({ screen: "numbers", place: placeOf({ table: cell.table, index: cell.index }) });
     const estimated = this.result!.method === "attribution";
+    const { block, column } = this.chosen;
+    const tells = !this.result!.into && this.result!.over === "heads" && block > 0;
     const before = `${best ? (estimated ? "The strongest by estimate. " : "The strongest patch. ") : ""}${estimated ? "Tried: " : ""}`;
     fill(
       this.detail,
       h("h3", {}, before, cell.said),
-      h("div", { class: "before-after" }, guessBars("The second sentence alone", cell.before), guessBars("With this patch", cell.next)),
+      h("div", { class: "before-after" }, guessBars(`${this.patchedName} without it`, cell.before), guessBars("With this patch", cell.next)),
       h(
         "p",
         { class: "links" },
         cell.patched && h("button", { class: "primary", onclick: () => this.open(cell) }, "Open the patched sentence"),
         cell.why_not && h("span", { class: "soft" }, cell.why_not),
-        h("button", { class: "link", onclick: taken }, "See the numbers that are taken over"),
+        h("button", { class: "link", onclick: taken }, "See these numbers in your sentence"),
+        tells && h("button", { class: "link", onclick: () => ask(this.page, { into: `${block}.${column}.q` }) }, "Who tells this head where to look?"),
       ),
     );
   }
@@ -274,16 +299,22 @@ export class PatchingView {
   /** Look at the patched trace: the second sentence, with the patch as an edit. */
   private open(cell: PatchedCell): void {
     const { prompt, ids, edits, question } = this.page.get();
-    const { patched } = cell;
-    this.away = { edits: patched!.edits, home: { prompt, ids, edits }, other: question.other };
-    this.page.set({ prompt: patched!.prompt, ids: patched!.ids });
-    this.session.setEdits(patched!.edits);
-    ask(this.page, { other: prompt });
-    this.travel.go({ screen: "numbers", place: placeOf({ table: cell.table, index: cell.index }) });
+    const patched = cell.patched!;
+    this.away = { edits: patched.edits, home: { prompt, ids, edits }, other: question.other };
+    this.page.set({ prompt: patched.prompt, ids: patched.ids });
+    this.session.setEdits(patched.edits);
+    if (question.direction === "denoising") ask(this.page, { other: prompt });
+    const { table, index } = patched.edits.at(-1)!;
+    this.travel.go({ screen: "numbers", place: placeOf({ table, index: index.map((part) => (typeof part === "number" ? part : 0)) }) });
+  }
+
+  /** The sentence into which numbers are put. */
+  private get patchedName(): string {
+    return this.page.get().question.direction === "noising" ? "Your sentence" : "The second sentence";
   }
 
   private allow(asking: boolean): void {
-    for (const control of [this.input, this.over, this.quick, this.start]) control.disabled = !asking;
+    for (const control of [this.input, this.over, this.direction, ...this.receiver.controls, this.quick, this.withEdits, this.start]) control.disabled = !asking;
   }
 
   private showAway(): void {
@@ -295,6 +326,6 @@ export class PatchingView {
       this.session.setEdits(home.edits);
       ask(this.page, { other });
     };
-    fill(this.trouble, "You are looking at the second sentence, with the patch as an edit. ", h("button", { class: "link", onclick: back }, "Go back to your sentence"));
+    fill(this.trouble, `You are looking at ${this.patchedName.toLowerCase()}, with the patch as an edit. `, h("button", { class: "link", onclick: back }, "Go back to your sentence"));
   }
 }

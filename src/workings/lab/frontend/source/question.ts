@@ -1,20 +1,12 @@
 // What is asked about the next token: which word, against which other, and by what second sentence. Shared by two views.
 import { fill, h, word } from "./dom";
-import type { Page } from "./state";
+import type { Page, State } from "./state";
 import type { Guess } from "./types";
 
 const CHEF_AND_JEDI = "Mike is a chef. Anna is a Jedi. She picked up her";
 const CHEF_AND_JEDI_HIM = "Mike is a chef. Anna is a Jedi. He picked up his";
 
-/** What can be patched, as people say it. */
-export const OVER = {
-  resid_pre: "the stream before each block, by token",
-  resid_post: "the stream after each block, by token",
-  attn_out: "what each block’s attention wrote, by token",
-  mlp_out: "what each block’s MLP wrote, by token",
-  heads: "what each head found, by head",
-} as const;
-export type Over = keyof typeof OVER;
+export type Direction = "denoising" | "noising";
 
 export interface Question {
   /** As typed, or a token's number; empty for what the model says. */
@@ -22,37 +14,48 @@ export interface Question {
   against: string;
   /** The second sentence; null until one was typed. */
   other: string | null;
-  over: Over;
+  /** What is patched: a word that the model's document explains. */
+  over: string;
+  /** Whom heads tell, where paths are patched, as the command line writes it: `2.0.q`; empty where whole parts are. */
+  into: string;
+  direction: Direction;
+  /** Whether the edits are left out. */
+  plain: boolean;
   /** Estimated by slopes instead of tried. */
   quick: boolean;
   order: "model" | "size";
 }
 
-export const NO_QUESTION: Question = { answer: "", against: "", other: null, over: "resid_pre", quick: false, order: "model" };
+export const NO_QUESTION: Question = { answer: "", against: "", other: null, over: "resid_pre", into: "", direction: "denoising", plain: false, quick: false, order: "model" };
 
 /** The sentence to hold another against: a fitting one where we know it, else the same, for one word of it to be changed. */
 export const fitting = (prompt: string): string => (prompt === CHEF_AND_JEDI ? CHEF_AND_JEDI_HIM : prompt);
 
 /** A question as words of the address bar. */
 export function questionWords(question: Question): Record<string, string | null> {
-  const { answer, against, other, over, quick, order } = question;
+  const { answer, against, other, over, into, direction, plain, quick, order } = question;
   return {
     answer: answer || null,
     against: against || null,
     other,
     over: over === NO_QUESTION.over ? null : over,
+    into: into || null,
+    direction: direction === NO_QUESTION.direction ? null : direction,
+    plain: plain ? "yes" : null,
     quick: quick ? "yes" : null,
     order: order === NO_QUESTION.order ? null : order,
   };
 }
 
 export function questionFrom(words: URLSearchParams): Question {
-  const over = words.get("over") ?? "";
   return {
     answer: words.get("answer") ?? "",
     against: words.get("against") ?? "",
     other: words.get("other"),
-    over: over in OVER ? (over as Over) : NO_QUESTION.over,
+    over: words.get("over") || NO_QUESTION.over,
+    into: words.get("into") ?? "",
+    direction: words.get("direction") === "noising" ? "noising" : "denoising",
+    plain: words.get("plain") === "yes",
     quick: words.get("quick") === "yes",
     order: words.get("order") === "size" ? "size" : "model",
   };
@@ -61,16 +64,26 @@ export function questionFrom(words: URLSearchParams): Question {
 export const ask = (page: Page, part: Partial<Question>): void => page.set({ question: { ...page.get().question, ...part } });
 
 /** A field for a token, with the likeliest ones offered; empty means what `otherwise` says. */
-export function wordField(page: Page, key: "answer" | "against", label: string, id: string): { element: HTMLElement; otherwise: (text: string) => void } {
+export function wordField(page: Page, key: "answer" | "against", label: string, id: string): Field {
+  return tokenField(page, "question", (state) => state.question[key], (text) => ask(page, { [key]: text }), label, id);
+}
+
+export interface Field {
+  element: HTMLElement;
+  otherwise: (text: string) => void;
+}
+
+/** The same for any part of the state: where the token lies in it, and how it is put there. */
+export function tokenField(page: Page, key: keyof State, of: (state: State) => string, put: (text: string) => void, label: string, id: string): Field {
   const offered = h("datalist", { id });
   const input = h("input", { class: "word-field", list: id, "aria-label": label, spellcheck: "false", autocomplete: "off", size: 12 });
-  input.addEventListener("change", () => ask(page, { [key]: input.value.trim() }));
+  input.addEventListener("change", () => put(input.value.trim()));
   const show = (): void => {
-    const { question, opened } = page.get();
-    if (document.activeElement !== input || input.value.trim() !== question[key]) input.value = question[key];
-    fill(offered, ...(opened?.next ?? []).map((guess: Guess) => h("option", { value: word(guess.readable) })));
+    const kept = of(page.get());
+    if (document.activeElement !== input || input.value.trim() !== kept) input.value = kept;
+    fill(offered, ...(page.get().opened?.next ?? []).map((guess: Guess) => h("option", { value: word(guess.readable) })));
   };
-  page.on(["question", "opened"], show);
+  page.on([key, "opened"], show);
   show();
   return { element: h("span", { class: "word-asked" }, input, offered), otherwise: (text) => (input.placeholder = text) };
 }

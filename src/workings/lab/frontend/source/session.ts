@@ -51,7 +51,7 @@ export class Session {
   addEdit(edit: Edit): void {
     const { edits, model } = this.page.get();
     const same = (other: Edit): boolean => other.table === edit.table && String(other.index) === String(edit.index);
-    const others = "value" in edit ? edits.filter((other) => !("value" in other && same(other))) : edits;
+    const others = "value" in edit ? edits.filter((other) => !(("value" in other || other.scale === 0) && same(other))) : edits;
     if (others.length >= model.limits.edits) {
       this.page.set({ trouble: `There can be ${model.limits.edits} edits at once. Take one out first.` });
       return;

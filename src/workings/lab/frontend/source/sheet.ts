@@ -17,7 +17,7 @@ export function sheetOf(state: State): (Sheet & { sheets: number; info: Table })
   return { ...size, info, view: opened.id, scope, table: place.table, sheet: Math.min(place.sheet, size.sheets - 1) };
 }
 
-const isPosition = (axis: string): boolean => /(^|\s)pos$/.test(axis);
+export const isPosition = (axis: string): boolean => /(^|\s)pos$/.test(axis);
 
 export const hasWords = (axis: string): boolean => isPosition(axis) || axis === "d_vocab";
 

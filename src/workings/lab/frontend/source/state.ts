@@ -3,12 +3,15 @@ import type { Place } from "./address";
 import type { Digits } from "./format";
 import { NO_QUESTION, questionFrom, questionWords, type Question } from "./question";
 import { makeStore, type Store } from "./store";
-import type { Asked, Edit, Model, Opened } from "./types";
+import type { Asked, Edit, LensAsked, Model, Opened } from "./types";
 
 const FIRST_PROMPT = "Mike is a chef. Anna is a Jedi. She picked up her";
 
 export const SCREENS = ["lens", "attention", "reasons", "patching", "features", "compare", "numbers"] as const;
 export type Screen = (typeof SCREENS)[number];
+
+/** Instead of a block: what the heads of all blocks do. */
+export const EVERY_HEAD = "all";
 
 export interface State extends Asked {
   model: Model;
@@ -16,8 +19,12 @@ export interface State extends Asked {
   opened: Opened | null;
   screen: Screen;
   place: Place;
-  /** Attention: which block's maps, which head is large, and the token whose looking is shown. */
+  /** What the lens is asked. */
+  lens: LensAsked;
+  /** Attention: which block's maps (or `EVERY_HEAD`), which head is large, and the token whose looking is shown. */
   block: string;
+  /** Attention, what heads do: the kind that is shown; empty for all of them. */
+  kind: string;
   head: number | null;
   token: number | null;
   /** What "Where it comes from" and "What matters" are asked. */
@@ -47,7 +54,9 @@ function firstState(model: Model): State {
     opened: null,
     screen: "lens",
     place: { table: first?.name ?? "", sheet: 0, row: -1, column: -1 },
+    lens: { kind: "logit", after_attention: "no", token: "" },
     block: "",
+    kind: "",
     head: null,
     token: null,
     question: NO_QUESTION,
@@ -65,7 +74,7 @@ function firstState(model: Model): State {
 export const makePage = (model: Model): Page => makeStore(firstState(model));
 
 /** Where the page is, without what it looks at: what Back and Forward move through. */
-export type Whereabouts = Pick<State, "screen" | "place" | "block" | "head" | "token" | "feature">;
+export type Whereabouts = Pick<State, "screen" | "place" | "block" | "kind" | "head" | "token" | "feature">;
 
 export function toHash(state: State): string {
   const { place } = state;
@@ -76,7 +85,11 @@ export function toHash(state: State): string {
     show: state.screen,
     table: place.table,
     at: `${place.sheet},${place.row},${place.column}`,
+    lens: state.lens.kind === "logit" ? null : state.lens.kind,
+    after_attention: state.lens.after_attention === "no" ? null : "yes",
+    word: state.lens.token || null,
     block: state.block || null,
+    kind: state.kind || null,
     head: state.head === null ? null : String(state.head),
     token: state.token === null ? null : String(state.token),
     feature: state.feature === null ? null : String(state.feature),
@@ -99,7 +112,13 @@ export function fromHash(hash: string): Partial<State> {
   const table = words.get("table");
   const at = numbers(words.get("at"));
   if (table && at?.length === 3) found.place = { table, sheet: at[0]!, row: at[1]!, column: at[2]! };
+  found.lens = {
+    kind: words.get("lens") === "tuned" ? "tuned" : "logit",
+    after_attention: words.get("after_attention") === "yes" ? "yes" : "no",
+    token: words.get("word") ?? "",
+  };
   found.block = words.get("block") ?? "";
+  found.kind = words.get("kind") ?? "";
   found.head = numbers(words.get("head"))?.[0] ?? null;
   found.token = numbers(words.get("token"))?.[0] ?? null;
   found.feature = numbers(words.get("feature"))?.[0] ?? null;

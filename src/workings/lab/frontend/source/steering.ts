@@ -8,12 +8,14 @@ import type { Page } from "./state";
 import { featureName, keepSteers, placeSaid, steersOf } from "./steers";
 import type { Card, Edit, Reach, Steers } from "./types";
 
-const ONE_STEP = 1000; // milliseconds within which changes are undone together
+const ONE_STEP = 1000; // milliseconds: what is asked for so soon after the last is undone together with it
 const QUIET = 500;
 
 interface Wanted {
   strength: number;
   positions: string;
+  /** What is asked for in one gesture, such as one drag, is undone in one step, however long it takes. */
+  gesture: number;
 }
 
 type Kind = "all" | "here" | "on";
@@ -34,8 +36,10 @@ export class Slider {
   private kind: Kind = "all";
   private wanted: Wanted | null = null;
   private running = false;
-  private mine: Edit[] | null = null;
-  private last = 0;
+  private mine: { edits: Edit[]; gesture: number } | null = null;
+  private gesture = 0;
+  private held = false;
+  private asked = 0;
   private suggested = "";
 
   constructor(
@@ -45,6 +49,8 @@ export class Slider {
   ) {
     this.comparison = new Comparison(page, () => page.get().screen === "features");
     this.range.addEventListener("input", () => this.want({ strength: Number(this.range.value) }));
+    this.range.addEventListener("pointerdown", () => this.hold(true));
+    for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => this.hold(false));
     this.number.addEventListener("change", () => this.takeNumber());
     const smallest = h("button", { class: "link", onclick: () => void this.find() }, "Find the smallest strength that changes the next word");
     this.element = h(
@@ -141,12 +147,19 @@ export class Slider {
     if (strength !== null) this.want({ strength });
   }
 
+  private hold(held: boolean): void {
+    if (held) this.gesture += 1;
+    this.held = held;
+  }
+
   /** Steer like this from now on: one request at a time, the last that was asked for wins. */
-  private want(change: Partial<Wanted>): void {
+  private want(change: Partial<Omit<Wanted, "gesture">>): void {
+    if (!this.held && Date.now() - this.asked >= ONE_STEP) this.gesture += 1;
+    this.asked = Date.now();
     if (this.card) this.page.set({ feature: this.card.number }); // what is pushed stays in view, whatever fires most then
     const steers = this.mineNow();
     const now = this.wanted ?? { strength: steers?.strength ?? 0, positions: String(steers?.positions ?? this.positions(this.kind)) };
-    this.wanted = { ...now, ...change };
+    this.wanted = { ...now, ...change, gesture: this.gesture };
     if (document.activeElement !== this.number) this.number.value = inText(this.wanted.strength);
     if (!this.running) void this.run();
   }
@@ -167,7 +180,7 @@ export class Slider {
     }
   }
 
-  private async put({ strength, positions }: Wanted): Promise<void> {
+  private async put({ strength, positions, gesture }: Wanted): Promise<void> {
     const { number: feature, label } = this.card!;
     const { edit } = await api.steer(this.page.get().opened!.id, feature, strength, positions);
     const { edits, model } = this.page.get();
@@ -176,10 +189,8 @@ export class Slider {
     if (edit) keepSteers(edit, { feature, label, strength, positions });
     if (edit && at < 0 && edits.length >= model.limits.edits) throw new Error(`there can be ${model.limits.edits} edits at once; take one out first`);
     const changed = !edit ? edits.toSpliced(at, 1) : at < 0 ? [...edits, edit] : edits.with(at, edit);
-    const joined = edits === this.mine && Date.now() - this.last < ONE_STEP;
-    const opening = this.session.setEdits(changed, joined);
-    this.mine = this.page.get().edits;
-    this.last = Date.now();
+    const opening = this.session.setEdits(changed, edits === this.mine?.edits && gesture === this.mine.gesture);
+    this.mine = { edits: this.page.get().edits, gesture };
     await opening;
   }
 

@@ -1,19 +1,12 @@
 // A map of patches: as a table, as a picture to be kept; and what stands around it.
-import { behind, palette } from "./colours";
+import { cellsPicture, fillCells, type Cell, type Cells } from "./cellmap";
 import { fill, h, spelt, word } from "./dom";
 import { minus, percent } from "./format";
-import { sharpen, styled } from "./heatmap";
 import type { Guess, Sweep, Token } from "./types";
 
-const SILENT = 0.005;
-const WHEN: Record<string, string> = { resid_pre: "Before ", resid_post: "After " };
+const WHEN: Record<string, string> = { resid_pre: "Before ", resid_mid: "Within ", resid_post: "After " };
 
-export interface Cell {
-  block: number;
-  column: number;
-}
-
-const hundredths = (value: number): string => (Math.abs(value) < SILENT ? "·" : minus((value * 100).toFixed(0)));
+export type { Cell };
 
 function rowName({ over }: Sweep, block: number): string {
   const when = WHEN[over];
@@ -40,23 +33,25 @@ export function fillAligned(table: HTMLElement, one: Token[], two: Token[]): voi
   fill(table, h("caption", { class: "visually-hidden" }, "The tokens of both sentences above each other"), h("tbody", {}, row("Yours", one, two), row("Second", two, one)));
 }
 
-/** The map, each cell a button. */
-export function fillMap(table: HTMLElement, sweep: Sweep, choose: (cell: Cell) => void): void {
-  const { clean, corrupted, by_head, values } = sweep;
+function cellsOf(sweep: Sweep): Cells {
+  const { clean, corrupted, by_head, effects, direction, largest } = sweep;
   const differs = (i: number): boolean => !by_head && clean.tokens[i]!.id !== corrupted.tokens[i]!.id;
   const names = headings(sweep);
-  const heads = names.map((line, row) =>
-    h("tr", {}, h("th", { scope: "col" }, by_head ? "" : ["Yours", "Second"][row]), ...line.map((name, i) => h("th", { scope: "col", class: differs(i) ? "differs" : "" }, name))),
-  );
-  const cell = (place: Cell, value: number): HTMLElement => {
-    const name = names[0]![place.column];
-    const said = `${rowName(sweep, place.block)}, ${by_head ? name : `“${name}”`}: ${minus((value * 100).toFixed(1))} of 100`;
-    const shade = Math.abs(value) < SILENT ? "" : behind(value, sweep.largest);
-    return h("td", {}, h("button", { class: shade, title: said, "aria-label": said, onclick: () => choose(place) }, hundredths(value)));
+  return {
+    caption: `How much of the answer’s lead each patch ${direction === "noising" ? "takes away" : "brings back"}, in hundredths`,
+    headings: names.map((line, row) => ({ title: by_head ? "" : ["Yours", "Second"][row]!, names: line, marked: differs })),
+    rows: effects.map((_, block) => rowName(sweep, block)),
+    values: effects,
+    largest,
+    said: ({ block, column }) => {
+      const name = names[0]![column];
+      return `${rowName(sweep, block)}, ${by_head ? name : `“${name}”`}: ${minus((effects[block]![column]! * 100).toFixed(1))} of 100`;
+    },
   };
-  const rows = values.map((row, block) => h("tr", {}, h("th", { scope: "row" }, rowName(sweep, block)), ...row.map((value, column) => cell({ block, column }, value))));
-  fill(table, h("caption", { class: "visually-hidden" }, "How much of the answer each patch brings back, in hundredths"), h("thead", {}, ...heads), h("tbody", {}, ...rows));
 }
+
+/** The map, each cell a button. */
+export const fillMap = (table: HTMLElement, sweep: Sweep, choose: (cell: Cell) => void): void => fillCells(table, cellsOf(sweep), choose);
 
 /** The likeliest tokens under a heading. */
 export function guessBars(title: string, guesses: Guess[]): HTMLElement {
@@ -69,30 +64,4 @@ export function guessBars(title: string, guesses: Guess[]): HTMLElement {
 }
 
 /** The map as a picture. */
-export function sweepPicture(sweep: Sweep): HTMLCanvasElement {
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const [names, width, height] = [8 * rem, 4.5 * rem, 1.8 * rem];
-  const canvas = document.createElement("canvas");
-  const heads = headings(sweep);
-  const context = sharpen(canvas, names + width * sweep.columns.length, height * (sweep.values.length + heads.length));
-  const write = (text: string, left: number, top: number, room: number, ink = "--ink"): void => {
-    context.fillStyle = styled(ink);
-    context.fillText(text, left + 0.4 * rem, top + height / 2, room - 0.8 * rem);
-  };
-  context.fillStyle = styled("--surface");
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.font = `${0.85 * rem}px ${styled("--sans")}`;
-  context.textBaseline = "middle";
-  heads.forEach((row, i) => row.forEach((name, column) => write(name, names + column * width, i * height, width, name === heads[0]![column] ? "--soft" : "--warm")));
-  sweep.values.forEach((row, block) => {
-    const top = (block + heads.length) * height;
-    write(rowName(sweep, block), 0, top, names, "--soft");
-    row.forEach((value, column) => {
-      const ink = palette()[value < 0 ? "negative" : "positive"];
-      context.fillStyle = `rgb(${ink.join(" ")} / ${(Math.min(1, Math.abs(value) / sweep.largest) * 0.5).toFixed(3)})`;
-      context.fillRect(names + column * width, top, width - 1, height - 1);
-      write(hundredths(value), names + column * width, top, width);
-    });
-  });
-  return canvas;
-}
+export const sweepPicture = (sweep: Sweep): HTMLCanvasElement => cellsPicture(cellsOf(sweep));

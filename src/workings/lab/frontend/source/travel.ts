@@ -24,7 +24,7 @@ export class Travel {
     this.step = this.furthest = before?.step ?? 0;
     history.replaceState({ step: this.step }, "", location.hash || null);
     window.addEventListener("popstate", (event) => this.moved(event.state as Step | null));
-    const keys: (keyof State)[] = ["prompt", "ids", "edits", "screen", "place", "block", "head", "token", "feature", "question", "digits", "colours"];
+    const keys: (keyof State)[] = ["prompt", "ids", "edits", "screen", "place", "lens", "block", "kind", "head", "token", "feature", "question", "digits", "colours"];
     page.on(keys, later(QUIET, () => this.note()));
   }
 
@@ -69,8 +69,8 @@ export class Travel {
     } else {
       // One of our own steps: go back to the place, and keep the sentence and the edits.
       this.step = to.step;
-      const { screen, place, block, head, token, feature } = found;
-      const back = { screen, place, block, head, token, feature };
+      const { screen, place, block, kind, head, token, feature } = found;
+      const back = { screen, place, block, kind, head, token, feature };
       this.page.set(Object.fromEntries(Object.entries(back).filter(([, value]) => value !== undefined)));
     }
     this.note();

@@ -3,10 +3,13 @@
 /** A part of an edit's index: one place, or a stretch such as "2:5" or ":". */
 export type Part = number | string;
 
+/** Numbers side by side; each may be a row in turn. */
+export type Numbers = number | Numbers[];
+
 export interface Edit {
   table: string;
   index: Part[];
-  value?: number | number[] | number[][];
+  value?: number | Numbers[];
   add?: number | number[];
   scale?: number | number[];
   on: boolean;
@@ -77,6 +80,9 @@ export interface Model {
   weights: Table[];
   /** Null where the lab has no sparse autoencoder. */
   features: { table: string; acts: string; count: number; labelled: number } | null;
+  /** What can be patched, in words, by the name that a sweep is asked for with. */
+  over: Record<string, string>;
+  lenses: LensKind[];
   limits: { tile: number; prompt: number; edits: number };
 }
 
@@ -127,11 +133,39 @@ export interface Range {
   largest: number;
 }
 
-/** The likeliest token after every block, at the positions from the first on. */
+/** A lens of the lab: what it means, and whether it reads between attention and MLP, too. */
+export interface LensKind {
+  kind: "logit" | "tuned";
+  meaning: string;
+  after_attention: boolean;
+}
+
+/** What is to be read with a lens: a word as typed, or a token's number; empty for the likeliest. */
+export interface LensAsked {
+  kind: LensKind["kind"];
+  after_attention: "yes" | "no";
+  token: string;
+}
+
+/** How a token stands: nulls where an edit left no numbers. */
+export interface Standing {
+  share: number | null;
+  rank: number | null;
+}
+
+/** What a lens reads after every block, at the positions from the first on: the likeliest tokens, or how the chosen one stands. */
 export interface Lens {
   blocks: string[];
   first: number;
-  cells: Guess[][];
+  token: Token | null;
+  cells: (Guess | Standing)[][];
+}
+
+export interface LensCell {
+  next: Guess[];
+  token: (Token & Standing) | null;
+  /** The table of the scores. */
+  scores: string;
 }
 
 /** One bar of a sum: where it begins and ends. */
@@ -170,7 +204,10 @@ interface Side {
 /** What each patch of a sweep restores: a row a block, a column a position or a head. */
 export interface Sweep {
   over: string;
+  /** Who is told, in words, where paths are patched. */
+  into: string | null;
   method: string;
+  direction: "denoising" | "noising";
   by_head: boolean;
   answer: Token;
   against: Token;
@@ -178,10 +215,14 @@ export interface Sweep {
   corrupted: Side;
   tables: string[];
   columns: string[];
-  values: number[][];
+  /** What each brings back, or in noising takes away; 1 is all of it. */
+  effects: number[][];
   largest: number;
   best: { block: number; column: number };
+  edits_in_force: number;
   edits_left_out: number;
+  /** Why edits could not be made, one sentence each. */
+  edits_refused: string[];
 }
 
 /** One patch, tried. */
@@ -194,6 +235,22 @@ export interface PatchedCell {
   before: Guess[];
   patched: Asked | null;
   why_not: string | null;
+}
+
+/** What every head is in the habit of doing: scores are shares of attention, a row a block, a column a head. */
+export interface Habits {
+  measured: string;
+  kinds: { name: string; looks: string; meaning: string; scores: number[][] }[];
+  heads: { kind: string | null; said: string }[][];
+}
+
+/** One strong look of a head at a token. */
+export interface Look {
+  block: number;
+  head: number;
+  position: number;
+  share: number;
+  sentence: string;
 }
 
 export interface Feature {

@@ -1,0 +1,89 @@
+// A map of numbers with names along two sides, each cell a button: as a table, as a picture to be kept.
+import { behind, palette } from "./colours";
+import { clamp, fill, h } from "./dom";
+import { minus } from "./format";
+import { sharpen, styled } from "./heatmap";
+
+const NOTHING = 0.005; // what would be written as 0
+
+export interface Cell {
+  block: number;
+  column: number;
+}
+
+export interface Cells {
+  caption: string;
+  /** Lines of names above the columns, some of them marked. */
+  headings: { title: string; names: string[]; marked?: (column: number) => boolean }[];
+  rows: string[];
+  values: number[][];
+  /** What the strongest shade stands for. */
+  largest: number;
+  /** A cell in words. */
+  said: (cell: Cell) => string;
+}
+
+const hundredths = (value: number): string => (Math.abs(value) < NOTHING ? "·" : minus((value * 100).toFixed(0)));
+
+export function fillCells(table: HTMLElement, cells: Cells, choose: (cell: Cell) => void): void {
+  const { caption, headings, rows, values, largest } = cells;
+  const heads = headings.map(({ title, names, marked }) =>
+    h("tr", {}, h("th", { scope: "col" }, title), ...names.map((name, i) => h("th", { scope: "col", class: marked?.(i) ? "differs" : "" }, name))),
+  );
+  const cell = (place: Cell, value: number): HTMLElement => {
+    const said = cells.said(place);
+    const shade = Math.abs(value) < NOTHING ? "" : behind(value, largest);
+    return h("td", {}, h("button", { class: shade, title: said, "aria-label": said, onclick: () => choose(place) }, hundredths(value)));
+  };
+  const lines = values.map((row, block) => h("tr", {}, h("th", { scope: "row" }, rows[block]!), ...row.map((value, column) => cell({ block, column }, value))));
+  fill(table, h("caption", { class: "visually-hidden" }, caption), h("thead", {}, ...heads), h("tbody", {}, ...lines));
+}
+
+/** One cell alone is a stop for the Tab key, at first this one; arrow keys go from cell to cell. */
+export function walkCells(table: HTMLElement, columns: number, first: Cell): void {
+  const all = [...table.querySelectorAll<HTMLButtonElement>("td button")];
+  const stop = (at: number): void => all.forEach((button, i) => (button.tabIndex = i === at ? 0 : -1));
+  stop(first.block * columns + first.column);
+  table.addEventListener("keydown", (event) => {
+    const at = all.indexOf(event.target as HTMLButtonElement);
+    const moves: Record<string, [number, number]> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+    const by = moves[event.key];
+    if (!by || at < 0) return;
+    event.preventDefault();
+    const row = clamp(Math.floor(at / columns) + by[0], 0, all.length / columns - 1);
+    const to = row * columns + clamp((at % columns) + by[1], 0, columns - 1);
+    stop(to);
+    all[to]!.focus();
+  });
+}
+
+/** The map as a picture. */
+export function cellsPicture({ headings, rows, values, largest }: Cells): HTMLCanvasElement {
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const [names, width, height] = [8 * rem, 4.5 * rem, 1.8 * rem];
+  const canvas = document.createElement("canvas");
+  const context = sharpen(canvas, names + width * headings[0]!.names.length, height * (values.length + headings.length));
+  const write = (text: string, left: number, top: number, room: number, ink = "--ink"): void => {
+    context.fillStyle = styled(ink);
+    context.fillText(text, left + 0.4 * rem, top + height / 2, room - 0.8 * rem);
+  };
+  context.fillStyle = styled("--surface");
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.font = `${0.85 * rem}px ${styled("--sans")}`;
+  context.textBaseline = "middle";
+  headings.forEach((line, i) => {
+    write(line.title, 0, i * height, names, "--soft");
+    line.names.forEach((name, column) => write(name, names + column * width, i * height, width, line.marked?.(column) && i > 0 ? "--warm" : "--soft"));
+  });
+  values.forEach((row, block) => {
+    const top = (block + headings.length) * height;
+    write(rows[block]!, 0, top, names, "--soft");
+    row.forEach((value, column) => {
+      const ink = palette()[value < 0 ? "negative" : "positive"];
+      context.fillStyle = `rgb(${ink.join(" ")} / ${(Math.min(1, Math.abs(value) / largest) * 0.5).toFixed(3)})`;
+      context.fillRect(names + column * width, top, width - 1, height - 1);
+      write(hundredths(value), names + column * width, top, width);
+    });
+  });
+  return canvas;
+}

@@ -1,0 +1,153 @@
+// Knocking out: which edits do so, how they are asked for, and the panel above the grid that makes them.
+import { api, type Query } from "./api";
+import { fill, h, word } from "./dom";
+import type { Grid } from "./grid";
+import { sentence, type Session } from "./session";
+import { isPosition } from "./sheet";
+import type { Page } from "./state";
+import type { Edit, Part } from "./types";
+
+export type By = "zero" | "mean";
+
+/** What takes the place of a part, as people say it. */
+const BY: Record<By, string> = { zero: "zero: nothing at all", mean: "mean: its mean row over all positions" };
+const MEANING =
+  "What is left is what the model says with that part replaced. It does not mean that the part does by itself what is lost, or does nothing where nothing is lost: others may stand in for it.";
+
+/** By what an edit knocks out just these cells; null for one that does not. */
+export function knockedBy(edit: Edit, table: string, index: Part[]): By | null {
+  if (edit.table !== table || String(edit.index) !== String(index)) return null;
+  if (edit.value === 0 || edit.scale === 0) return "zero";
+  return Array.isArray(edit.value) ? "mean" : null;
+}
+
+/** Make the edit that knocks a part out, or show why there is none. */
+export async function knockOut(page: Page, session: Session, part: Query): Promise<void> {
+  try {
+    const { edit } = await api.knockout({ view: page.get().opened!.id, ...part });
+    page.set({ trouble: null });
+    session.addEdit(edit);
+  } catch (error) {
+    page.set({ trouble: sentence(error) });
+  }
+}
+
+interface Offer {
+  said: string;
+  part: Query;
+}
+
+/** The button above the grid, and the panel that it opens. */
+export function knockPanel(page: Page, session: Session, grid: Grid): { element: HTMLElement; show: () => void } {
+  const what = h("select", { "aria-label": "What is knocked out" });
+  const by = h("select", { "aria-label": "By what" });
+  const panel = h(
+    "form",
+    { class: "knock-panel", "aria-label": "Knock out" },
+    h("label", {}, h("span", {}, "Knock out"), what),
+    h("label", {}, h("span", {}, "by"), by),
+    h("p", { class: "soft" }, MEANING),
+    h("button", { class: "primary", type: "submit" }, "Knock it out"),
+  );
+  const button = h("button", { class: "quiet bordered", type: "button", "aria-expanded": "false", onclick: () => (panel.hidden ? open() : close()) }, "Knock out …");
+  const element = h("div", { class: "knock-out" }, button, panel);
+  let offered: Offer[] = [];
+  panel.hidden = true;
+
+  function offers(): Offer[] {
+    const { sheet } = grid;
+    if (!sheet) return [];
+    const { table, sheets } = sheet;
+    const { row } = grid.cursor();
+    const head: Query = sheets > 1 ? { head: sheet.sheet } : {};
+    const named = sheets > 1 ? `head ${sheet.sheet}` : "the table";
+    const at = `“${word(page.get().opened?.tokens[row]?.readable ?? "")}”, position ${row}`;
+    const whole = { said: sheets > 1 ? `all ${sheets} heads, at every token` : "the whole table, at every token", part: { table } };
+    const one = { said: `head ${sheet.sheet}, at every token`, part: { table, ...head } };
+    return [...(sheets > 1 ? [one] : []), { said: `${named} at ${at} only`, part: { table, ...head, positions: row } }, whole];
+  }
+
+  function open(): void {
+    offered = offers();
+    fill(what, ...offered.map(({ said }, i) => h("option", { value: i }, said)));
+    const pairs = isPosition(grid.sheet?.info.axes.at(-1) ?? "");
+    fill(by, ...Object.entries(BY).map(([value, said]) => h("option", { value, disabled: pairs && value === "mean" }, said)));
+    panel.hidden = false;
+    button.setAttribute("aria-expanded", "true");
+    what.focus();
+  }
+  function close(): void {
+    if (panel.contains(document.activeElement)) button.focus();
+    panel.hidden = true;
+    button.setAttribute("aria-expanded", "false");
+  }
+  panel.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const { part } = offered[Number(what.value)]!;
+    close();
+    void knockOut(page, session, { ...part, by: by.value });
+  });
+  element.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") close();
+  });
+  document.addEventListener("click", (event) => {
+    if (!panel.hidden && !element.contains(event.target as Node)) close();
+  });
+  page.on(["place", "opened", "screen"], () => !panel.hidden && close());
+
+  /** It is offered for tables that have a row for every token. */
+  function show(): void {
+    const info = grid.sheet?.info;
+    element.hidden = !info || info.axes.length < 2 || !isPosition(info.axes.at(-2)!) || !page.get().model.tables.includes(info);
+  }
+  return { element, show };
+}
+
+/** The switch in the attention view that knocks out what one head found. */
+export class HeadSwitch {
+  private readonly box = h("input", { type: "checkbox", role: "switch" });
+  private readonly by = h("select", { "aria-label": "By what this head is knocked out" }, h("option", { value: "zero" }, "by zero"), h("option", { value: "mean" }, "by its mean"));
+  readonly element = h(
+    "div",
+    { class: "knock", title: "Replace what this head found, at every token, and see what the model says then: zero ablation or mean ablation" },
+    h("label", {}, this.box, "Knock out this head"),
+    this.by,
+  );
+  private table = "";
+  private head = 0;
+
+  constructor(
+    private readonly page: Page,
+    private readonly session: Session,
+  ) {
+    this.box.addEventListener("change", () => (this.box.checked ? this.out() : void session.setEdits(this.others())));
+    this.by.addEventListener("change", () => this.box.checked && this.out());
+  }
+
+  /** The head whose switch this is: where it puts what it found, and its number. */
+  show(table: string, head: number): void {
+    [this.table, this.head] = [table, head];
+    const now = this.knocked(head);
+    this.box.checked = now !== null;
+    if (now) this.by.value = now;
+    this.element.hidden = !this.page.get().model.tables.some((one) => one.name === table);
+  }
+
+  /** By what a head is knocked out now; null where it is not. */
+  knocked(head: number): By | null {
+    const found = this.page.get().edits.map((edit) => (edit.on ? knockedBy(edit, this.table, this.index(head)) : null));
+    return found.findLast((by) => by !== null) ?? null;
+  }
+
+  private index(head: number): Part[] {
+    return [head, ":", ":"];
+  }
+
+  private others(): Edit[] {
+    return this.page.get().edits.filter((edit) => knockedBy(edit, this.table, this.index(this.head)) === null);
+  }
+
+  private out(): void {
+    void knockOut(this.page, this.session, { table: this.table, head: this.head, by: this.by.value }).then(() => this.show(this.table, this.head));
+  }
+}
