@@ -42,10 +42,11 @@ bench: ## measure speed and memory side by side with transformers, TransformerLe
 	$(BENCH)/bin/python benchmarks/workbook.py
 	$(BENCH)/bin/python benchmarks/patching.py
 
-storybook: $(VENV)/.developed ## remake the bundled model from its seed, measure what it understands, and find its features
+storybook: $(VENV)/.developed ## remake the bundled model from its seed, measure what it understands, find its features, and train its tuned lens
 	$(BIN)/python -m workings.training.storybook.train --seed 0 --out $(STORYBOOK)
 	$(BIN)/python -m workings.training.storybook.probes $(STORYBOOK)
 	$(BIN)/python -m workings.training.storybook.features --out $(STORYBOOK)/sae
+	$(BIN)/python -m workings.training.storybook.lens --out $(STORYBOOK)/tuned_lens
 
 clean: ## remove everything that was made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -29,6 +29,10 @@ class OutsideTable(InputError, IndexError):
     """An index that lies outside its table."""
 
 
+class TooLarge(InputError, OverflowError):
+    """A change that would make numbers larger than the trace's numbers can be."""
+
+
 class NotReached(InputError):
     """A change that no strength brings about."""
 

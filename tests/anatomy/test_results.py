@@ -42,11 +42,6 @@ def test_a_measure_says_what_it_means_what_it_does_not_and_where_it_is_from(meas
 def test_a_trace_where_a_prompt_is_expected_is_said_so():
     model = model_of(Tiny())
     trace = model.trace([1, 2, 3])
-    asked = [
-        lambda: model.trace(trace),
-        lambda: workings.trace_gradient(model, trace),
-        lambda: workings.patching_sweep(model, trace, trace),
-    ]
-    for ask in asked:
+    for ask in (lambda: model.trace(trace), lambda: model.encode(trace)):
         with pytest.raises(InputError, match="a trace came where a prompt is expected"):
             ask()

@@ -154,6 +154,69 @@ def test_the_same_seed_gives_the_same_file_and_another_seed_another(tmp_path):
     assert all(np.array_equal(loaded.weights[known], array) for known, array in lens_weights(tmp_path / "same"))
 
 
+def test_a_lens_in_half_precision_is_half_as_large_and_rounded_to_three_digits(tmp_path):
+    lens = random_lens(model_of(Tiny()))
+    lens.save(tmp_path / "whole")
+    lens.save(tmp_path / "half", "float16")
+    whole, half = ((tmp_path / name / "tuned_lens.safetensors").stat().st_size for name in ("whole", "half"))
+    n_numbers = sum(array.size for array in lens.weights.values())
+    assert whole - half == pytest.approx(2 * n_numbers, abs=16)
+    for known, array in lens_weights(tmp_path / "half"):
+        assert array.dtype == np.float32 and array == pytest.approx(lens.weights[known], rel=1e-3)
+    with pytest.raises(InputError, match="float32 or float16; 'int8' came"):
+        lens.save(tmp_path, "int8")
+    name = next(iter(lens.weights))
+    with pytest.raises(InputError, match="float16 cannot hold"):
+        replace(lens, weights={**lens.weights, name: lens.weights[name] + 1e6}).save(tmp_path, "float16")
+
+
+def test_a_lens_is_taken_by_a_bundled_models_name_or_from_a_folder(tmp_path, monkeypatch):
+    from workings.checkpoints import companions
+
+    lens = replace(random_lens(model_of(Tiny())), model="fairy")
+    monkeypatch.setattr(companions, "BUNDLED", tmp_path / "bundled")
+    (tmp_path / "bundled" / "plain").mkdir(parents=True)
+    with pytest.raises(
+        CheckpointError, match=r"no tuned lens 'fairy': .* no bundled model has one; `workings train lens"
+    ):
+        TunedLens.load("fairy")
+    lens.save(tmp_path / "bundled" / "fairy" / "tuned_lens")
+    assert TunedLens.load("fairy").model == "fairy"
+    for name in ("plain", "../fairy", "elsewhere", ""):
+        with pytest.raises(CheckpointError, match=r"models with a bundled one: fairy|holds no tuned lens"):
+            TunedLens.load(name)
+    lens.save(tmp_path / "mine")
+    assert TunedLens.load(tmp_path / "mine").weights.keys() == lens.weights.keys()
+    with pytest.raises(CheckpointError, match=r"is a file; give the folder that holds tuned_lens\.json and"):
+        TunedLens.load(tmp_path / "mine" / "tuned_lens.json")
+
+
+def test_storybooks_lens_reads_held_out_stories_much_better_than_the_logit_lens():
+    from workings.training.storybook.lens import measure
+
+    model, lens = workings.load("storybook"), TunedLens.load()
+    lens.check(model)
+    kept = lens.trained_on["measured_on_held_out_stories"]
+    measured = measure(model, lens, 20)
+    for stream in lens.streams:
+        assert measured["tuned_lens"][stream] < 0.2 * measured["logit_lens"][stream]
+        assert kept["tuned_lens"][stream] < 0.2 * kept["logit_lens"][stream]
+        assert measured["tuned_lens"][stream] == pytest.approx(kept["tuned_lens"][stream], rel=0.3)
+
+
+def test_the_script_that_makes_storybooks_lens_gives_the_same_file_again(tmp_path):
+    from workings.training.storybook.lens import make
+
+    model = workings.load("storybook")
+    made = [make(model, tmp_path / name, steps=2, count=2) for name in ("one", "again")]
+    assert made[0] == made[1]
+    for name in ("tuned_lens.safetensors", "tuned_lens.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+    lens = TunedLens.load(tmp_path / "one")
+    assert lens.trained_on["measured_on_held_out_stories"] == {"stories": 2, **made[0]}
+    assert lens.streams == TunedLens.load().streams
+
+
 def lens_weights(folder):
     return TunedLens.load(folder).weights.items()
 

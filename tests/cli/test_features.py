@@ -40,6 +40,26 @@ def test_python_and_the_command_line_steer_alike(ask):
         assert row["after"] == pytest.approx(float(trace["probabilities"][-1, row["id"]]), abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("typed", "numbers"),
+    [([], None), (["--positions", "-1"], [4]), (["--positions", "0,-2"], [0, 3]), (["--positions", "1:3"], [1, 2])],
+)
+@pytest.mark.parametrize(
+    "verb", [["steer", "--feature", "jedi", "--strength", "3", "--write", "0"], ["knockout", "--head", "2.0"]]
+)
+def test_positions_in_a_document_are_whole_numbers(ask, verb, typed, numbers):
+    told = ask(verb[0], PHONE, *verb[1:], *typed)
+    assert len(told["tokens"]) == 5 and told["positions"] == numbers
+
+
+def test_a_search_that_goes_too_far_does_not_keep_a_strength_from_being_shown(call, ask):
+    told = ask("steer", PHONE, "--feature", "jedi", "--strength", "14", "--most", "1e30", "--write", "0")
+    assert told["strength"] == 14 and told["smallest"]["token"] == " lightsaber"
+    result = call("steer", PHONE, "--feature", "jedi", "--strength", "14", "--most", "1e18", "--token", "Mike")
+    assert result.exit_code == 0
+    assert "No strength up to" in result.stdout and "is too large for float32" in " ".join(result.stdout.split())
+
+
 def test_before_and_after_stand_side_by_side(call):
     text = call("steer", PHONE, "--feature", "jedi", "--strength", "14").stdout
     assert "before" in text and "after" in text

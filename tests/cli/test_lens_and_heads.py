@@ -96,8 +96,15 @@ def test_what_was_gained_is_measured_on_texts_that_were_kept_out(call, folder, s
         (["train", "lens", "--model", "{folder}", "--out", "x"], 1, "--texts FILE"),
         (["train", "lens", "--model", "{folder}", "--out", "x", "--texts", "{missing}"], 1, "cannot be read"),
         (["train", "lens", "--model", "{folder}", "--out", "x", "--texts", "{texts}", "--steps", "0"], 1, "above 0"),
-        (["lens", "Mike", "--model", "{folder}", "--tuned", "{missing}"], 1, "holds no tuned lens"),
-        (["lens", "Mike", "--model", "{folder}", "--tuned", "x", "--attention"], 2, "does not go with --tuned"),
+        (["lens", "Mike", "--model", "{folder}", "--tuned", "{missing}"], 1, "with a bundled one: storybook"),
+        (["lens", "Mike", "--model", "{folder}", "--tuned", "{folder}"], 1, "holds no tuned lens"),
+        (
+            ["lens", "Mike", "--model", "{folder}", "--tuned", "storybook"],
+            1,
+            "was made for storybook, whose rows have 128",
+        ),
+        (["lab", "{folder}", "--tuned", "storybook"], 1, "was made for storybook, whose rows have 128"),
+        (["lab", "{folder}", "--tuned", "{missing}"], 1, "`workings train lens --out FOLDER` trains one"),
     ],
 )
 def test_a_mistake_is_one_message(call, folder, sentences, tmp_path, monkeypatch, words, code, said):
@@ -112,6 +119,29 @@ def test_a_mistake_is_one_message(call, folder, sentences, tmp_path, monkeypatch
 def test_train_has_help_with_examples(call):
     assert "lens" in call("train", "--help").stdout
     assert call("train", "lens", "--help").stdout.count("workings train lens") >= 3
+
+
+def test_a_tuned_lens_reads_after_attention_if_it_was_trained_to_and_is_asked_to(call, ask, folder, model, tmp_path):
+    for after_attention, name in ((False, "blocks"), (True, "all")):
+        workings.TunedLens.identity(model, after_attention).save(tmp_path / name)
+    words = ["lens", PROMPT, "--model", folder, "--tuned"]
+    blocks = ["blocks.0.resid_post", "blocks.1.resid_post"]
+    assert ask(*words, str(tmp_path / "all"))["streams"] == blocks
+    inside = ask(*words, str(tmp_path / "all"), "--attention")["streams"]
+    assert inside == ["blocks.0.resid_mid", blocks[0], "blocks.1.resid_mid", blocks[1]]
+    shown = call(*words, str(tmp_path / "all"), "--attention").stdout
+    assert "block 1, attention" in shown and "--attention --tuned" in shown
+    refused = call(*words, str(tmp_path / "blocks"), "--attention")
+    assert refused.exit_code == 1 and "workings train lens --attention" in refused.stderr
+
+
+@needs_storybook
+def test_storybooks_own_lens_is_taken_by_its_name(call, ask):
+    document = ask("lens", "--tuned", "storybook", "--attention", "--token", "Wednesday")
+    read = workings.tuned_lens(workings.load(), document["prompt"], workings.TunedLens.load("storybook"))
+    assert document["streams"] == list(read.streams)
+    assert document["token"]["ranks"] == read.token(" Wednesday")[1].tolist()
+    assert "--tuned storybook" in call("lens", "--tuned", "storybook").stdout
 
 
 @needs_storybook

@@ -12,6 +12,10 @@ import time
 import pytest
 from little import make_model
 
+import workings
+from workings.cli.hints import IN_COMMANDS
+from workings.errors import WorkingsError
+
 COMMAND = [sys.executable, "-m", "workings"]
 HEAVY = ("numpy", "torch", "rich", "tokenizers", "huggingface_hub", "orjson")
 
@@ -32,7 +36,7 @@ HEAVY = ("numpy", "torch", "rich", "tokenizers", "huggingface_hub", "orjson")
         (["tokens", "", "--model", "{folder}"], "the text is empty"),
         (["tokens", "Mike", "--model", "{wordless}"], "has no tokenizer"),
         (["explain", "logit[0, 1]", "--model", "{folder}"], "did you mean logits?"),
-        (["explain", "nothing[0]", "--model", "{folder}"], "`workings explain` lists every table"),
+        (["explain", "nothing[0]", "--model", "{folder}"], "`workings explain` lists them all"),
         (["explain", "logits", "--model", "{folder}"], "give 2 places: pos (0 to"),
         (["explain", "logits", "99", "0", "--model", "{folder}"], "99 is outside"),
         (["explain", "logits", "0", "zyx", "--model", "{folder}"], "is not one token of"),
@@ -50,6 +54,47 @@ def test_a_mistake_is_one_message_and_nothing_else(call, folder, wordless, tmp_p
     assert result.stdout == ""
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def _nowhere(folder):
+    return workings.load(folder).trace("Mike")["nosuch"]
+
+
+def _unlabelled(folder):
+    return workings.load_sae("storybook").feature("nosuch")
+
+
+def _unscaled(folder):
+    return workings.load_sae(folder / "scaled")
+
+
+@pytest.mark.parametrize(
+    ("words", "mistake", "commands"),
+    [
+        (["knockout", "--table", "nosuch"], _nowhere, "`workings explain` lists them all"),
+        (["sae", "show", "nosuch"], _unlabelled, "`workings sae list` lists all labels, and `workings sae find"),
+        (["steer", "Mike is", "--feature", "nosuch"], _unlabelled, "`workings sae list` lists all labels"),
+        (["sae", "list", "--sae", "{folder}/scaled"], _unscaled, "in Python workings.load_sae(FOLDER, scaling_factor"),
+    ],
+)
+def test_who_types_commands_is_told_of_commands(call, folder, tmp_path, words, mistake, commands):
+    model = tmp_path / "model"
+    workings.load(folder).save(model)
+    (model / "scaled").mkdir()
+    scaled = {"d_in": 8, "d_sae": 9, "hook_name": "embed", "normalize_activations": "expected_average_only_in"}
+    (model / "scaled" / "cfg.json").write_text(json.dumps(scaled))
+    result = call(*(word.format(folder=model) for word in words))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert commands in result.stderr
+    with pytest.raises(WorkingsError) as error:
+        mistake(model)
+    python = next(python for python in IN_COMMANDS if python in str(error.value))
+    assert python not in result.stderr
+
+
+def test_a_list_of_features_that_is_empty_says_how_to_search_for_one(call):
+    result = call("sae", "list", "nosuch", columns=200)
+    assert "workings sae find --with" in result.stdout and "sae show" not in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,20 @@ def test_the_map_of_paths_shows_who_tells_a_head_where_to_look(call, ask):
 
 
 @needs_storybook
+@pytest.mark.parametrize("over", [[], ["--over", "heads"]])
+def test_an_estimate_says_what_trying_its_strongest_cell_gives_and_how_to_try_all(call, ask, over):
+    text = call("patch", "--attribution", *over).stdout
+    told = " ".join(text.split())
+    values, tried = (np.array(ask("patch", *over, *more)["values"]) for more in (["--attribution"], []))
+    best = values == values.max()
+    assert f"is estimated to bring back {values[best][0] * 100:.0f}% of the difference" in told
+    assert f"Tried, it brings back {tried[best][0] * 100:.0f}%: the corrupted prompt with it says" in told
+    assert "How far to trust it: every cell is an estimate" in told
+    first = next(line.strip() for line in text.splitlines() if re.match(r"    workings \w", line))
+    assert first == " ".join(["workings patch", *over])
+
+
+@needs_storybook
 def test_two_heads_stand_in_for_each_other(call, ask):
     prompt = "Mike is a chef. Anna is a Jedi. She picked up her"
     words = ["knockout", prompt, "--head", "2.0,3.1"]
@@ -74,7 +88,9 @@ def test_two_heads_stand_in_for_each_other(call, ask):
 
 
 @needs_storybook
-@pytest.mark.parametrize("words", [["patch"], ["patch", "--over", "heads"], ["patch", "--into", "2.0.q"]])
+@pytest.mark.parametrize(
+    "words", [["patch"], ["patch", "--over", "heads"], ["patch", "--into", "2.0.q"], ["patch", "--attribution"]]
+)
 def test_the_commands_that_patching_suggests_work(call, words):
     text = call(*words).stdout
     lines = [line.strip() for line in text.splitlines() if re.match(r"    workings \w", line)]

@@ -127,8 +127,10 @@ def test_a_mark_of_a_small_map_says_who_looks_at_whom():
     sheet = np.array([[1.0, 0.0], [0.25, 0.75]])
     html = parts.small_maps([sheet], ["head 3"], ["Mike", "is"], ["Mike", "is"])
     page = Read(html)
-    assert [(mark["x"], mark["y"]) for mark in page.all("rect")] == [("0", "0"), ("0", "1"), ("1", "1")]
-    assert "is → Mike: 25.0%" in page.text and "head 3" in page.text
+    places = [re.findall(r"grid-area:(\d)/(\d)", mark["style"]) for mark in page.all("i")]
+    assert places == [[("1", "1")], [("2", "1")], [("2", "2")]]
+    assert "is → Mike: 25.0%" in [mark["title"] for mark in page.all("i")]
+    assert page.text == ["head 3"], "a notebook that is not trusted shows the text alone"
 
 
 def test_large_maps_are_pictures_in_which_no_share_is_lost():
@@ -142,7 +144,7 @@ def test_large_maps_are_pictures_in_which_no_share_is_lost():
     assert np.argwhere(found[..., 3]).tolist() == [[190, 1]]
     assert found[190, 1].tolist() == [*INK, 255]
     html = parts.small_maps([np.full((600, 600), 0.5)], ["head 0"], [""] * 600, [""] * 600, "`.pattern`")
-    assert "<rect" not in html and "A dot is the largest of 3 × 3 numbers; `.pattern` has all." in html
+    assert "<i " not in html and "A dot is the largest of 3 × 3 numbers; `.pattern` has all." in html
 
 
 def test_of_very_many_tokens_the_last_are_shown():

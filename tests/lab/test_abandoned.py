@@ -13,7 +13,7 @@ import pytest
 from visitors import Visitor, serving
 
 from workings.anatomy.logit_lens import likeliest
-from workings.lab import answers
+from workings.lab import answers, lens
 from workings.lab.asked import Asker
 from workings.lab.refusals import Abandoned
 from workings.lab.views import Views
@@ -76,19 +76,19 @@ def test_an_asker_who_stays_is_not_told_so(leaver):
 def test_the_lens_stops_between_two_blocks(leaver, monkeypatch):
     read: list[str] = []
     askers: list[Asker] = []
-    lens_of = answers.Answers.lens_of
+    read_all = lens.Lenses.read
 
-    def watched(self, view, positions, asker=None):
-        askers.append(asker)
-        return lens_of(self, view, positions, asker)
+    def watched(self, *asked):
+        askers.append(asked[-1])
+        return read_all(self, *asked)
 
     def slow(trace, stream, **more):
         read.append(stream)
         assert until(lambda: askers[0].gone)
         return likeliest(trace, stream, **more)
 
-    monkeypatch.setattr(answers.Answers, "lens_of", watched)
-    monkeypatch.setattr(answers, "likeliest", slow)
+    monkeypatch.setattr(lens.Lenses, "read", watched)
+    monkeypatch.setattr(lens, "likeliest", slow)
     view = leaver.open("Anna is")["id"]
     n_blocks = leaver.json("model")["config"]["n_layers"]
     leaver.ask_and_leave("lens", lambda: read, view=view)

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from visitors import HOME, Visitor, visiting
 
-from workings import SparseAutoencoder
+from workings import SparseAutoencoder, TunedLens
 from workings.models.sae import SAEConfig, sae_weight_axes
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # edits may divide by zero
 
 GETS = ["model", "tile", "changed", "range", "explain", "formula", "labels", "attention", "lens", "lens/cell", "merges", "write", "find", "heads", "looks", "knockout", "attribution", "patching", "patching/cell", "report.html", "edits.json", "features", "features/card", "features/firing", "features/strengths", "steer", "steer/smallest", "continuations", "view", "nothing", ""]  # fmt: skip
-NAMES = ["ids", "embed", "W_E", "W_pos", "logits", "probabilities", "blocks.0.attn.pattern", "blocks.1.attn.scores", "blocks.0.attn.W_O", "blocks.0.ln1.mean", "ln_final.scale", "blocks.0.attn.b_Q", "blocks.1.resid_post.lens.logits", "blocks.1.mlp.post"]  # fmt: skip
+NAMES = ["ids", "embed", "W_E", "W_pos", "logits", "probabilities", "blocks.0.attn.pattern", "blocks.1.attn.scores", "blocks.0.attn.W_O", "blocks.0.ln1.mean", "ln_final.scale", "blocks.0.attn.b_Q", "blocks.1.resid_post.lens.logits", "blocks.0.resid_post.tuned_lens.logits", "tuned_lens.blocks.0.resid_post.W", "blocks.1.mlp.post"]  # fmt: skip
 SECONDS = 5
 
 junk = st.text(max_size=12) | st.sampled_from(["", "-1", "0", "1e9", "NaN", "9" * 25, ":", "1:", "-3:2", "0:0", "5:3", "%00", "null", "[]", "../..", "‮", "١", "0x1", "1_0", " 1", "+1", "1,", ",1", "0,0,0,0"])  # fmt: skip
@@ -66,7 +66,7 @@ def fuzzed(model):
         for name, axes in sae_weight_axes(config).items()
     }
     sae = SparseAutoencoder(config, weights, {0: "first", 1: "second"})
-    with visiting(model, table_bytes=2_000_000, sae=sae) as visitor:
+    with visiting(model, table_bytes=2_000_000, sae=sae, tuned=TunedLens.identity(model)) as visitor:
         yield visitor
 
 
@@ -94,13 +94,14 @@ def test_any_question_gets_a_plain_answer(fuzzed, data):
             {},
             optional={
                 "table": st.sampled_from(NAMES) | junk, "sheet": numbers, "rows": spans, "columns": spans, "index": indices, "axis": st.just("d_vocab") | junk,
-                "from": numbers, "to": numbers, "block": numbers | st.just("blocks.0.resid_post"), "position": numbers, "text": st.text(max_size=40),
+                "from": numbers, "to": numbers, "block": numbers | st.sampled_from(["blocks.0.resid_post", "blocks.0.resid_mid"]), "position": numbers, "text": st.text(max_size=40),
                 "temperature": st.floats().map(str) | junk, "seed": numbers, "most": st.integers(-1, 6).map(str) | junk, "view": junk,
                 "feature": numbers | st.sampled_from(["first", "SECOND", "third"]), "strength": st.floats().map(str) | junk, "positions": spans | numbers,
                 "token": numbers, "against": numbers, "answer": numbers, "part": st.sampled_from(["L0H1", "1_mlp_out", "embed"]) | junk, "order": st.sampled_from(["model", "size"]) | junk,
                 "other": st.text(max_size=9), "over": st.sampled_from(["resid_pre", "heads"]) | junk, "method": st.sampled_from(["patching", "attribution"]) | junk, "column": numbers,
                 "into": st.sampled_from(["logits", "1.0.q", "0.0.k", "1.9.v", "blocks.1.mlp.pre", "embed", "W_E"]) | junk, "direction": st.sampled_from(["denoising", "noising"]) | junk, "edits": st.sampled_from(["yes", "no"]) | junk,
                 "head": numbers, "by": st.sampled_from(["zero", "mean"]) | junk,
+                "kind": st.sampled_from(["logit", "tuned"]) | junk, "after_attention": st.sampled_from(["yes", "no"]) | junk,
             },
         )
     )  # fmt: skip

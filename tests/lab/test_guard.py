@@ -356,7 +356,7 @@ def test_an_unknown_view_is_gone(friend):
     ["tile?", "tile?table=nothing", "tile?table=embed&sheet=1", "tile?table=embed&sheet=-1", "tile?table=embed&rows=a:b", "tile?table=embed&rows=5:5", "tile?table=embed&rows=9:2", "tile?table=embed&rows=99:100",
      "tile?table=embed&columns=-1:2", "tile?table=embed&rows=0:99999999999999999999", "range?table=nothing", "explain?table=embed", "explain?table=embed&index=0", "explain?table=embed&index=0,99", "explain?table=embed&index=a,b",
      "explain?table=embed&index=0,0,0,0", "explain?table=embed&index=99999999999999999999,0", "formula?table=embed&index=,", "attention?", "attention?block=9", "attention?block=-1", "lens/cell?block=9&position=0", "lens/cell?block=0&position=99",
-     "lens/cell?block=nothing&position=0", "write?temperature=-1", "write?temperature=nan", "write?temperature=inf", "write?seed=x", "write?most=-1", "export.xlsx?max_tokens=99999"],
+     "lens/cell?block=nothing&position=0", "lens?kind=clear", "lens?after_attention=maybe", "lens?token=-1", "lens/cell?block=0&position=0&token=99999", "write?temperature=-1", "write?temperature=nan", "write?temperature=inf", "write?seed=x", "write?most=-1", "export.xlsx?max_tokens=99999"],
 )  # fmt: skip
 def test_mistakes_are_told_in_a_plain_sentence(visitor, asked):
     view = visitor.open("Mike is")["id"]

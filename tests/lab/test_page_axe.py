@@ -11,7 +11,7 @@ from browsing import AXE, Lab, Visit, missing
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize(
     "view",
-    "lens attention knocking habits reasons patching paths features steered compare numbers edited search export".split(),
+    "lens tuned attention knocking habits reasons patching paths features steered compare numbers edited search export".split(),
 )
 def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool) -> None:
     if not AXE.is_file():
@@ -25,6 +25,12 @@ def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool
         page.select_option("[aria-label='What is taken over']", "paths")
         page.select_option("[aria-label='Who is told']", "q")
         page.wait_for_selector(".patch-detail h3:has-text('told directly to head')")
+    elif view == "tuned":
+        page.select_option(".lens-view select", "tuned")
+        page.check(".lens-view input[type=checkbox]")
+        page.fill(".lens-view .word-field", "lightsaber")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".lens-detail .stands")
     elif view in ("features", "steered", "compare"):
         visit.show("features")
         page.wait_for_selector(".feature-card h3")

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from browsing import PROMPT, Visit
+from browsing import PROMPT, Lab, Visit
 
 JEDI = "blocks.2.attn.pattern[0, 13, 8]"
 
@@ -133,6 +133,42 @@ def test_a_hundred_tokens_keep_the_attention_map_readable_and_quick(visit: Visit
     assert took < 50 and box["width"] < 2000
     assert " takes " in visit.page.locator(".told").inner_text()
     assert small.evaluate("one => one.isConnected"), "pointing at the large map leaves the small ones alone"
+
+
+EDGES = """async () => {
+    const dots = (canvas, x, y, width, height) => [...canvas.getContext("2d").getImageData(x, y, width, height).data].join();
+    const room = document.querySelector(".map-room"), map = document.querySelector(".large-map");
+    const above = document.querySelector(".map-edge.above"), left = document.querySelector(".map-edge.left");
+    room.scrollTo(100, 200);
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const box = (one) => { const {left, top, width, height} = one.getBoundingClientRect(); return {left, top, width, height}; };
+    return {
+        scrolled: [room.scrollLeft, room.scrollTop], room: box(room), map: box(map), above: box(above), left: box(left),
+        same: dots(map, 0, 0, left.width, left.height) === dots(left, 0, 0, left.width, left.height)
+            && dots(map, 0, 0, above.width, above.height) === dots(above, 0, 0, above.width, above.height),
+        written: new Set(dots(left, 0, 0, left.width, left.height).split(",")).size,
+    };
+}"""
+
+
+def test_the_words_along_a_large_map_stay_in_sight_beside_their_rows_and_columns(browser: Any, lab: Lab) -> None:
+    visit = Visit(browser, lab, width=900, height=700).open()
+    visit.type_sentence("Mike is quick. Anna is a chef. " * 4)
+    visit.show("attention")
+    visit.wait("document.querySelector('.told').innerText.includes(' looks ')")
+    seen = visit.page.evaluate(EDGES)
+    assert seen["scrolled"] == [100, 200], "the map is larger than its room"
+    room, map, above, left = (seen[name] for name in ("room", "map", "above", "left"))
+    assert (left["left"], above["top"]) == (room["left"], room["top"]), "at the edges of what is visible"
+    assert (left["top"], above["left"]) == (map["top"], map["left"]), "each word at its row, or column"
+    assert (left["height"], above["width"]) == (map["height"], map["width"])
+    assert seen["same"] and seen["written"] > 20, "the words are those of the map"
+    target = visit.page.evaluate(
+        "([x, y]) => document.elementFromPoint(x, y).className", [left["left"] + 5, room["top"] + 150]
+    )
+    assert target == "large-map", "they are in nobody's way"
+    assert not visit.complaints
+    visit.close()
 
 
 def test_only_what_an_edit_changed_is_marked(visit: Visit) -> None:

@@ -99,7 +99,7 @@ def test_an_edit_that_lets_a_token_look_ahead_is_drawn(visitor):
     ahead = [{"table": "blocks.0.attn.pattern", "index": [0, 1, 3], "value": 0.5}]
     text = report(visitor, PROMPT, edits=ahead)
     assert "no token looks ahead" not in text
-    assert '<rect x="3" y="1"' in text
+    assert "grid-area:2/4;" in text
     assert "no token looks ahead" in report(visitor, PROMPT)
 
 

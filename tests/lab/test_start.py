@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 import webbrowser
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -30,11 +32,11 @@ def folder(model, tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def running(folder):
-    """The lab as a person starts it, and the address that it prints."""
+@contextmanager
+def started(folder, *program):
+    """The lab in a process of its own, and the address that it prints."""
     source = str(Path(workings.__file__).parents[1])
-    words = [sys.executable, "-m", "workings", "lab", str(folder), "--no-browser", "--prompt", "Mike is"]
+    words = [sys.executable, *program, "lab", str(folder), "--no-browser", "--prompt", "Mike is"]
     process = subprocess.Popen(
         words, env={**os.environ, "PYTHONPATH": source}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -44,6 +46,13 @@ def running(folder):
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def running(folder):
+    """The lab as a person starts it."""
+    with started(folder, "-m", "workings") as found:
+        yield found
 
 
 def test_the_printed_address_opens_the_lab_and_ctrl_c_ends_it_quietly(running, folder):
@@ -64,6 +73,39 @@ def test_the_printed_address_opens_the_lab_and_ctrl_c_ends_it_quietly(running, f
     assert process.returncode == 0
     assert "Traceback" not in err
     assert err.strip() == "The lab is closed."
+
+
+LONG_WORK = """
+import time
+from workings.cli import main
+from workings.lab import answers
+
+def likeliest(*given, **more):  # one step that nobody can stop
+    print("working", flush=True)
+    time.sleep(30)
+
+answers.likeliest = likeliest
+main()
+"""
+
+
+@pytest.mark.parametrize("presses", [1, 3])
+def test_ctrl_c_while_it_works_ends_it_as_quietly_and_does_not_wait_for_the_work(folder, presses):
+    with started(folder, "-c", LONG_WORK) as (process, address):
+        home = address.split("/?")[0]
+        with httpx2.Client(base_url=home, timeout=20) as client, ThreadPoolExecutor(1) as beside:
+            client.get(address)
+            view = client.post("/api/view", json={"prompt": "Mike is"}, headers={"origin": home}).json()["id"]
+            asked = beside.submit(client.get, "/api/lens", params={"view": view})
+            assert next(line for line in process.stdout if "working" in line)
+            began = time.monotonic()
+            for _ in range(presses):
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.1)
+            _, err = process.communicate(timeout=20)
+            assert time.monotonic() - began < 6  # 1.7 s where nothing else works
+            assert asked.exception() or asked.result().status_code >= 500
+    assert (process.returncode, err.strip()) == (0, "The lab is closed.")
 
 
 def test_only_this_machine_is_served(running):

@@ -247,9 +247,9 @@ def test_many_threads_on_one_prompt_agree(wordless):
 
 def test_a_long_lens_lets_others_in_between(monkeypatch, wordless):
     """Whoever asks for a tile meanwhile waits for a block at most."""
-    from workings.lab import answers
+    from workings.lab import lens as lenses
 
-    slow = answers.likeliest
+    slow = lenses.likeliest
     waiting, asked = threading.Event(), threading.Event()
 
     def likeliest(trace, stream, **more):
@@ -257,7 +257,7 @@ def test_a_long_lens_lets_others_in_between(monkeypatch, wordless):
         assert asked.wait(5)
         return slow(trace, stream, **more)
 
-    monkeypatch.setattr(answers, "likeliest", likeliest)
+    monkeypatch.setattr(lenses, "likeliest", likeliest)
     with visiting(wordless) as visitor, ThreadPoolExecutor(1) as pool:
         view = visitor.open(ids=IDS)["id"]
         lens = pool.submit(visitor.json, "lens", view=view)
@@ -272,7 +272,9 @@ def test_the_lens_leaves_no_scores_of_the_vocabulary_behind(wordless):
     from workings.lab.answers import Answers
 
     view = views.open(given())
-    Answers(wordless, views, "").lens_of(view, (0, len(view.ids)))
+    lenses = Answers(wordless, views, "").lenses
+    for token in (None, 1):
+        lenses.read(view, (0, len(view.ids)), "logit", lenses.streams["logit"], token)
     with views.working(view) as (trace, _):
         assert not any("lens" in table.name for table in worked_out(trace))
 

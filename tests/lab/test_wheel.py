@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,21 @@ def test_the_package_is_the_wheels_own(installed: Path) -> None:
         text=True,
     )
     assert told.stdout.startswith(str(installed)), told.stderr
+
+
+def test_what_comes_with_storybook_is_in_the_wheel(installed: Path) -> None:
+    code = "import workings; print(workings.load_sae().config.d_sae, len(workings.TunedLens.load().streams))"
+    told = subprocess.run(
+        [str(installed / "env/bin/python"), "-c", code],
+        cwd=installed,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout.split() == ["1024", "7"], told.stderr
+    (wheel,) = installed.glob("*.whl")
+    lens = [one for one in zipfile.ZipFile(wheel).infolist() if "/storybook/tuned_lens/" in one.filename]
+    assert len(lens) == 2 and sum(one.file_size for one in lens) < 300_000
 
 
 def test_an_installed_wheel_serves_the_page(address: str, browser: Any) -> None:

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 import workings
 from workings.lab.server import make_app
 from workings.lab.start import listen, server_of
+from workings.lab.work import Work
 
 PORT, TOKEN = 8420, "the-token-of-the-start"
 HOME = f"http://127.0.0.1:{PORT}"
@@ -63,7 +64,8 @@ def serving(model: workings.Model, **more: Any) -> Iterator[str]:
     """A server on a port of its own; gives its address."""
     listening = listen(0)
     port = listening.getsockname()[1]
-    server = server_of(make_app(model, port, TOKEN, **more))
+    work = Work()
+    server = server_of(make_app(model, port, TOKEN, work=work, **more), work)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     while not server.started:

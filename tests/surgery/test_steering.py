@@ -5,7 +5,7 @@ import pytest
 from one_hot import TABLE, one_hot
 
 import workings
-from workings.errors import InputError, OutsideTable
+from workings.errors import InputError, NotReached, OutsideTable, TooLarge
 from workings.surgery.edit_list import EditList
 from workings.surgery.steering import smallest_strength, steering_vector
 
@@ -46,6 +46,25 @@ def test_the_smallest_strength_flips_and_a_little_less_does_not(most):
     less = trace.steer(feature, flip.strength - np.sign(most) * 0.002)
     assert less.top(1)[0][0] == "4"
     assert trace.steer(feature, flip.strength).top(1)[0] == flip.after
+
+
+@pytest.mark.parametrize("most", [1e25, 1e39, -1e39, 1e308])
+def test_strengths_at_which_numbers_overflow_do_not_keep_the_search_from_smaller_ones(most):
+    model, sae = one_hot()
+    feature = sae.feature(3 if most > 0 else 4)
+    expected = smallest_strength(model.trace([2, 4]), feature, most=np.sign(most) * 64).strength
+    flip = smallest_strength(model.trace([2, 4]), feature, most=most)
+    assert flip.strength == pytest.approx(expected, abs=0.02) and flip.after[0] != "4"
+
+
+def test_where_none_works_it_is_said_up_to_where_numbers_stay_finite():
+    model, sae = one_hot()
+    with pytest.raises(
+        NotReached, match=r"no strength up to 5\.2\d+e\+17 \(6\.25e\+17 is too large for float32\) brings '2'"
+    ):
+        smallest_strength(model.trace([2, 4]), sae.feature(3), 2, most=5e18)
+    with pytest.raises(TooLarge, match=r"would overflow float64; take a smaller one$"):
+        model.trace([4], "float64").steer(sae.feature(3), 1e308)
 
 
 def test_by_hand_the_smallest_strength_is_where_the_two_logits_meet():

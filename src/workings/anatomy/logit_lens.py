@@ -7,7 +7,7 @@ stream. Source: nostalgebraist 2020, "interpreting GPT: the logit lens".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 ROWS_AT_ONCE = 32
+
+MEANING = (
+    "What it means: the final norm and the unembedding, which were made for the last stream, applied to an earlier one. "
+    "What it does not mean: that this is what the model “thinks” there; early blocks may write in directions that later "
+    "ones turn, and the lens does not see through that."
+)
 
 MOST_SHOWN = 100
 """Positions that a notebook shows."""
@@ -80,9 +86,9 @@ class LogitLens:
         Raises `InputError` for a token that the vocabulary does not have.
         """
         chosen = token_id(self.trace, token)
-        shares = np.stack([self.probabilities(stream)[:, chosen] for stream in self.streams])
-        ranks = [1 + (self.logits(s) > self.logits(s)[:, chosen : chosen + 1]).sum(axis=-1) for s in self.streams]
-        return shares, np.stack(ranks)
+        found = [share_and_rank(self.trace, stream, chosen, kind=self.kind) for stream in self.streams]
+        shares, ranks = zip(*found, strict=True)
+        return np.stack(shares), np.stack(ranks)
 
     def _likeliest(self, most: int) -> tuple[list[list[str]], Array, list[str], list[str]]:
         """The likeliest word and its share [pos, stream], and labels for both sides, of the last `most` positions."""
@@ -121,9 +127,7 @@ def logit_lens(
     """Read off every residual stream of a prompt what the model would say if it stopped there.
 
     Of a trace the edits stay in force, such as those of `trace.steer`; then `dtype` is the trace's own.
-    `after_attention` reads the streams between attention and MLP too. What it means: the final norm and the unembedding,
-    which were made for the last stream, applied to an earlier one. What it does not mean: that this is what the model
-    "thinks" there. Early blocks may write in directions that later ones turn, and the lens does not see through that.
+    `after_attention` reads the streams between attention and MLP too. `MEANING` says what it means, and what it does not.
     Source: nostalgebraist 2020. Raises `InputError` as `model.as_trace` does.
     """
     plain = model.as_trace(prompt, dtype)
@@ -132,12 +136,23 @@ def logit_lens(
     return LogitLens(trace, tuple(streams_read(trace)))
 
 
-def streams_read(trace: Trace) -> list[str]:
-    """The residual streams that the lens reads in a trace, in order of working. Raises `InputError` where there are none."""
-    streams = [stream for stream in trace.names() if lens_name(stream) in trace]
+def streams_read(trace: Trace, kind: str = "lens") -> list[str]:
+    """The residual streams that a lens reads in a trace, in order of working. Raises `InputError` where there are none."""
+    streams = [stream for stream in trace.names() if lens_name(stream, kind) in trace]
     if not streams:
-        raise InputError("this model has no residual streams that a logit lens could read")
+        raise InputError("this model has no residual streams that a lens could read")
     return streams
+
+
+def streams_asked(streams: Sequence[str], after_attention: bool) -> list[str]:
+    """Of a lens's streams those after whole blocks, or, with `after_attention`, all. Raises `InputError` where that is no more."""
+    blocks = [stream for stream in streams if not stream.endswith(".resid_mid")]
+    if after_attention and len(blocks) == len(streams):
+        raise InputError(
+            "this lens reads nothing between attention and MLP; a tuned lens reads what it was trained for: "
+            "`workings train lens --attention` trains one that does"
+        )
+    return list(streams) if after_attention else blocks
 
 
 def likeliest(
@@ -148,12 +163,28 @@ def likeliest(
     `positions` are the first and the one after the last; all of them unless given. The trace keeps the scores of the whole vocabulary, as it keeps every table: a fork of it takes them along when it goes.
     """
     ids, shares = [], []
-    first, end = positions or (0, len(trace))
-    for start in range(first, end, ROWS_AT_ONCE):
-        scores = trace.rows(lens_name(stream, kind), start, min(start + ROWS_AT_ONCE, end))  # [pos, d_vocab]
+    for scores in _scores(trace, stream, positions, kind):
         ids.append(_best(scores, k))
         shares.append(np.take_along_axis(np.asarray(softmax(scores)), ids[-1], axis=-1))
     return np.concatenate(ids), np.concatenate(shares)
+
+
+def share_and_rank(
+    trace: Trace, stream: str, chosen: int, positions: tuple[int, int] | None = None, kind: str = "lens"
+) -> tuple[Array, Array]:
+    """The share of one token after a stream, and its rank, 1 for the likeliest, both [pos]; else as `likeliest`."""
+    shares, ranks = [], []
+    for scores in _scores(trace, stream, positions, kind):
+        shares.append(np.asarray(softmax(scores))[:, chosen])
+        ranks.append(1 + np.count_nonzero(scores > scores[:, chosen : chosen + 1], axis=-1))
+    return np.concatenate(shares), np.concatenate(ranks)
+
+
+def _scores(trace: Trace, stream: str, positions: tuple[int, int] | None, kind: str) -> Iterator[Array]:
+    """The lens's logits [pos, d_vocab] at the positions, some rows at a time."""
+    first, end = positions or (0, len(trace))
+    for start in range(first, end, ROWS_AT_ONCE):
+        yield trace.rows(lens_name(stream, kind), start, min(start + ROWS_AT_ONCE, end))
 
 
 def _best(scores: Array, k: int) -> Array:
@@ -185,7 +216,7 @@ def draw_logit_lens(graph: Graph, after_attention: bool = False) -> list[str]:
     or logits.
     """
     streams = lens_streams(graph, after_attention)
-    again = draw_again(graph, {stream: _read_on(graph, stream) for stream in streams})
+    again = draw_again(graph, {stream: read_on(graph, stream) for stream in streams})
     for stream, drawn in again.items():
         name(lens_name(stream), drawn)
     return [lens_name(stream) for stream in streams]
@@ -202,11 +233,11 @@ def lens_streams(graph: Graph, after_attention: bool = False) -> list[str]:
 
 def draw_again(graph: Graph, inputs: Mapping[str, Table]) -> dict[str, Table]:
     """The steps from the last residual stream to the logits, once more for each of `inputs`."""
-    last = _read_on(graph, lens_streams(graph)[-1])
+    last = read_on(graph, lens_streams(graph)[-1])
     return {known: _draw_again(graph.named["logits"], {last: table}) for known, table in inputs.items()}
 
 
-def _read_on(graph: Graph, stream: str) -> Table:
+def read_on(graph: Graph, stream: str) -> Table:
     """What the model goes on with after a stream: itself, or what its sparse autoencoder makes of it."""
     return graph.named.get(f"{stream}.sae.out", graph.named[stream])
 

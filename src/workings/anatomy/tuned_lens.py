@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from workings.anatomy.logit_lens import LogitLens, draw_again, lens_name, lens_streams
+from workings.anatomy.logit_lens import LogitLens, draw_again, lens_name, lens_streams, read_on
+from workings.checkpoints.companions import Companion
 from workings.checkpoints.files import read_json, write_whole
 from workings.checkpoints.model import Model, Prompt
 from workings.checkpoints.safetensors_file import read_safetensors, write_safetensors
@@ -29,6 +30,12 @@ Array = np.ndarray
 
 KIND = "tuned_lens"
 CONFIG, WEIGHTS = "tuned_lens.json", "tuned_lens.safetensors"
+COMPANION = Companion("tuned lens", "tuned_lens", (CONFIG, WEIGHTS), "`workings train lens --out FOLDER` trains one")
+MEANING = (
+    "What it means: the best that a linear map of the stream can say of the model’s own last distribution, over the "
+    "texts that the lens was trained on. What it does not mean: that the model uses what the lens finds there; and a "
+    "trained lens may know things from the statistics of its texts that the stream does not say."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +63,20 @@ class TunedLens:
             weights[weight_name(stream, "b")] = np.zeros((1, width), np.float32)
         return cls(model.name, width, streams, weights)
 
-    def save(self, folder: str | Path) -> None:
-        """Write `tuned_lens.safetensors` and `tuned_lens.json` into a folder, which is made if it is not there."""
+    def save(self, folder: str | Path, dtype: str = "float32") -> None:
+        """Write `tuned_lens.safetensors` and `tuned_lens.json` into a folder, which is made if it is not there.
+
+        In float16 the file is half as large, and the weights are rounded to three digits. Raises `InputError` for another
+        `dtype`, and for weights that float16 cannot hold.
+        """
         import orjson
+
+        if dtype not in ("float32", "float16"):
+            raise InputError(f"a tuned lens is saved in float32 or float16; {dtype!r} came")
+        with np.errstate(over="ignore"):
+            weights = {known: np.asarray(array).astype(dtype) for known, array in self.weights.items()}
+        if too_large := [known for known, array in weights.items() if not np.isfinite(array).all()]:
+            raise InputError(f"{too_large[0]} has numbers that {dtype} cannot hold; save the lens in float32")
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,13 +86,16 @@ class TunedLens:
             "streams": list(self.streams),
             "trained_on": dict(self.trained_on),
         }
-        write_safetensors(folder / WEIGHTS, dict(self.weights))
+        write_safetensors(folder / WEIGHTS, weights)
         write_whole(folder / CONFIG, orjson.dumps(config, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
 
     @classmethod
-    def load(cls, folder: str | Path) -> TunedLens:
-        """Read a lens that `save` wrote. Raises `CheckpointError` for a folder that has none, or a damaged one."""
-        folder = Path(folder)
+    def load(cls, name: str | Path = "storybook") -> TunedLens:
+        """Read a lens that `save` wrote: the one bundled with a model ("storybook"), or one in a folder.
+
+        Raises `CheckpointError` for a name that is neither, and for a folder that has none, or a damaged one.
+        """
+        folder = COMPANION.find(name)
         if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
             raise CheckpointError(f"{folder} holds no tuned lens: {CONFIG} and {WEIGHTS} were expected")
         config = read_json(folder / CONFIG)
@@ -134,16 +155,17 @@ def weight_name(stream: str, letter: str) -> str:
 def draw_tuned_lens(graph: Graph, lens: TunedLens) -> list[str]:
     """Add the logits that a tuned lens reads off every stream to a graph, and give their names.
 
-    The last stream has no map: after it they are the model's own logits again.
+    The last stream has no map: after it they are the model's own logits again. Where the model reads on through a sparse
+    autoencoder, the lens reads what comes out of it.
     """
     translated = {}
     for stream in lens.streams:
         width = graph.named[stream].axes[-1]
         W = given(graph, weight_name(stream, "W"), (width, width))  # [d_model, d_model]
         b = given(graph, weight_name(stream, "b"), (ONE, width))  # [1, d_model]
-        translated[stream] = name(f"{stream}.{KIND}.translated", linear(graph.named[stream], W, b))  # [pos, d_model]
+        translated[stream] = name(f"{stream}.{KIND}.translated", linear(read_on(graph, stream), W, b))  # [pos, d_model]
     last = lens_streams(graph)[-1]
-    for stream, logits in draw_again(graph, {**translated, last: graph.named[last]}).items():
+    for stream, logits in draw_again(graph, {**translated, last: read_on(graph, last)}).items():
         name(lens_name(stream, KIND), logits)
     return [lens_name(stream, KIND) for stream in (*lens.streams, last)]
 
@@ -151,11 +173,7 @@ def draw_tuned_lens(graph: Graph, lens: TunedLens) -> list[str]:
 def tuned_lens(model: Model, prompt: Prompt | Trace, lens: TunedLens, dtype: str = "float32") -> LogitLens:
     """Read off every residual stream what the model would say, each through its learnt map: as `logit_lens`, but tuned.
 
-    `prompt` may be a trace, whose edits stay in force.
-
-    What it means: the best that a linear map of the stream can say of the model's own last distribution, over the texts
-    that the lens was trained on. What it does not mean: that the model uses what the lens finds there; and a trained
-    lens may know things from the statistics of its texts that the stream does not say.
+    `prompt` may be a trace, whose edits stay in force. `MEANING` says what it means, and what it does not.
 
     Source: Belrose et al. 2023, Eliciting Latent Predictions from Transformers with the Tuned Lens, section 3.
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from workings.checkpoints.files import read_json, write_whole
+from workings.checkpoints.hook_names import hook_of, table_of
 from workings.checkpoints.safetensors_file import read_safetensors, write_safetensors
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder, checked_weights
-from workings.engine.lookup import plain_name
 from workings.errors import CheckpointError, InputError
 from workings.models.sae import ARCHITECTURES, SAEConfig
 
@@ -101,8 +101,6 @@ def _as_json(content: Mapping[str, Any], indent: int | None = 1) -> bytes:
 
 def _stored_config(sae: SparseAutoencoder) -> dict[str, Any]:
     c = sae.config
-    before, _, last = c.table.rpartition(".")
-    hook_name = f"{before}.hook_{last}" if before else f"hook_{last}"
     stored: dict[str, Any] = {
         "architecture": c.architecture,
         "d_in": c.d_in,
@@ -115,7 +113,7 @@ def _stored_config(sae: SparseAutoencoder) -> dict[str, Any]:
     }
     if c.architecture == "topk":
         stored |= {"k": c.k, "rescale_acts_by_decoder_norm": c.rescale_acts_by_decoder_norm}
-    metadata = {"sae_lens_version": LAYOUT, **sae.metadata, "hook_name": hook_name}
+    metadata = {"sae_lens_version": LAYOUT, **sae.metadata, "hook_name": hook_of(c.table)}
     if c.centered_input and not _is_centered(metadata):
         metadata[MODEL_SETTINGS] = {**(metadata.get(MODEL_SETTINGS) or {}), CENTERED: True}
     return {**stored, "metadata": metadata}
@@ -134,6 +132,7 @@ def _metadata(path: Path, stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _config(path: Path, stored: Mapping[str, Any], metadata: Mapping[str, Any], factor: float) -> SAEConfig:
+    table = _table(path, stored, metadata)
     for key, harmless in _NOT_HERE.items():
         for place in (stored, metadata):
             if place.get(key) not in harmless:
@@ -147,7 +146,7 @@ def _config(path: Path, stored: Mapping[str, Any], metadata: Mapping[str, Any], 
     return SAEConfig(
         d_in=stored["d_in"],
         d_sae=stored["d_sae"],
-        table=_table(path, stored, metadata),
+        table=table,
         architecture=architecture,
         k=k,
         apply_b_dec_to_input=_yes_or_no(path, stored, "apply_b_dec_to_input", True),
@@ -184,7 +183,7 @@ def _table(path: Path, stored: Mapping[str, Any], metadata: Mapping[str, Any]) -
     hook = metadata.get("hook_name") or stored.get("hook_name") or stored.get("hook_point")
     if not isinstance(hook, str):
         raise CheckpointError(f"{path} does not say which table it reads: hook_name is {hook!r}")
-    return plain_name(hook)
+    return table_of(hook)
 
 
 def _normalization(stored: Mapping[str, Any]) -> Any:

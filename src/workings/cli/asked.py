@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workings.cli.streams import complain
-from workings.errors import InputError, OutsideTable, UnknownTable
+from workings.errors import InputError, OutsideTable
 
 if TYPE_CHECKING:
     from workings.anatomy.choice import Choice
@@ -169,10 +169,7 @@ def find_cell(trace: Trace, model: Model, name: str, parts: Sequence[str]) -> tu
     """
     from workings.language.tables import axis_labels
 
-    try:
-        table = trace.table(name)
-    except UnknownTable as error:
-        raise UnknownTable(f"{error} (`workings explain` lists every table)") from None
+    table = trace.table(name)
     assert table.name is not None
     labels, shape = axis_labels(table.axes), table.shape(len(trace))
     if len(parts) != len(shape):

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from workings.checkpoints.model import Model, Prompt
-    from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
+    from workings.checkpoints.sparse_autoencoder import Feature, SparseAutoencoder
 
 N_TEXTS = 1000
 N_FOUND = 8
@@ -98,9 +98,18 @@ def show_features(model: Model, sae_name: str | None, text: str, as_json: bool) 
     if not found:
         print_indented(console, Text(f"no label contains {text!r}" if text else "no feature has a label yet"))
     console.print()
-    first = found[0].number if found else 0
-    print_next(console, [("One of them, with the texts in which it fires", command("sae", "show", str(first)))])
+    print_next(
+        console,
+        [_after_list(found, text, [*([] if sae_name is None else ["--sae", sae_name]), *model_again(model.name)])],
+    )
     console.print()
+
+
+def _after_list(found: Sequence[Feature], text: str, own: Sequence[str]) -> tuple[str, str]:
+    if found:
+        return "One of them, with the texts in which it fires", command("sae", "show", str(found[0].number), *own)
+    words = ["sae", "find", "--with", f"a text with {text or 'an idea'}", "--without", "one like it, without", *own]
+    return "Find the features that fire with an idea, whatever they are called", command(*words)
 
 
 def _searched(sae: SparseAutoencoder, number: int) -> bool:

@@ -12,7 +12,7 @@ from rich.text import Text
 from workings.anatomy.cells import Positions
 from workings.anatomy.knock_out import knock_out
 from workings.cli.asked import Asked, open_trace
-from workings.cli.positions import at_positions, positions_in
+from workings.cli.positions import at_positions, numbered, positions_in
 from workings.cli.screen import (
     bar,
     fitted,
@@ -70,7 +70,7 @@ def show_knock_out(
         if len(parts) > 1:
             alone.append(part.out_of(trace, places, by))
     if as_json:
-        _write_document(model, prompt, trace, after, top)
+        _write_document(model, prompt, trace, after, places, top)
         return
     console = make_console()
     console.print()
@@ -106,7 +106,7 @@ def _listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _write_document(model: Model, prompt: Asked, before: Trace, after: Trace, top: int) -> None:
+def _write_document(model: Model, prompt: Asked, before: Trace, after: Trace, places: Positions, top: int) -> None:
     from workings.surgery.edit_list import EditList
 
     write_json(
@@ -115,6 +115,7 @@ def _write_document(model: Model, prompt: Asked, before: Trace, after: Trace, to
             "prompt": prompt.text,
             "ids": before.ids,
             "tokens": before.tokens,
+            "positions": numbered(places, len(before)),
             "edits": EditList.of(after).to_dict()["edits"],
             **{name: [{"id": i, "token": trace.spell(i), "probability": p} for i, p in trace.top_ids(top)]
                for name, trace in (("before", before), ("after", after))},

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.text import Text
 
-from workings.anatomy.logit_lens import LogitLens, logit_lens, stream_label
+from workings.anatomy.logit_lens import LogitLens, logit_lens, stream_label, streams_asked
 from workings.anatomy.tuned_lens import TunedLens, tuned_lens
 from workings.cli.asked import explain_again, find_token, lens_again, open_trace
 from workings.cli.maps import Cell, HeatMap, print_map, print_scale
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from workings.checkpoints.model import Model
     from workings.cli.asked import Asked
+    from workings.engine.trace import Trace
 
 Array = np.ndarray
 
@@ -39,7 +41,7 @@ def show_lens(
 ) -> None:
     """Show the lens, for people or as JSON."""
     trace = open_trace(model, prompt)
-    lens = tuned_lens(model, trace, TunedLens.load(tuned)) if tuned else logit_lens(model, trace, after_attention)
+    lens = _read(model, trace, after_attention, tuned)
     chosen = None if token is None else find_token(model, token)
     if as_json:
         _write_document(lens, model, prompt, chosen)
@@ -52,9 +54,23 @@ def show_lens(
     cells = _likeliest(lens, coloured) if chosen is None else _chosen(lens, chosen)
     rows = [(stream_label(stream), row) for stream, row in zip(lens.streams, cells, strict=True)]
     print_map(console, HeatMap([("reads", [spelled(token) for token in lens.trace.tokens])], rows))
-    options = ["--attention"] if after_attention else [] if tuned is None else ["--tuned", tuned]
+    options = [*(["--attention"] if after_attention else []), *([] if tuned is None else ["--tuned", tuned])]
     _print_next(console, lens, model, prompt, chosen, options)
     console.print()
+
+
+def open_tuned(model: Model, name: str) -> TunedLens:
+    """The tuned lens of this name, or in this folder; checked to be one of the model."""
+    lens = TunedLens.load(name)
+    lens.check(model)
+    return lens
+
+
+def _read(model: Model, trace: Trace, after_attention: bool, tuned: str | None) -> LogitLens:
+    if tuned is None:
+        return logit_lens(model, trace, after_attention)
+    lens = tuned_lens(model, trace, TunedLens.load(tuned))
+    return replace(lens, streams=tuple(streams_asked(lens.streams, after_attention)))
 
 
 def _write_document(lens: LogitLens, model: Model, prompt: Asked, chosen: int | None) -> None:

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from workings.engine.trace import Trace
 
 _STRONG = 0.1  # from here on a head is worth knocking out
+_ESTIMATE = (
+    "every cell is an estimate from one gradient: how the difference would change if the model went on in a straight line from "
+    "where it is. Models bend, so strong cells can come out weak and weak ones strong. The first command below tries every patch."
+)
 _NOTHING = "   ·"
 _RESTORED = 0.5  # from here on a cell is said to carry the answer
 
@@ -112,7 +116,7 @@ def _print_title(console: Console, model: Model, sweep: PatchingSweep) -> None:
         ahead = answer if difference >= 0 else against
         print_indented(console, line.append(f"  → {ahead}, by {abs(difference):.1f}", "dim"))
     source, base = ("clean", "corrupted") if denoising else ("corrupted", "clean")
-    estimated = "Estimated by slopes, not tried: " if "attribution" in sweep.method else ""
+    estimated = "Estimated, not tried (attribution patching). " if _estimated(sweep) else ""
     part = SAID[sweep.over].format("a")
     taken = f"{part}{'' if sweep.by_head else ' at that token'} is taken from the {source} prompt"
     if sweep.method.startswith("path"):
@@ -152,11 +156,17 @@ def _hundredths(value: float) -> str:
 
 def _findings(sweep: PatchingSweep) -> list[Text]:
     found = [Text.assemble(("The strongest cell: ", "bold"), _strongest(sweep))]
-    if sweep.over.startswith("resid") and sweep.contrast.direction == "denoising":
+    if _estimated(sweep):
+        found.append(Text.assemble(("How far to trust it: ", "bold"), _ESTIMATE))
+    elif sweep.over.startswith("resid") and sweep.contrast.direction == "denoising":
         found.append(Text.assemble(("Its way: ", "bold"), _way(sweep)))
     elif sweep.by_head:
         found.append(Text.assemble(("After it: ", "bold"), _runners_up(sweep)))
     return found
+
+
+def _estimated(sweep: PatchingSweep) -> bool:
+    return "attribution" in sweep.method
 
 
 def _runners_up(sweep: PatchingSweep) -> str:
@@ -173,13 +183,16 @@ def _runners_up(sweep: PatchingSweep) -> str:
 def _strongest(sweep: PatchingSweep) -> str:
     [(block, column, value)] = sweep.best(1)
     pair, denoising = sweep.contrast, sweep.contrast.direction == "denoising"
-    done = f"{'brings back' if denoising else 'takes away'} {sweep.contrast.effect(value) * 100:.0f}% of the difference"
-    if "attribution" in sweep.method:
-        done = f"would {done.replace('brings', 'bring').replace('takes', 'take')}, by its slope"
     patched = sweep.trace_of(block, column)
+    amount, verb = f"{pair.effect(value) * 100:.0f}%", "brings back" if denoising else "takes away"
     name = "corrupted" if denoising else "clean"
-    says = f"The {name} prompt with it says {_says(patched, sweep)} (without: {_says(pair.base, sweep)})."
-    return f"{_where(sweep, block, column)} {done}. {says}"
+    done = f"{verb} {amount} of the difference. The {name} prompt with it"
+    if _estimated(sweep):
+        tried = pair.effect(pair.share(pair.difference(patched)))
+        plain = verb.replace("brings", "bring").replace("takes", "take")
+        done = f"is estimated to {plain} {amount} of the difference. Tried, it {verb} {tried * 100:.0f}%: the {name} prompt with it"
+    says = f"says {_says(patched, sweep)} (without: {_says(pair.base, sweep)})."
+    return f"{_where(sweep, block, column)} {done} {says}"
 
 
 def _where(sweep: PatchingSweep, block: int, column: int) -> str:
@@ -230,9 +243,12 @@ def _suggestions(
     options += ["--against", against] if against else []
     options += model_again(model.name)
     options += ["--noising"] if sweep.contrast.direction == "noising" else []
+    at = sweep.contrast.choice.position
+    options += ["--position", str(at)] if at != len(sweep.contrast.base) - 1 else []
     usual = (clean, corrupted) == (CHEF_AND_JEDI, CHEF_AND_JEDI_HIM)
     again = ["patch", *(() if usual else (clean, corrupted)), *options]
-    found = []
+    over = [] if sweep.over == "resid_pre" else ["--over", sweep.over]
+    found = [("The same, every patch tried", command(*again, *over))] if _estimated(sweep) else []
     if sweep.over != "heads":
         found.append(("Which heads carry it", command(*again, "--over", "heads")))
     else:
@@ -251,6 +267,5 @@ def _suggestions(
             (f"What is said without {'the two strongest' if len(strong) > 1 else 'it'}", without),
         ]
     if sweep.method == "activation patching":
-        over = [] if sweep.over == "resid_pre" else ["--over", sweep.over]
         found.append(("The same, estimated by one gradient", command(*again, *over, "--attribution")))
     return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from workings.anatomy.cells import Positions
 from workings.errors import InputError
 
@@ -21,6 +23,11 @@ def positions_in(text: str | None) -> Positions:
         if not any(part and part[2] for part in parts):
             return [int(part[1]) for part in parts if part]
     raise InputError(f'positions are written as "-1", "0,3" or "1:4", which ends before 4; {text!r} came')
+
+
+def numbered(positions: Positions, n_pos: int) -> list[int] | None:
+    """Which positions of a prompt of `n_pos` tokens these are, as whole numbers from 0; None for all of them."""
+    return None if positions is None else list(map(int, np.atleast_1d(np.arange(n_pos)[positions])))
 
 
 def at_positions(text: str) -> str:

@@ -13,7 +13,7 @@ from rich.text import Text
 from workings.checkpoints.sparse_autoencoder import Feature
 from workings.cli.asked import find_token, model_again, open_trace
 from workings.cli.features import open_sae
-from workings.cli.positions import at_positions, positions_in
+from workings.cli.positions import at_positions, numbered, positions_in
 from workings.cli.screen import (
     bar,
     command,
@@ -170,7 +170,7 @@ class _Told:
             "tokens": self.trace.tokens,
             "feature": {"number": feature.number, "label": feature.label} if isinstance(feature, Feature) else None,
             "table": self.table,
-            "positions": self.positions,
+            "positions": numbered(positions_in(self.positions), len(self.trace)),
             "strength": self.strength,
             "next": [
                 {"id": i, "token": self.trace.spell(i), "before": before, "after": after}

@@ -10,6 +10,7 @@ import typer
 
 from workings.cli import QUIT_BY_CTRL_C
 from workings.cli.asked import DEFAULT_PROMPT
+from workings.cli.hints import in_commands
 from workings.cli.streams import complain, prepare_streams
 from workings.errors import WorkingsError
 
@@ -46,7 +47,7 @@ def verb(
             try:
                 body(*arguments, **keywords)
             except WorkingsError as error:
-                complain(str(error))
+                complain(in_commands(str(error)))
                 raise typer.Exit(USERS_MISTAKE) from None
             except OSError as error:  # such as a disk that is full, or a folder that is another's
                 if error.filename is None:

@@ -245,12 +245,14 @@ def small_maps(
 
 
 def _marks(sheet: Array, rows: Sequence[str], columns: Sequence[str], caption: str) -> str:
+    # No SVG: a notebook that is not trusted would leave the words of its marks standing as text.
     marks = "".join(
-        f'<rect x="{column}" y="{row}" width="1" height="1" fill-opacity="{min(float(sheet[row, column]), 1.0) ** 0.6:.2f}">'
-        f"<title>{escape(rows[row])} → {escape(columns[column])}: {escape(percent(float(sheet[row, column])))}</title></rect>"
+        f'<i style="grid-area:{row + 1}/{column + 1};--s:{min(float(sheet[row, column]), 1.0) ** 0.6:.2f}" '
+        f'title="{escape(rows[row])} → {escape(columns[column])}: {escape(percent(float(sheet[row, column])))}"></i>'
         for row, column in np.argwhere(sheet >= FAINTEST)
     )
-    return f'<svg viewBox="0 0 {len(columns)} {len(rows)}" role="img" aria-label="{escape(caption)}: attention map">{marks}</svg>'
+    sizes = f"--rows:{len(rows)};--columns:{len(columns)}"
+    return f'<div class="marks" style="{sizes}" role="img" aria-label="{escape(caption)}: attention map">{marks}</div>'
 
 
 def names(labels: Sequence[str], values: Sequence[str]) -> str:

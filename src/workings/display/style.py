@@ -6,7 +6,7 @@ BLUE, ORANGE = (31, 95, 168), (201, 98, 24)
 """What adds and what takes away; people who are colour-blind tell these two apart too."""
 
 LIGHT = """color-scheme: light; --surface: #ffffff; --paper: #f5f6f8; --line: #e1e5ea; --ink: #18212c; --soft: #566274;
-  --accent: #1f5fa8; --warm: #b4541a; --adds: 31 95 168; --takes: 201 98 24; --strong: .5"""
+  --accent: #1f5fa8; --warm: #a94d16; --adds: 31 95 168; --takes: 201 98 24; --strong: .5"""
 DARK = """color-scheme: dark; --surface: #161c25; --paper: #0e131a; --line: #28313e; --ink: #e5eaf1; --soft: #9fabbb;
   --accent: #7fb4f0; --warm: #f0a068; --adds: 111 172 240; --takes: 240 150 80; --strong: .38"""
 
@@ -34,7 +34,7 @@ _PARTS = """
 & .c0 { background: #f6c177 } & .c1 { background: #9ccfd8 } & .c2 { background: #c4a7e7 } & .c3 { background: #a7d8a0 } & .c4 { background: #f2a7a7 } & .c5 { background: #d9d7ee }
 & .shaded { margin: .15rem 0; max-width: none; white-space: pre-wrap } & .shaded span { background: rgb(var(--adds) / calc(var(--s) * var(--strong))); border-radius: 2px; padding: .05rem 0 }
 & table { border-collapse: collapse; font-size: .87rem; margin: .3rem 0; border: 0; table-layout: auto; color: inherit; background: none; display: table }
-& tr, & tbody tr:nth-child(odd), & tbody tr:hover { background: none; border: 0 }
+& tr, & tbody tr:nth-child(n), & tbody tr:hover { background: none; border: 0 }
 & td, & th { padding: .2rem .55rem; border: 0; text-align: left; white-space: pre; color: inherit; font-weight: 400; vertical-align: middle; max-width: none }
 & th { font-weight: 550; font-size: .84rem } & thead th { color: var(--soft); font-weight: 450; text-align: center }
 & .num { text-align: right; font-variant-numeric: tabular-nums }
@@ -48,7 +48,8 @@ _PARTS = """
 & .map thead th { position: sticky; top: 0; background: var(--surface) } & .map tbody th { position: sticky; left: 0; background: var(--surface) } & .map .here { outline: 2px solid var(--accent); outline-offset: -2px }
 & .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .9rem; max-width: 60rem } & .maps.one { grid-template-columns: minmax(8.5rem, 30rem) }
 & figure { margin: 0 } & figcaption { font-size: .75rem; color: var(--soft) }
-& .maps svg, & .maps img { width: 100%; max-width: none; display: block; border: 1px solid var(--line); border-radius: .3rem; fill: rgb(var(--adds)); shape-rendering: crispEdges; image-rendering: pixelated; margin: 0; background: none }
+& .maps .marks, & .maps img { width: 100%; max-width: none; display: block; border: 1px solid var(--line); border-radius: .3rem; image-rendering: pixelated; margin: 0; background: none }
+& .maps .marks { display: grid; grid-template: repeat(var(--rows), minmax(0, 1fr)) / repeat(var(--columns), minmax(0, 1fr)); aspect-ratio: var(--columns) / var(--rows) } & .marks i { background: rgb(var(--adds) / var(--s)) }
 """
 
 _PAPER = """

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import re
 
 from workings.errors import UnknownTable
 from workings.language.tables import Graph, Table
 
+_OF_SAES = re.compile(r"\.hook_sae_acts_(pre|post)$")
+"""SAELens's names for what an autoencoder works out, after the name of the table that it reads."""
 _ELSEWHERE = {"embed.W_E": "W_E", "pos_embed.W_pos": "W_pos", "unembed.W_U": "W_U", "embed.hook_out": "embed"}
 
 
 def plain_name(name: str) -> str:
     """A table's name as it is spelled here: `blocks.2.resid_post` for TransformerLens's `blocks.2.hook_resid_post`."""
+    name = _OF_SAES.sub(lambda found: ".sae.pre" if found[1] == "pre" else ".sae.acts", name)
     return _ELSEWHERE.get(name, name).replace("hook_", "").replace("attn.attn_scores", "attn.scores")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from workings.errors import InputError, OutsideTable
+from workings.errors import InputError, OutsideTable, TooLarge
 
 if TYPE_CHECKING:
     from workings.engine.trace import Trace
@@ -39,7 +39,10 @@ Steerable = str | Direction | Array
 def steered(trace: Trace, what: Steerable, strength: float, layer: int | None, positions: Any) -> Trace:
     """See `Trace.steer`."""
     vector, table = _direction(trace, what, layer)
-    amount = _checked_strength(strength) * _checked_vector(vector, table, trace.shape(table))
+    with np.errstate(over="ignore"):
+        amount = _checked_strength(strength) * _checked_vector(vector, table, trace.shape(table))
+    if not (np.abs(amount) <= np.finfo(trace.dtype).max).all():
+        raise _too_large(strength, table, trace)
     new = trace
     for rows in _checked_positions(positions, len(trace)):
         new = new.edit(table, (rows, slice(None)), add=amount)
@@ -118,7 +121,11 @@ def _check_room(trace: Trace, table: str, strength: float) -> None:
     with np.errstate(over="ignore"):
         squares = (trace[table].astype(np.longdouble) ** 2).sum(-1).max()
     if not squares < np.finfo(trace.dtype).max / ROOM:
-        raise InputError(
-            f"strength {strength:g} is too large: the squares of {table} would overflow {trace.dtype}; "
-            "take a smaller one, or trace with dtype='float64'"
-        )
+        raise _too_large(strength, table, trace)
+
+
+def _too_large(strength: float, table: str, trace: Trace) -> TooLarge:
+    otherwise = "" if trace.dtype == np.float64 else ", or trace with dtype='float64'"
+    return TooLarge(
+        f"strength {strength:g} is too large: the squares of {table} would overflow {trace.dtype}; take a smaller one{otherwise}"
+    )

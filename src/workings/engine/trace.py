@@ -226,8 +226,8 @@ class Trace:
         What it does not do: set how strongly a feature fires (edit `...sae.acts` for that, in a model `with_sae`). Source:
         Turner et al. 2023, Activation Addition: Steering Language Models Without Optimization, section 3.
 
-        Raises `InputError` for an unknown label, a vector of another width or of zeros, a strength that is not finite or that
-        makes numbers overflow; `OutsideTable` for a layer or a position that there is none of.
+        Raises `InputError` for an unknown label, a vector of another width or of zeros, a strength that is not finite; `TooLarge` for
+        one that makes numbers overflow; `OutsideTable` for a layer or a position that there is none of.
         """
         return steered(self, what, strength, layer, positions)
 

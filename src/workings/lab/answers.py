@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from workings.anatomy.logit_lens import likeliest, streams_read
 from workings.checkpoints.model import Model
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 from workings.display.words import visible
@@ -21,13 +20,13 @@ from workings.errors import InputError, OutsideTable
 from workings.lab.asked import Asker, Query
 from workings.lab.comparing import compared
 from workings.lab.features import Features
-from workings.lab.lens import lens_row
+from workings.lab.lens import Lenses
 from workings.lab.outline import Outline
 from workings.lab.patches import EACH
 from workings.lab.refusals import NotThere, TooMuch
 from workings.lab.steering import Steering
 from workings.lab.tiles import MOST_CELLS, attention, tile, value_range
-from workings.lab.views import MOST_CHARACTERS, MOST_EDITS, Session, View, Views
+from workings.lab.views import MOST_CHARACTERS, MOST_EDITS, Session, Views
 from workings.readings.explain import Address, Term, formula_bar
 from workings.surgery.edit_list import EditList
 
@@ -48,11 +47,17 @@ class Answers:
         self.outline = Outline(model, views.program)
         self.features = Features(model, views, sae)
         self.steering = Steering(self.features)
+        self.lenses = Lenses(self)
 
     def model_document(self) -> Json:
         """What the page needs to know of the model, and the prompt to begin with."""
         limits = {"tile": MOST_CELLS, "prompt": MOST_CHARACTERS, "edits": MOST_EDITS, "labels": MOST_LABELS}
-        known = {"prompt": self.prompt, "features": self.features.document, "over": EACH}
+        known = {
+            "prompt": self.prompt,
+            "features": self.features.document,
+            "lenses": self.lenses.document,
+            "over": EACH,
+        }
         return {**self.outline.document, **known, "limits": limits}
 
     def open(self, given: Any, asker: Asker | None = None) -> Json:
@@ -144,44 +149,6 @@ class Answers:
         with self._working(query) as (trace, _):
             return attention(trace, block)
 
-    def lens(self, query: Query) -> Json:
-        """The likeliest token after every block at every position, or at some of them."""
-        view = self.views.view(query.text("view"))
-        positions = query.span("positions", len(view.ids))
-        names, found = self.lens_of(view, positions, query.asker)
-        cells = [
-            [{**self.token(int(i)), "share": float(share)} for i, share in zip(ids, shares, strict=True)]
-            for ids, shares in found
-        ]
-        return {"blocks": names, "first": positions[0], "cells": cells}
-
-    def lens_of(
-        self, view: View, positions: tuple[int, int], asker: Asker | None = None
-    ) -> tuple[list[str], list[tuple[Array, Array]]]:
-        """The streams, and for each the likeliest ids and their shares at the positions from the first to before the last.
-
-        Other requests come in between the blocks; what is worked out is shared, but the scores of the whole vocabulary.
-        """
-        found, key = [], f"lens {positions}"
-        with self.views.working(view, asker=asker) as (trace, session):
-            streams = streams_read(trace)
-            if key in session.kept:
-                return streams, session.kept[key]
-            trace.rows(streams[-1])
-        for stream in streams:
-            with self.views.working(view, asker=asker) as (trace, _):
-                fork = trace.fork()
-            ids, shares = likeliest(fork, stream, positions=positions)
-            found.append((ids[:, 0], shares[:, 0]))
-        session.kept[key] = found
-        return streams, found
-
-    def lens_cell(self, query: Query) -> Json:
-        """The ten likeliest tokens after a block at a position."""
-        block, position = query.text("block"), query.whole("position")
-        with self._working(query) as (trace, _):
-            return {"next": self._likeliest(lens_row(trace.fork(), block, position))}
-
     def merges(self, query: Query) -> Json:
         """How a text becomes tokens, merge by merge."""
         tokenizer, text = self.model.tokenizer, query.text("text", MOST_CHARACTERS)
@@ -215,16 +182,17 @@ class Answers:
 
     def _next(self, trace: Trace, session: Session) -> list[Json]:
         if "next" not in session.kept:
-            session.kept["next"] = self._likeliest(trace.rows("probabilities", -1)[0])
+            session.kept["next"] = self.likeliest(trace.rows("probabilities", -1)[0])
         return session.kept["next"]
-
-    def _likeliest(self, shares: Array) -> list[Json]:
-        shares = np.nan_to_num(shares, nan=0.0)  # an edit may divide by zero
-        best = np.argsort(-shares, kind="stable")[:N_NEXT]
-        return [{"id": int(i), "readable": self.readable(int(i)), "share": float(shares[i])} for i in best]
 
     def _compared(self, token_id: int, before: float, after: float) -> Json:
         return {"id": token_id, "readable": self.readable(token_id), "before": before, "after": after}
+
+    def likeliest(self, shares: Array) -> list[Json]:
+        """The ten likeliest tokens, from the share of every token."""
+        shares = np.nan_to_num(shares, nan=0.0)  # an edit may divide by zero
+        best = np.argsort(-shares, kind="stable")[:N_NEXT]
+        return [{"id": int(i), "readable": self.readable(int(i)), "share": float(shares[i])} for i in best]
 
     def token(self, token_id: int) -> Json:
         """A token as every answer tells it."""

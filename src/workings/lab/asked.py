@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from workings.errors import InputError, OutsideTable
 from workings.lab.refusals import Abandoned, TooMuch
@@ -21,7 +21,7 @@ class Asker:
     def check(self) -> None:
         """Go on, if somebody still waits for the answer. Raises `Abandoned`; long work asks now and then."""
         if self.gone:
-            raise Abandoned("nobody waits for this answer any more")
+            raise Abandoned("the lab is closing, or nobody waits for this answer any more")
 
 
 class Query:
@@ -39,13 +39,6 @@ class Query:
             raise TooMuch(f"{name} has at most {most:,} characters; {len(text):,} came")
         return text
 
-    def choice(self, name: str, *words: str) -> str:
-        """One of a few words; the first of them where it is left out."""
-        text = self.given.get(name, words[0])
-        if text not in words:
-            raise InputError(f"{name} is {' or '.join(words)}; {text[:40]!r} came")
-        return text
-
     def whole(self, name: str, default: int | None = None, least: int = 0, most: int = 2**31) -> int:
         """A whole number; `default` where it is left out."""
         if default is not None and name not in self.given:
@@ -54,6 +47,14 @@ class Query:
         if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
             raise InputError(f"{name} is a whole number from {least} to {most}; {text[:40]!r} came")
         return int(text)
+
+    def choice(self, name: str, among: Iterable[str]) -> str:
+        """One of some words; the first of them where it is left out."""
+        words = list(among)
+        found = self.given.get(name, words[0])
+        if found not in words:
+            raise InputError(f"{name} is {' or '.join(words)}; {found[:40]!r} came")
+        return found
 
     def number(self, name: str, default: float) -> float:
         """A number of at least 0; `default` where it is left out."""

@@ -15,6 +15,7 @@ from workings.language.glossary import sentence
 from workings.language.tables import Table, axis_labels
 
 _BLOCK = re.compile(r"(?:(encoder|decoder)\.)?blocks\.(\d+)\.")
+_LENS = re.compile(r"(.*)\.resid_(mid|post)\.(lens|tuned_lens)\.logits")
 _GROUPS = {
     "ids": "Prompt",
     "embed": "Embeddings",
@@ -94,6 +95,8 @@ def group_of(name: str) -> str:
     """The heading that a table stands under."""
     if ".lens." in name:
         return "Logit lens"
+    if "tuned_lens." in name:
+        return "Tuned lens"
     if found := _BLOCK.match(name):
         side, number = found.groups()
         return f"{side.capitalize()} block {number}" if side else f"Block {number}"
@@ -102,8 +105,11 @@ def group_of(name: str) -> str:
 
 def _sentence(table: Table) -> str:
     name = table.name or ""
-    if name.endswith(".lens.logits"):
-        return f"What the model would say if it stopped after {name.split('.resid_post')[0]}: the score of every token as the next one."
+    if found := _LENS.fullmatch(name):
+        block, kind, lens = found.groups()
+        where = f"{block}'s attention" if kind == "mid" else block
+        by = ", by the tuned lens" if lens == "tuned_lens" else ""
+        return f"What the model would say if it stopped after {where}{by}: the score of every token as the next one."
     return sentence(name)
 
 

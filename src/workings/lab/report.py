@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from workings import __version__
+from workings.anatomy.logit_lens import streams_asked
 from workings.anatomy.looks import ITSELF, Look, looks, n_blocks
 from workings.display import parts
 from workings.display.words import percent, spoken, visible
-from workings.errors import InputError
 from workings.lab.answers import Answers
 from workings.lab.asked import Asker
 from workings.lab.report_style import STYLE
@@ -116,10 +116,8 @@ def _said(edit: SavedEdit) -> str:
 
 def _lens(answers: Answers, view: View, tokens: Sequence[str], asker: Asker | None) -> str:
     first = max(0, len(tokens) - MOST_LENS)
-    try:
-        names, found = answers.lens_of(view, (first, len(tokens)), asker)
-    except InputError:
-        return ""  # a model that has no lens
+    names = streams_asked(answers.lenses.streams["logit"], False)
+    found = answers.lenses.read(view, (first, len(tokens)), "logit", names, asker=asker)
     words = [[answers.readable(int(ids[place])) for ids, _ in found] for place in range(len(tokens) - first)]
     shares = np.array([shares for _, shares in found]).T  # [pos, block]
     table = parts.word_table(words, shares, tokens[first:], [str(block) for block in range(len(names))], "after")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,24 +24,26 @@ from workings.lab.features import sae_of
 from workings.lab.guard import Guard
 from workings.lab.heads import Heads
 from workings.lab.knocking_out import knocked_out
+from workings.lab.lens import tuned_of
 from workings.lab.reasons import Reasons
 from workings.lab.refusals import TooMuch, status_of
 from workings.lab.replies import Json, file, numbers, problem
 from workings.lab.static import PAGE, page_file
 from workings.lab.sweeps import Sweeping, Sweeps
 from workings.lab.views import TABLE_BYTES, Views
+from workings.lab.work import Work
 from workings.lab.workbook import Workbook
 from workings.lab.writing import Writing
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from workings.anatomy.tuned_lens import TunedLens
     from workings.checkpoints.model import Model
     from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 
 MOST_BYTES = 4 << 20
 """The longest body of a request."""
-N_THREADS = 16
 
 Handler = Callable[[Query], Response]
 
@@ -55,23 +56,26 @@ def make_app(
     page: Path = PAGE,
     table_bytes: int = TABLE_BYTES,
     sae: SparseAutoencoder | None = None,
+    tuned: TunedLens | None = None,
+    work: Work | None = None,
 ) -> ASGIApp:
     """The lab of a model as an ASGI app, for a server on this port that gave out this token.
 
-    `sae` is the sparse autoencoder whose features are shown; else the one that comes with the model, if one does.
+    `sae` is the sparse autoencoder whose features are shown, `tuned` the tuned lens that it is read with; else those that
+    come with the model, if they do. `work` is for whoever wants to end it when the lab closes. Raises `InputError` for
+    an autoencoder or a lens of another model.
     """
     sae = sae_of(model, sae)
-    answers = Answers(model, Views(model, table_bytes, sae), prompt, sae)
-    return Guard(_Server(answers, page).app(), port, token)
+    answers = Answers(model, Views(model, table_bytes, sae, tuned_of(model, tuned)), prompt, sae)
+    return Guard(_Server(answers, page, work or Work()).app(), port, token)
 
 
 class _Server:
     """The routes, and the threads that work."""
 
-    def __init__(self, answers: Answers, page: Path) -> None:
-        self.answers, self.page = answers, page
+    def __init__(self, answers: Answers, page: Path, work: Work) -> None:
+        self.answers, self.page, self.work = answers, page, work
         self.reasons, self.sweeps, self.heads = Reasons(answers), Sweeps(answers), Heads(answers.views)
-        self.threads = ThreadPoolExecutor(N_THREADS, thread_name_prefix="lab")
 
     def app(self) -> Starlette:
         routes = [Route(f"/api/{name}", self._in_thread(handler)) for name, handler in self._handlers().items()]
@@ -93,8 +97,8 @@ class _Server:
             "explain": a.explain,
             "formula": a.formula,
             "labels": a.labels,
-            "lens": a.lens,
-            "lens/cell": a.lens_cell,
+            "lens": a.lenses.table,
+            "lens/cell": a.lenses.cell,
             "merges": a.merges,
             "find": a.find,
             "heads": self.heads.document,
@@ -124,17 +128,14 @@ class _Server:
     @asynccontextmanager
     async def _life(self, _: Starlette) -> AsyncIterator[None]:
         yield
-        self.threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _run(self, work: Callable[..., Any], *given: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self.threads, work, *given)
+        self.work.threads.shutdown(wait=False, cancel_futures=True)
 
     async def _run_while_asked(self, request: Request, work: Callable[[Asker], Any]) -> Any:
         """Work in a thread, which is told when whoever asked has gone."""
-        asker = Asker()
+        asker = self.work.asker()
         watching = asyncio.create_task(_watch(request, asker))
         try:
-            return await self._run(work, asker)
+            return await self.work.begin(work, asker)
         finally:
             watching.cancel()
 
@@ -145,20 +146,23 @@ class _Server:
         return endpoint
 
     async def _static(self, request: Request) -> Response:
-        return await self._run(page_file, self.page, request)
+        return await self.work.begin(page_file, self.page, request)
 
     async def _open(self, request: Request) -> Response:
         given = await _document(request)
         return Json(await self._run_while_asked(request, lambda asker: self.answers.open(given, asker)))
 
+    def _query(self, request: Request) -> Query:
+        return Query(request.query_params, self.work.asker())
+
     async def _write(self, request: Request) -> Response:
-        writing = await self._run(Writing, self.answers, Query(request.query_params))
+        writing = await self.work.begin(Writing, self.answers, self._query(request))
         return StreamingResponse(self._events(writing), media_type="text/event-stream")
 
     async def _events(self, writing: Writing) -> AsyncIterator[bytes]:
         """One event for every token; when the page goes away, Starlette ends this."""
         try:
-            while (token := await self._run(writing.next)) is not None:
+            while (token := await self.work.begin(writing.next)) is not None:
                 yield _event("message", token)
         except WorkingsError as error:
             yield _event("failed", {"error": str(error), "kind": status_of(error)[1]})
@@ -166,7 +170,7 @@ class _Server:
         yield _event("done", {"stopped": writing.stopped})
 
     async def _patching(self, request: Request) -> Response:
-        sweeping = await self._run(Sweeping, self.sweeps, Query(request.query_params))
+        sweeping = await self.work.begin(Sweeping, self.sweeps, self._query(request))
         return StreamingResponse(self._swept(sweeping), media_type="text/event-stream")
 
     async def _swept(self, sweeping: Sweeping) -> AsyncIterator[bytes]:
@@ -176,7 +180,7 @@ class _Server:
         def tell(kind: str, data: Any) -> None:
             loop.call_soon_threadsafe(told.put_nowait, (kind, data))
 
-        work = loop.run_in_executor(self.threads, sweeping.run, tell)
+        work = self.work.begin(sweeping.run, tell)
         try:
             kind = "message"
             while kind == "message":

@@ -2,59 +2,103 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import logging
+import os
 import secrets
+import signal
 import socket
 import sys
 import threading
 import warnings
 import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from workings.errors import InputError
+from workings.lab.work import Work
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     import uvicorn
     from starlette.types import ASGIApp
 
+    from workings.anatomy.tuned_lens import TunedLens
     from workings.checkpoints.model import Model
     from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 
 HOST = "127.0.0.1"
 USUAL_PORT = 8420
 PORTS_TRIED = 20
+PATIENCE = 0.5
+"""Seconds that work has to end in once the lab is closed; uvicorn has waited for a second by then."""
 LONGEST_HEAD = 1 << 17
 """Bytes of address and headers: a prompt of 20,000 letters fits, written in percent signs."""
 
 
 def start(
-    model: Model, prompt: str, port: int | None = None, browser: bool = True, sae: SparseAutoencoder | None = None
+    model: Model,
+    prompt: str,
+    port: int | None = None,
+    browser: bool = True,
+    sae: SparseAutoencoder | None = None,
+    tuned: TunedLens | None = None,
 ) -> None:
-    """Serve the lab of a model until Ctrl-C, with the features of a sparse autoencoder. Raises `InputError` for a port that is taken."""
+    """Serve the lab of a model until Ctrl-C; `sae` and `tuned` as in `make_app`. Raises `InputError` for a port that is taken."""
     from workings.lab.server import make_app
 
     warnings.filterwarnings("ignore", category=RuntimeWarning)  # an edit may well divide by zero: the page shows it
     listening = listen(port)
     port, token = listening.getsockname()[1], secrets.token_urlsafe(24)
     address = f"http://{HOST}:{port}/?token={token}"
-    server = server_of(make_app(model, port, token, prompt, sae=sae))
+    work = Work()
+    server = server_of(make_app(model, port, token, prompt, sae=sae, tuned=tuned, work=work), work)
     gc.collect()
     gc.freeze()  # what is there now stays: looking through all of it again and again would hold answers up
     print(f"\nThe lab of {model.name} is open at\n\n    {address}\n\nCtrl-C closes it.", flush=True)
     if browser:
         threading.Thread(target=_show, args=(address,), daemon=True).start()
-    try:
+    with _ctrl_c_closes(server):
         server.run(sockets=[listening])
-    except KeyboardInterrupt:
-        pass
-    finally:
-        listening.close()
+    listening.close()
     print("\nThe lab is closed.", file=sys.stderr)
+    if not work.ends(PATIENCE):  # such as one long product: it cannot be stopped, and Python would wait for it
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
-def server_of(app: ASGIApp) -> uvicorn.Server:
-    """The server of an app, as the lab wants it."""
+@contextmanager
+def _ctrl_c_closes(server: uvicorn.Server) -> Iterator[None]:
+    """Ctrl-C closes the lab however often it is pressed; uvicorn would raise it once more for whoever comes after."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, server.handle_exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def server_of(app: ASGIApp, work: Work) -> uvicorn.Server:
+    """The server of an app, as the lab wants it: when it closes, those who work are told before it waits for them."""
     import uvicorn
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            work.close()
+            logging.getLogger("uvicorn.error").addFilter(_is_news)
+            await super().shutdown(sockets)
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if (
+                not self.should_exit
+            ):  # asked again, uvicorn would drop everything, with a traceback; it takes a second at most
+                super().handle_exit(sig, frame)
 
     settings = uvicorn.Config(
         app,
@@ -67,7 +111,13 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
         h11_max_incomplete_event_size=LONGEST_HEAD,
         timeout_graceful_shutdown=1,
     )
-    return uvicorn.Server(settings)
+    return Server(settings)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether it is more than that requests were cut off because the lab closes."""
+    cut_off = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cut_off and not record.msg.startswith("Cancel ")
 
 
 def _show(address: str) -> None:

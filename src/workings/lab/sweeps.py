@@ -93,8 +93,8 @@ class Sweeps:
             raise InputError(f"a sweep goes over {', '.join(OVER)}; {over[:40]!r} came")
         if into is not None and over != "heads":
             raise InputError(f"paths go from heads, so into goes with over=heads; {over[:40]!r} came")
-        edits = view.active if query.choice("edits", "yes", "no") == "yes" else ()
-        return Question(view, other, answer, against, over, into, query.choice("direction", *DIRECTIONS), edits)
+        edits = view.active if query.choice("edits", ("yes", "no")) == "yes" else ()
+        return Question(view, other, answer, against, over, into, query.choice("direction", DIRECTIONS), edits)
 
     def sides(self, asked: Question) -> Sides:
         """Both prompts, read afresh; by the model with its sparse autoencoder where one of its tables is edited."""
@@ -168,7 +168,7 @@ class Sweeping:
 
     def __init__(self, sweeps: Sweeps, query: Query) -> None:
         self.sweeps, self.asker, self.asked = sweeps, query.asker, sweeps.question(query)
-        self.method = query.choice("method", *METHODS)
+        self.method = query.choice("method", METHODS)
         if self.asked.into is not None and self.method == "attribution":
             raise InputError("paths are tried, not estimated: leave out method=attribution, or into")
         with sweeps.pair(self.asked) as (pair, _):

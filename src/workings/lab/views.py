@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock, RLock
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import orjson
 
 from workings.anatomy.logit_lens import draw_logit_lens
+from workings.anatomy.tuned_lens import TunedLens, draw_tuned_lens
 from workings.checkpoints.model import Model
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 from workings.engine.evaluation import Evaluation
@@ -26,6 +28,7 @@ from workings.engine.trace import Trace
 from workings.errors import InputError
 from workings.lab.asked import Asker
 from workings.lab.refusals import TooMuch, UnknownView
+from workings.language.tables import Graph
 from workings.surgery.edit_list import EditList, SavedEdit
 
 Array = np.ndarray
@@ -97,10 +100,20 @@ class Session:
 class Views:
     """The views that were opened, and as many of their traces as fit into the memory limit; for many threads."""
 
-    def __init__(self, model: Model, table_bytes: int = TABLE_BYTES, sae: SparseAutoencoder | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        table_bytes: int = TABLE_BYTES,
+        sae: SparseAutoencoder | None = None,
+        tuned: TunedLens | None = None,
+    ) -> None:
         self.model, self.table_bytes = model, table_bytes
         self.spliced = model.with_sae(sae) if sae else model
-        self.program = self.spliced.program_with(draw_logit_lens)
+        drawings: list[Callable[[Graph], object]] = [partial(draw_logit_lens, after_attention=True)]
+        if tuned:
+            drawings.append(partial(draw_tuned_lens, lens=tuned))
+        weights = tuned.weights if tuned else None
+        self.program = self.spliced.program_with(*drawings, weights=weights)
         self._lock = Lock()
         self._views: OrderedDict[str, View] = OrderedDict()
         self._view_bytes = 0

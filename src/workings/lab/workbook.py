@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
+from workings.anatomy.tuned_lens import KIND
 from workings.engine.trace import Trace
 from workings.errors import InputError
 from workings.lab.answers import Answers
@@ -45,11 +46,12 @@ class Workbook:
 
 
 def _check_weights(answers: Answers, trace: Trace) -> None:
-    """The model of a workbook has no sparse autoencoder, so that edits of its weights would be lost."""
+    """The model of a workbook has neither sparse autoencoder nor tuned lens, so that edits of their weights would be lost."""
     known = answers.model.weights.keys() | set(trace.names())
     if lost := [edit.name for edit in trace.edits if edit.name not in known]:
+        owner = "tuned lens" if lost[0].startswith(f"{KIND}.") else "sparse autoencoder"
         raise InputError(
-            f"{lost[0]} is edited, a weight of the sparse autoencoder, which a workbook leaves out: switch this edit off"
+            f"{lost[0]} is edited, a weight of the {owner}, which a workbook leaves out: switch this edit off"
         )
 
 

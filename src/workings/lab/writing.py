@@ -19,6 +19,7 @@ class Writing:
         temperature, seed = query.number("temperature", 0.0), query.whole("seed", -1)
         most = query.whole("most", USUAL_TOKENS, most=MOST_TOKENS)
         self.answers, self.view = answers, answers.views.view(query.text("view"))
+        self.asker = query.asker
         self.ids, self.most, self.stopped = list(self.view.ids), most, ""
         self._said = self._decoded()
         sampling = Sampling(temperature, seed=seed if seed >= 0 else None)
@@ -28,6 +29,7 @@ class Writing:
 
     def next(self) -> dict[str, Any] | None:
         """The next token, or None when there is none; then `stopped` says why."""
+        self.asker.check()
         with self._lock:
             token_id = next(self._new_ids, None)
         if token_id is None:

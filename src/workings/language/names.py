@@ -23,11 +23,6 @@ def join_name(scope: str, short: str) -> str:
     return f"{scope}.{short}" if scope else short
 
 
-def current_scope() -> str:
-    """The prefix that `name` puts before a name just now, such as `blocks.0`."""
-    return _scope.get()
-
-
 @contextmanager
 def at(where: Any) -> Iterator[None]:
     """Give everything named inside this block a prefix.

@@ -11,8 +11,6 @@ from workings.language.operations import layer_norm, mlp, self_attention, softma
 from workings.language.primitives import positions, rows_of, transpose
 from workings.language.tables import Axis
 
-FAMILY = "gpt2"
-
 
 @dataclass(frozen=True)
 class GPT2Config:

@@ -16,7 +16,7 @@ import numpy as np
 
 from workings.checkpoints.model import Model, Prompt
 from workings.engine.trace import Trace
-from workings.errors import InputError, NotReached, OutsideTable
+from workings.errors import InputError, NotReached, OutsideTable, TooLarge
 
 Array = np.ndarray
 
@@ -92,7 +92,7 @@ def smallest_strength(
     `what`, `layer` and `positions` are those of `trace.steer`. Strengths are tried upwards in even steps of `most / 48`, and the
     first that works is narrowed down to `precision`; a narrow band of strengths that work below it can be missed.
     A negative `most` looks in the other direction. `progress` is told each strength before it is tried, and may raise to end the
-    search. Raises `NotReached` where no strength works, with what came nearest, and where the token comes first as it is;
+    search. Strengths that make numbers overflow are left out. Raises `NotReached` where no strength works, with what came nearest, and where the token comes first as it is;
     `InputError` and `OutsideTable` as `trace.steer` does.
     """
     if not math.isfinite(most) or most == 0 or not precision > 0:
@@ -111,24 +111,29 @@ def smallest_strength(
         winner = new.top_ids(1)[0][0]
         return new, winner != first if wanted is None else winner == wanted
 
-    low, high = _bracket(steered, most, trace, wanted)
-    while abs(high - low) > precision:
-        middle = (low + high) / 2
+    low, high = _bracket(steered, most, trace, wanted, precision)
+    while abs(high - low) > precision and (middle := (low + high) / 2) not in (low, high):
         low, high = (low, middle) if steered(middle)[1] else (middle, high)
     flipped = steered(high)[0]
     return Flip(high, flipped, trace.top(1)[0], flipped.top(1)[0])
 
 
-def _bracket(steered: Any, most: float, trace: Trace, wanted: int | None) -> tuple[float, float]:
+def _bracket(steered: Any, most: float, trace: Trace, wanted: int | None, precision: float) -> tuple[float, float]:
     """The last strength that does not work and the first that does."""
-    nearest = (0.0, 0.0)
+    nearest, last, end = (0.0, 0.0), most, ""
     for step in range(1, STEPS + 1):
         strength = most * step / STEPS
-        new, works = steered(strength)
+        try:
+            new, works = steered(strength)
+        except TooLarge:
+            if step == 1 and abs(strength) > precision:  # whatever can be worked out lies below
+                return _bracket(steered, strength, trace, wanted, precision)
+            last, end = most * (step - 1) / STEPS, f" ({strength:g} is too large for {trace.dtype})"
+            break
         if works:
             return most * (step - 1) / STEPS, strength
         if wanted is not None:
             nearest = max(nearest, (float(new.rows("probabilities", -1)[0, wanted]), strength))
     goal = "another token" if wanted is None else repr(trace.spell(wanted))
     came = "" if wanted is None else f"; its share was largest, {nearest[0]:.1%}, at {nearest[1]:g}"
-    raise NotReached(f"no strength up to {most:g} brings {goal} to the first place{came}")
+    raise NotReached(f"no strength up to {last:g}{end} brings {goal} to the first place{came}")

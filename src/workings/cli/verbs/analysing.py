@@ -14,6 +14,7 @@ from workings.cli.verb import Against, Edits, Json, ModelName, Position, Prompt,
     "workings lens",
     'workings lens "Mike is a chef. Anna is a Jedi. She picked up her" --token lightsaber',
     'workings lens "Mike is quick. He" --attention',
+    'workings lens "Mike is quick. He" --tuned storybook',
 )
 def lens(
     prompt: Prompt = None,
@@ -26,7 +27,11 @@ def lens(
     ] = False,
     tuned: Annotated[
         str | None,
-        typer.Option("--tuned", metavar="FOLDER", help="Read through a tuned lens, made by `workings train lens`."),
+        typer.Option(
+            "--tuned",
+            metavar="NAME",
+            help="Read through a tuned lens: storybook's, or a folder of `workings train lens`.",
+        ),
     ] = None,
     model: ModelName = DEFAULT_MODEL,
     edits: Edits = None,
@@ -35,8 +40,6 @@ def lens(
     """Show what the model would say, block by block."""
     from workings.cli.lens import show_lens
 
-    if tuned is not None and attention:
-        raise typer.BadParameter("--attention does not go with --tuned: a tuned lens reads what it was trained for")
     show_lens(open_model(model), asked(prompt, edits), token, attention, tuned, json)
 
 

@@ -70,13 +70,19 @@ def lab(
             "--sae", metavar="FOLDER", help="A sparse autoencoder whose features to show; else the model's own."
         ),
     ] = None,
+    tuned: Annotated[
+        str | None,
+        typer.Option("--tuned", metavar="FOLDER", help="A tuned lens to read with, too; else the model's own."),
+    ] = None,
 ) -> None:
     """Open the lab: every number of the model, in the browser."""
     from workings.lab.cores import leave_a_core
 
     leave_a_core()  # before NumPy is imported
     from workings.cli.features import open_sae
+    from workings.cli.lens import open_tuned
     from workings.lab.start import start
 
     opened = open_model(model)
-    start(opened, prompt, port, not no_browser, open_sae(opened, sae) if sae else None)
+    given = open_sae(opened, sae) if sae else None
+    start(opened, prompt, port, not no_browser, given, open_tuned(opened, tuned) if tuned else None)

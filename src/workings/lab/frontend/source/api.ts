@@ -1,6 +1,6 @@
 // Asking the server. Every number on the page comes through here.
 import { underway } from "./dom";
-import type { Asked, Attribution, Card, Edit, Explanation, Firing, Found, Guess, Habits, Lens, Look, Model, Opened, Part, PatchedCell, Range, Smallest } from "./types";
+import type { Asked, Attribution, Card, Edit, Explanation, Firing, Found, Habits, Lens, LensAsked, LensCell, Look, Model, Opened, Part, PatchedCell, Range, Smallest } from "./types";
 
 export type Kind = "lost" | "unknown view" | "input" | "limit" | "forbidden" | "other";
 
@@ -107,9 +107,9 @@ export const api = {
     json<{ formula: string }>("formula", { view, table, index: index.join(",") }, signal),
   labels: (axis: string, from: number, to: number) => json<{ labels: string[] }>("labels", { axis, from, to }),
   attention: (view: string, block: string, signal?: AbortSignal) => floats("attention", { view, block }, signal),
-  lens: (view: string, from: number, to: number, signal?: AbortSignal) => json<Lens>("lens", { view, positions: `${from}:${to}` }, signal),
-  lensCell: (view: string, block: string, position: number, signal?: AbortSignal) =>
-    json<{ next: Guess[] }>("lens/cell", { view, block, position }, signal),
+  lens: (view: string, from: number, to: number, asked: LensAsked, signal?: AbortSignal) => json<Lens>("lens", { view, positions: `${from}:${to}`, ...asked }, signal),
+  lensCell: (view: string, block: string, position: number, asked: LensAsked, signal?: AbortSignal) =>
+    json<LensCell>("lens/cell", { view, block, position, ...asked }, signal),
   heads: () => json<Habits>("heads"),
   looks: (view: string, signal?: AbortSignal) => json<{ looks: Look[] }>("looks", { view }, signal),
   knockout: (query: Query) => json<{ edit: Edit }>("knockout", query),

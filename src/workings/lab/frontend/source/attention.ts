@@ -1,7 +1,7 @@
 // What looks at what: all heads of a block as small maps, one of them large, and the words for a token's looking.
 import { api } from "./api";
 import { AttentionMap, type Pointed } from "./attentionmap";
-import { clamp, fill, h, newest, word } from "./dom";
+import { arrow, clamp, fill, h, newest, word } from "./dom";
 import { percent } from "./format";
 import { HabitsView, patternOf } from "./habits";
 import { image, pooled, sharpen } from "./heatmap";
@@ -35,7 +35,7 @@ export class Attention {
   private readonly small = h("div", { class: "small-maps", role: "tablist", "aria-label": "Heads", "aria-orientation": "horizontal" });
   private readonly tabs = h("div", { class: "blocks", role: "tablist", "aria-label": "Blocks" });
   private readonly told = h("p", { class: "told", "aria-live": "polite" });
-  private readonly room = h("div", { class: "map-room" }, this.map.canvas);
+  private readonly room = h("div", { class: "map-room" }, this.map.element);
   private readonly habit = h("p", { class: "soft habit" });
   private readonly knock: HeadSwitch;
   private readonly habits: HabitsView;
@@ -266,8 +266,7 @@ export class Attention {
   private onKey(event: KeyboardEvent): boolean {
     if (!this.pattern) return false;
     const at = this.pointed ?? { row: this.page.get().token ?? this.pattern.n - 1, column: null };
-    const moves: Record<string, [number, number]> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-    const by = moves[event.key];
+    const by = arrow(event);
     if (event.key === "Enter") this.toGrid(at);
     else if (by) {
       const row = clamp(at.row + by[0], 0, this.pattern.n - 1);

@@ -10,8 +10,13 @@ export interface Pointed {
 const LONGEST_LABEL = 8;
 const ALL_NAMED = 40; // up to so many tokens the map is scrolled rather than labels left out
 
+const edge = (side: string): HTMLCanvasElement => h("canvas", { class: `map-edge ${side}`, "aria-hidden": "true" });
+
 export class AttentionMap {
   readonly canvas = h("canvas", { class: "large-map", role: "img", tabindex: 0 });
+  /** The map, and over its edges the words along them, which stay in sight while it is scrolled. */
+  private readonly edges = { above: edge("above"), left: edge("left"), corner: edge("corner") };
+  readonly element = h("div", { class: "map-plane" }, this.canvas, ...Object.values(this.edges));
   private cells: HTMLCanvasElement | null = null;
   private words: string[] = [];
   private margin = 0;
@@ -44,6 +49,16 @@ export class AttentionMap {
     context.lineWidth = cell < 6 ? 1 : 2;
     this.frame(context, here.row, 0, here.row + 1);
     if (here.column !== null) this.frame(context, here.row, here.column, 1);
+    this.copy(this.edges.above, size, margin);
+    this.copy(this.edges.left, margin, size);
+    this.copy(this.edges.corner, margin, margin);
+  }
+
+  /** Put the map's upper left part, dot by dot, into a canvas over it. */
+  private copy(onto: HTMLCanvasElement, width: number, height: number): void {
+    const context = sharpen(onto, width, height);
+    context.resetTransform();
+    context.drawImage(this.canvas, 0, 0);
   }
 
   /** A frame around some cells of a row; around small ones it leaves them to be seen. */

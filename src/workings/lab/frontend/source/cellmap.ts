@@ -1,6 +1,6 @@
 // A map of numbers with names along two sides, each cell a button: as a table, as a picture to be kept.
 import { behind, palette } from "./colours";
-import { clamp, fill, h } from "./dom";
+import { arrow, clamp, fill, h } from "./dom";
 import { minus } from "./format";
 import { sharpen, styled } from "./heatmap";
 
@@ -46,8 +46,7 @@ export function walkCells(table: HTMLElement, columns: number, first: Cell): voi
   stop(first.block * columns + first.column);
   table.addEventListener("keydown", (event) => {
     const at = all.indexOf(event.target as HTMLButtonElement);
-    const moves: Record<string, [number, number]> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-    const by = moves[event.key];
+    const by = arrow(event);
     if (!by || at < 0) return;
     event.preventDefault();
     const row = clamp(Math.floor(at / columns) + by[0], 0, all.length / columns - 1);

@@ -63,6 +63,11 @@ export function newest(): () => Newest {
   };
 }
 
+const ARROWS: Record<string, [number, number]> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+/** How many rows and columns an arrow key goes; undefined for any other key. */
+export const arrow = (event: KeyboardEvent): [number, number] | undefined => ARROWS[event.key];
+
 export function clamp(value: number, least: number, most: number): number {
   return Math.max(least, Math.min(most, value));
 }

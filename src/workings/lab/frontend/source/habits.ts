@@ -23,6 +23,8 @@ export class HabitsView {
   private asked: Promise<void> | null = null;
   private found: Habits | null = null;
   private key = "";
+  /** The kind that is drawn; null before anything is. */
+  private drawn: string | null = null;
 
   constructor(
     private readonly page: Page,
@@ -76,7 +78,7 @@ export class HabitsView {
       if (!current()) return;
       this.key = opened.id;
       fill(this.looks, ...looks.map((look) => this.look(look)));
-      if (looks.length === 0) fill(this.looks, h("li", { class: "soft" }, "There is none."));
+      if (looks.length === 0) fill(this.looks, h("li", { class: "soft" }, "No head looks anywhere else with 5% or more."));
     } catch (error) {
       if (current()) fill(this.looks, h("li", { class: "note" }, sentence(error)));
     }
@@ -88,13 +90,14 @@ export class HabitsView {
     return kind && cellsPicture(this.cells(kind));
   }
 
-  draw(): void {
+  private draw(): void {
     const { found } = this;
-    if (!found) return;
+    const { kind } = this.page.get();
+    if (!found || this.drawn === kind) return;
+    this.drawn = kind;
     const none = found.heads.flat().every(({ kind }) => kind === null);
     const name = shortName(this.page.get().model.name);
-    fill(this.measured, found.measured, none && ` No head of ${name} gives half of its attention or more to one of these places, so none is called by a kind.`);
-    const { kind } = this.page.get();
+    fill(this.measured, found.measured, " Numbers are percent; each leads to its head.", none && ` No head of ${name} gives half of its attention or more to one of these places, so none is called by a kind.`);
     const shown = this.chosen(found);
     const all = shown.length > 1;
     const tab = (value: string, said: string): HTMLElement => {

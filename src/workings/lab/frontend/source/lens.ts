@@ -1,15 +1,18 @@
-// The logit lens: what the model would say after every block, at every position.
+// A lens: what the model would say after every block, at every position; or how a word stands there.
 import { api } from "./api";
 import { shade } from "./colours";
-import { clamp, fill, h, newest, spelt, word } from "./dom";
-import { percent } from "./format";
+import { arrow, clamp, fill, h, newest, spelt, word } from "./dom";
+import { count, percent } from "./format";
+import { lensAsked, lensBar, lensOf, lensTitle } from "./lensbar";
 import { lensPicture } from "./pictures";
 import { sentence } from "./session";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
-import type { Guess, Lens } from "./types";
+import type { Guess, Lens, LensAsked, LensCell, Standing } from "./types";
 
 const AT_ONCE = 64; // positions; a long text begins with its end, and earlier ones are asked for
+
+const NO_NUMBER = "not a number";
 
 interface Chosen {
   block: number;
@@ -20,57 +23,76 @@ export class LensView {
   readonly element: HTMLElement;
   private readonly table = h("table", { class: "lens" });
   private readonly detail = h("section", { class: "lens-detail", "aria-live": "polite", "aria-label": "Distribution" });
+  private readonly trouble = h("p", { class: "note", role: "alert" });
   private readonly take = newest();
   private readonly takeDetail = newest();
   private lens: Lens | null = null;
   private key = "";
+  /** What the cells were asked with. */
+  private asked: LensAsked;
   private chosen: Chosen = { block: 0, position: -1 };
 
   constructor(
     private readonly page: Page,
     private readonly travel: Travel,
   ) {
-    this.element = h("div", { class: "lens-view" }, h("div", { class: "lens-scroll" }, this.table), this.detail);
+    this.asked = lensAsked(page);
+    this.element = h("div", { class: "lens-view" }, lensBar(page), this.trouble, h("div", { class: "lens-scroll" }, this.table), this.detail);
     this.table.addEventListener("keydown", (event) => this.onKey(event));
-    page.on(["opened", "screen"], () => void this.refresh());
+    page.on(["opened", "screen", "lens"], () => void this.refresh());
   }
 
   picture(): HTMLCanvasElement | null {
-    return this.lens && lensPicture(this.lens, this.page.get().opened?.tokens ?? [], blockTitle);
+    return this.lens && lensPicture(this.lens, this.page.get().opened?.tokens ?? [], rowTitle, written);
   }
 
   private async refresh(): Promise<void> {
     const { opened, screen } = this.page.get();
     if (!opened || screen !== "lens" || opened.tokens.length !== opened.n_pos) return;
-    if (this.key !== opened.id) {
-      const lens = await this.ask(Math.max(0, opened.n_pos - AT_ONCE), opened.n_pos);
+    const asked = lensAsked(this.page);
+    const key = JSON.stringify([opened.id, asked]);
+    if (this.key !== key) {
+      const lens = await this.ask(asked, Math.max(0, opened.n_pos - AT_ONCE), opened.n_pos);
       if (!lens) return;
-      [this.lens, this.key] = [lens, opened.id];
+      this.keepBlock(lens);
+      [this.lens, this.key, this.asked] = [lens, key, asked];
     }
     this.draw();
   }
 
-  private async ask(from: number, to: number): Promise<Lens | null> {
+  /** Stay after the same block where there are more rows now, or fewer. */
+  private keepBlock({ blocks }: Lens): void {
+    const at = blocks.indexOf(this.lens?.blocks[this.chosen.block] ?? "");
+    this.chosen.block = at < 0 ? blocks.length - 1 : at;
+  }
+
+  private async ask(asked: LensAsked, from: number, to: number): Promise<Lens | null> {
     const current = this.take();
     this.element.classList.add("working");
     try {
-      const lens = await api.lens(this.page.get().opened!.id, from, to, current.signal);
+      const lens = await api.lens(this.page.get().opened!.id, from, to, asked, current.signal);
       if (!current()) return null;
-      this.element.classList.remove("working");
+      this.settle("");
       return lens;
     } catch (error) {
-      if (!current()) return null;
-      this.element.classList.remove("working");
-      this.page.set({ trouble: sentence(error) });
+      if (current()) this.settle(sentence(error));
       return null;
     }
+  }
+
+  /** What is shown is old where its newest question could not be answered. */
+  private settle(trouble: string): void {
+    this.element.classList.remove("working");
+    this.element.classList.toggle("old", trouble !== "");
+    fill(this.trouble, trouble);
+    if (trouble) this.key = "";
   }
 
   /** Put the positions before the first in front of the others. */
   private async askEarlier(): Promise<void> {
     const { lens } = this;
     if (!lens) return;
-    const earlier = await this.ask(Math.max(0, lens.first - AT_ONCE), lens.first);
+    const earlier = await this.ask(this.asked, Math.max(0, lens.first - AT_ONCE), lens.first);
     if (!earlier || this.lens !== lens) return;
     this.lens = { ...earlier, cells: earlier.cells.map((cells, block) => [...cells, ...lens.cells[block]!]) };
     this.draw();
@@ -88,21 +110,23 @@ export class LensView {
     if (this.chosen.position < lens.first || this.chosen.position > last) this.chosen = { block: lens.blocks.length - 1, position: last };
     const heads = opened.tokens.slice(lens.first).map((token) => h("th", { scope: "col" }, word(token.readable)));
     const rows = lens.blocks.map((name, block) =>
-      h("tr", {}, h("th", { scope: "row", title: name }, blockTitle(name)), ...lens.cells[block]!.map((guess, i) => this.cell(guess, { block, position: lens.first + i }))),
+      h("tr", {}, h("th", { scope: "row", title: name }, rowTitle(name)), ...lens.cells[block]!.map((cell, i) => this.cell(cell, { block, position: lens.first + i }))),
     );
     const earlier = h("button", { class: "link", onclick: () => void this.askEarlier() }, `← ${Math.min(AT_ONCE, lens.first)} earlier`);
     const corner = h("th", { scope: "col" }, lens.first ? earlier : h("span", { class: "visually-hidden" }, "After"));
     const focused = table.contains(document.activeElement);
-    fill(table, h("caption", { class: "visually-hidden" }, "The likeliest next token after every block, at every position"), h("thead", {}, h("tr", {}, corner, ...heads)), h("tbody", {}, ...rows));
+    fill(table, h("caption", { class: "visually-hidden" }, `The ${lensTitle(this.asked.kind)}: ${lens.token ? `share and rank of “${word(lens.token.readable)}”` : "the likeliest next token"} after every block, at every position`), h("thead", {}, h("tr", {}, corner, ...heads)), h("tbody", {}, ...rows));
     this.mark(focused);
     table.querySelector("[aria-pressed=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     void this.distribution();
   }
 
-  private cell(guess: Guess, place: Chosen): HTMLElement {
-    const said = `${guess.readable}, ${percent(guess.share)}`;
-    const button = h("button", { title: said, "aria-label": said, onclick: () => this.choose(place) }, word(guess.readable));
-    button.style.backgroundColor = shade(guess.share, 0.55);
+  private cell(cell: Guess | Standing, place: Chosen): HTMLElement {
+    const share = cell.share ?? 0;
+    const said = "id" in cell ? `${cell.readable}, ${percent(share)}` : standing(cell);
+    const inside = "id" in cell || cell.rank === null ? [written(cell)] : [percent(share), h("small", {}, rank(cell.rank))];
+    const button = h("button", { title: said, "aria-label": said, onclick: () => this.choose(place) }, ...inside);
+    button.style.backgroundColor = shade(share, 0.55);
     return h("td", {}, button);
   }
 
@@ -133,38 +157,55 @@ export class LensView {
     const name = this.lens.blocks[block]!;
     const current = this.takeDetail();
     try {
-      const { next } = await api.lensCell(opened.id, name, position, current.signal);
-      if (current()) this.tell(next, name, position);
+      const found = await api.lensCell(opened.id, name, position, this.asked, current.signal);
+      if (current()) this.tell(found, name, position);
     } catch (error) {
       if (current()) fill(this.detail, h("p", { class: "note" }, sentence(error)));
     }
   }
 
-  private tell(next: Guess[], name: string, position: number): void {
+  private tell({ next, token, scores }: LensCell, name: string, position: number): void {
     const last = word(this.page.get().opened?.tokens[position]?.readable ?? "");
     const bars = next.map((guess) => {
       const ink = h("span", { class: "ink" });
       ink.style.width = `${guess.share * 100}%`;
       return h("li", {}, spelt(guess.readable), h("span", { class: "track" }, ink), h("span", { class: "number" }, percent(guess.share)));
     });
-    const place = { table: name, sheet: 0, row: position, column: 0 };
+    const link = (said: string, table: string, column: number): HTMLElement =>
+      h("button", { class: "link", onclick: () => this.travel.go({ screen: "numbers", place: { table, sheet: 0, row: position, column } }) }, said);
+    const of = token ?? next[0]!;
+    const { kind, meaning } = lensOf(this.page);
     fill(
       this.detail,
       h("h3", {}, `${blockTitle(name)}, the model would go on from “${last}” with`),
+      token && h("p", { class: "stands" }, `“${word(token.readable)}”: ${standing(token)} of ${count(Number(this.page.get().model.config.d_vocab))}`),
       h("ol", { class: "plain-bars" }, ...bars),
-      h("button", { class: "link", onclick: () => this.travel.go({ screen: "numbers", place }) }, "See the numbers that this is read from"),
+      h("p", { class: "lens-links" }, link("See the numbers that this is read from", name, 0), link(`See how the score of “${word(of.readable)}” is worked out`, scores, of.id)),
+      h("p", { class: "soft" }, h("b", {}, `The ${lensTitle(kind)}. `), meaning),
     );
   }
 
   private onKey(event: KeyboardEvent): void {
-    const moves: Record<string, [number, number]> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-    const by = moves[event.key];
+    const by = arrow(event);
     if (!by || !this.lens || (event.target as Element).closest("th")) return;
     event.preventDefault();
     this.choose({ block: this.chosen.block + by[0], position: this.chosen.position + by[1] });
   }
 }
 
-function blockTitle(stream: string): string {
-  return `After block ${/blocks\.(\d+)/.exec(stream)?.[1] ?? stream}`;
+const isInside = (stream: string): boolean => stream.endsWith(".resid_mid");
+const blockOf = (stream: string): string => /blocks\.(\d+)/.exec(stream)?.[1] ?? stream;
+const blockTitle = (stream: string): string => `After block ${blockOf(stream)}${isInside(stream) ? "’s attention" : ""}`;
+const rowTitle = (stream: string): string => (isInside(stream) ? `Block ${blockOf(stream)}, attention` : blockTitle(stream));
+
+const rank = (place: number): string => `#${count(place)}`;
+
+/** A cell in one line. */
+function written(cell: Guess | Standing): string {
+  if ("id" in cell) return word(cell.readable);
+  return cell.share === null || cell.rank === null ? NO_NUMBER : `${percent(cell.share)} ${rank(cell.rank)}`;
+}
+
+function standing({ share, rank }: Standing): string {
+  return share === null || rank === null ? NO_NUMBER : `${percent(share)}, rank ${count(rank)}`;
 }

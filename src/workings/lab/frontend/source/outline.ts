@@ -26,7 +26,7 @@ export function outline(page: Page, travel: Travel): HTMLElement {
   }
 
   function group(name: string, tables: Table[], open: boolean): HTMLElement {
-    const details = h("details", { open }, h("summary", {}, name), h("ul", {}, ...tables.map((table) => entry(table, shortName(table.name)))));
+    const details = h("details", { open }, h("summary", {}, name), h("ul", {}, ...tables.map((table) => entry(table, shortName(table.name, name)))));
     for (const table of tables) groups.set(table.name, details);
     return details;
   }
@@ -57,8 +57,9 @@ export function outline(page: Page, travel: Travel): HTMLElement {
   return h("nav", { class: "outline", "aria-label": "Tables of the model" }, tree);
 }
 
-/** A table's name without the block that it stands under. */
-function shortName(name: string): string {
+/** A table's name without what it stands under: its block, or its lens. */
+function shortName(name: string, group: string): string {
+  if (group.endsWith(" lens")) return name.replace(/^(\w+\.)?blocks\./, "").replace(/\.\w*lens\./, ".");
   return name.replace(/^(?:\w+\.)?blocks\.\d+\./, "");
 }
 

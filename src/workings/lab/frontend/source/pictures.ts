@@ -28,8 +28,8 @@ export async function sheetPicture(grid: Grid): Promise<HTMLCanvasElement | null
   return large;
 }
 
-/** The logit lens with its words, each cell as strong as its share. */
-export function lensPicture(lens: Lens, tokens: Token[], rowName: (stream: string) => string): HTMLCanvasElement {
+/** A lens with what is written in its cells, each as strong as its share. */
+export function lensPicture(lens: Lens, tokens: Token[], rowName: (stream: string) => string, written: (cell: Lens["cells"][0][0]) => string): HTMLCanvasElement {
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const [width, height, margin] = [5.5 * rem, 1.8 * rem, 8 * rem];
   const canvas = document.createElement("canvas");
@@ -46,10 +46,10 @@ export function lensPicture(lens: Lens, tokens: Token[], rowName: (stream: strin
   lens.blocks.forEach((stream, row) => {
     const top = (row + 1) * height;
     write(rowName(stream), 0, top, margin, "--soft");
-    lens.cells[row]!.forEach((guess, column) => {
-      context.fillStyle = shade(guess.share, 0.55);
+    lens.cells[row]!.forEach((cell, column) => {
+      context.fillStyle = shade(cell.share ?? 0, 0.55);
       context.fillRect(margin + column * width, top, width - 1, height - 1);
-      write(word(guess.readable), margin + column * width, top, width, "--ink");
+      write(written(cell), margin + column * width, top, width, "--ink");
     });
   });
   return canvas;

@@ -1,6 +1,6 @@
 // What is asked about the next token: which word, against which other, and by what second sentence. Shared by two views.
 import { fill, h, word } from "./dom";
-import type { Page } from "./state";
+import type { Page, State } from "./state";
 import type { Guess } from "./types";
 
 const CHEF_AND_JEDI = "Mike is a chef. Anna is a Jedi. She picked up her";
@@ -64,16 +64,26 @@ export function questionFrom(words: URLSearchParams): Question {
 export const ask = (page: Page, part: Partial<Question>): void => page.set({ question: { ...page.get().question, ...part } });
 
 /** A field for a token, with the likeliest ones offered; empty means what `otherwise` says. */
-export function wordField(page: Page, key: "answer" | "against", label: string, id: string): { element: HTMLElement; otherwise: (text: string) => void } {
+export function wordField(page: Page, key: "answer" | "against", label: string, id: string): Field {
+  return tokenField(page, "question", (state) => state.question[key], (text) => ask(page, { [key]: text }), label, id);
+}
+
+export interface Field {
+  element: HTMLElement;
+  otherwise: (text: string) => void;
+}
+
+/** The same for any part of the state: where the token lies in it, and how it is put there. */
+export function tokenField(page: Page, key: keyof State, of: (state: State) => string, put: (text: string) => void, label: string, id: string): Field {
   const offered = h("datalist", { id });
   const input = h("input", { class: "word-field", list: id, "aria-label": label, spellcheck: "false", autocomplete: "off", size: 12 });
-  input.addEventListener("change", () => ask(page, { [key]: input.value.trim() }));
+  input.addEventListener("change", () => put(input.value.trim()));
   const show = (): void => {
-    const { question, opened } = page.get();
-    if (document.activeElement !== input || input.value.trim() !== question[key]) input.value = question[key];
-    fill(offered, ...(opened?.next ?? []).map((guess: Guess) => h("option", { value: word(guess.readable) })));
+    const kept = of(page.get());
+    if (document.activeElement !== input || input.value.trim() !== kept) input.value = kept;
+    fill(offered, ...(page.get().opened?.next ?? []).map((guess: Guess) => h("option", { value: word(guess.readable) })));
   };
-  page.on(["question", "opened"], show);
+  page.on([key, "opened"], show);
   show();
   return { element: h("span", { class: "word-asked" }, input, offered), otherwise: (text) => (input.placeholder = text) };
 }

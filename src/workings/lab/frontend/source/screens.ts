@@ -19,7 +19,7 @@ export type Views = Record<Screen, View>;
 const ABOUT: Record<Screen, { title: string; hint: string }> = {
   lens: {
     title: "What it thinks",
-    hint: "The logit lens: each row is the model after one more block, and each cell the word it would say next: click one, or click a bar above to see how its number was made.",
+    hint: "A lens (the logit lens, or a tuned one): each row is the model after one more block, and each cell the word it would say next: click one, or click a bar above to see how its number was made.",
   },
   attention: {
     title: "What it looks at",

@@ -3,7 +3,7 @@ import type { Place } from "./address";
 import type { Digits } from "./format";
 import { NO_QUESTION, questionFrom, questionWords, type Question } from "./question";
 import { makeStore, type Store } from "./store";
-import type { Asked, Edit, Model, Opened } from "./types";
+import type { Asked, Edit, LensAsked, Model, Opened } from "./types";
 
 const FIRST_PROMPT = "Mike is a chef. Anna is a Jedi. She picked up her";
 
@@ -19,6 +19,8 @@ export interface State extends Asked {
   opened: Opened | null;
   screen: Screen;
   place: Place;
+  /** What the lens is asked. */
+  lens: LensAsked;
   /** Attention: which block's maps (or `EVERY_HEAD`), which head is large, and the token whose looking is shown. */
   block: string;
   /** Attention, what heads do: the kind that is shown; empty for all of them. */
@@ -52,6 +54,7 @@ function firstState(model: Model): State {
     opened: null,
     screen: "lens",
     place: { table: first?.name ?? "", sheet: 0, row: -1, column: -1 },
+    lens: { kind: "logit", after_attention: "no", token: "" },
     block: "",
     kind: "",
     head: null,
@@ -82,6 +85,9 @@ export function toHash(state: State): string {
     show: state.screen,
     table: place.table,
     at: `${place.sheet},${place.row},${place.column}`,
+    lens: state.lens.kind === "logit" ? null : state.lens.kind,
+    after_attention: state.lens.after_attention === "no" ? null : "yes",
+    word: state.lens.token || null,
     block: state.block || null,
     kind: state.kind || null,
     head: state.head === null ? null : String(state.head),
@@ -106,6 +112,11 @@ export function fromHash(hash: string): Partial<State> {
   const table = words.get("table");
   const at = numbers(words.get("at"));
   if (table && at?.length === 3) found.place = { table, sheet: at[0]!, row: at[1]!, column: at[2]! };
+  found.lens = {
+    kind: words.get("lens") === "tuned" ? "tuned" : "logit",
+    after_attention: words.get("after_attention") === "yes" ? "yes" : "no",
+    token: words.get("word") ?? "",
+  };
   found.block = words.get("block") ?? "";
   found.kind = words.get("kind") ?? "";
   found.head = numbers(words.get("head"))?.[0] ?? null;

@@ -24,7 +24,7 @@ export class Travel {
     this.step = this.furthest = before?.step ?? 0;
     history.replaceState({ step: this.step }, "", location.hash || null);
     window.addEventListener("popstate", (event) => this.moved(event.state as Step | null));
-    const keys: (keyof State)[] = ["prompt", "ids", "edits", "screen", "place", "block", "kind", "head", "token", "feature", "question", "digits", "colours"];
+    const keys: (keyof State)[] = ["prompt", "ids", "edits", "screen", "place", "lens", "block", "kind", "head", "token", "feature", "question", "digits", "colours"];
     page.on(keys, later(QUIET, () => this.note()));
   }
 

@@ -82,6 +82,7 @@ export interface Model {
   features: { table: string; acts: string; count: number; labelled: number } | null;
   /** What can be patched, in words, by the name that a sweep is asked for with. */
   over: Record<string, string>;
+  lenses: LensKind[];
   limits: { tile: number; prompt: number; edits: number };
 }
 
@@ -132,11 +133,39 @@ export interface Range {
   largest: number;
 }
 
-/** The likeliest token after every block, at the positions from the first on. */
+/** A lens of the lab: what it means, and whether it reads between attention and MLP, too. */
+export interface LensKind {
+  kind: "logit" | "tuned";
+  meaning: string;
+  after_attention: boolean;
+}
+
+/** What is to be read with a lens: a word as typed, or a token's number; empty for the likeliest. */
+export interface LensAsked {
+  kind: LensKind["kind"];
+  after_attention: "yes" | "no";
+  token: string;
+}
+
+/** How a token stands: nulls where an edit left no numbers. */
+export interface Standing {
+  share: number | null;
+  rank: number | null;
+}
+
+/** What a lens reads after every block, at the positions from the first on: the likeliest tokens, or how the chosen one stands. */
 export interface Lens {
   blocks: string[];
   first: number;
-  cells: Guess[][];
+  token: Token | null;
+  cells: (Guess | Standing)[][];
+}
+
+export interface LensCell {
+  next: Guess[];
+  token: (Token & Standing) | null;
+  /** The table of the scores. */
+  scores: string;
 }
 
 /** One bar of a sum: where it begins and ends. */
