@@ -100,11 +100,11 @@ export const api = {
     const init = { method: "POST", signal: signal ?? null, headers: { "content-type": "application/json" }, body: JSON.stringify(asked) };
     return whole("/api/view", init, (answer) => answer.json() as Promise<Opened>);
   },
-  tile: (kind: "tile" | "changed", rectangle: Rectangle) => floats(kind, { ...rectangle }),
-  range: (view: string, table: string, sheet: number) => json<Range>("range", { view, table, sheet }),
-  explain: (view: string, table: string, index: number[]) => json<Explanation>("explain", { view, table, index: index.join(",") }),
-  formula: (view: string, table: string, index: number[], signal?: AbortSignal) =>
-    json<{ formula: string }>("formula", { view, table, index: index.join(",") }, signal),
+  tile: (kind: "tile" | "changed", rectangle: Rectangle, score: Query) => floats(kind, { ...rectangle, ...score }),
+  range: (view: string, table: string, sheet: number, score: Query) => json<Range>("range", { view, table, sheet, ...score }),
+  explain: (view: string, table: string, index: number[], score: Query) => json<Explanation>("explain", { view, table, index: index.join(","), ...score }),
+  formula: (view: string, table: string, index: number[], score: Query, signal?: AbortSignal) =>
+    json<{ formula: string }>("formula", { view, table, index: index.join(","), ...score }, signal),
   labels: (axis: string, from: number, to: number) => json<{ labels: string[] }>("labels", { axis, from, to }),
   attention: (view: string, block: string, signal?: AbortSignal) => floats("attention", { view, block }, signal),
   lens: (view: string, from: number, to: number, asked: LensAsked, signal?: AbortSignal) => json<Lens>("lens", { view, positions: `${from}:${to}`, ...asked }, signal),

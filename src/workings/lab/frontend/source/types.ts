@@ -80,6 +80,8 @@ export interface Model {
   weights: Table[];
   /** Null where the lab has no sparse autoencoder. */
   features: { table: string; acts: string; count: number; labelled: number } | null;
+  /** Which tables have slopes, the tables that say what was asked about, and what a slope means. */
+  slopes: { of: string[]; choices: Table[]; meaning: string };
   /** What can be patched, in words, by the name that a sweep is asked for with. */
   over: Record<string, string>;
   lenses: LensKind[];
@@ -123,6 +125,8 @@ export interface Explanation {
   breakdowns: Breakdown[];
   sources: Address[];
   feeds: string[];
+  /** Which score it is the slope of, in words; null for a number that is none. */
+  slope_of: string | null;
   /** What was done to it by hand, as sentences. */
   edits: string[];
 }
@@ -131,6 +135,7 @@ export interface Range {
   min: number;
   max: number;
   largest: number;
+  slope_of: string | null;
 }
 
 /** A lens of the lab: what it means, and whether it reads between attention and MLP, too. */
