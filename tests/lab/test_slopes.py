@@ -68,6 +68,14 @@ def test_edits_stay_in_force_and_changed_gives_the_slopes_without_them(visitor, 
     assert not np.allclose(now, before)
 
 
+def test_an_edit_of_what_a_lens_reads_changes_no_slope(visitor, model):
+    edit = {"table": "blocks.0.resid_post.lens.logits", "index": [1, 3], "value": 9.0, "on": True}
+    view = visitor.open(PROMPT, edits=[edit])["id"]
+    assert np.allclose(
+        visitor.array("tile", view=view, table=TABLE), workings.trace_gradient(model, PROMPT)[TABLE], atol=1e-6
+    )
+
+
 def test_the_page_is_told_which_tables_have_slopes(visitor, model):
     told = visitor.json("model")["slopes"]
     drawn = {

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Lock
 from typing import Any
 
 from workings.anatomy.choice import choose
 from workings.anatomy.gradients import MEANING, trace_gradient
+from workings.engine.lookup import plain_name
 from workings.engine.trace import Trace
 from workings.lab.asked import Asker, Query
 from workings.lab.keeping import LastFew
@@ -74,7 +75,7 @@ class Slopes:
         long as the asker waits. Raises `InputError`, `UnknownTable`, `Abandoned`.
         """
         token, against = (asked_token(self.views.model, query, name) for name in ("token", "against"))
-        n_pos = len(view.ids)
+        view, n_pos = self._counting(view), len(view.ids)
         position = query.whole("position", -1, least=-n_pos, most=n_pos - 1) % n_pos
         key = (view.ids, view.active if edited else (), token, against, position)
         sloped = self._last.get(key) or self._last.put(key, Sloped())
@@ -91,6 +92,13 @@ class Slopes:
                 arrays = {id(array): array.nbytes for array in sloped.trace.arrays()}
                 sloped.size = sum(arrays.values())
                 self.bytes_held = self._last.shrink(lambda one: one.size, self.most_bytes)
+
+    def _counting(self, view: View) -> View:
+        """The view without edits of what the lenses read: no score depends on it, and slopes are drawn without lenses."""
+        all_tables, own = self.views.program.graph, self.views.spliced.graph
+        lenses = {*all_tables.named, *all_tables.weights} - {*own.named, *own.weights}
+        edits = tuple(edit for edit in view.given.edits if plain_name(edit.table) not in lenses)
+        return replace(view, given=replace(view.given, edits=edits))
 
     def _plain(self, view: View, edited: bool, position: int, asker: Asker) -> Trace:
         """A fork of the view's trace, of which other requests can go on to read."""
