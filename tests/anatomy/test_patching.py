@@ -199,20 +199,36 @@ def test_in_a_model_that_only_adds_the_effect_of_a_head_is_the_sum_over_all_its_
         assert value("blocks.0.attn_out", last) != pytest.approx(0, abs=1e-4)
 
 
-def test_a_path_holds_all_that_is_written_between():
+@pytest.mark.parametrize("through_mlps", [False, True])
+def test_a_path_holds_all_that_is_written_between_but_for_mlps_that_may_answer(through_mlps):
     model = model_of(Tiny(layers=3))
     clean, corrupted = [1, 2, 3, 4, 5], [1, 2, 9, 4, 5]
-    found = workings.path_patch(model, clean, corrupted, "blocks.0.mlp_out", "logits", 3, 5, dtype="float64")
+    found = workings.path_patch(
+        model, clean, corrupted, "blocks.0.mlp_out", "logits", 3, 5, dtype="float64", through_mlps=through_mlps
+    )
     base = third_opinion(model, corrupted)
     kept = [
         Change(f"blocks.{b}.{kind}", ..., "value", base[f"blocks.{b}.{kind}"])
         for b in (1, 2)
-        for kind in ("attn_out", "mlp_out")
+        for kind in (("attn_out",) if through_mlps else ("attn_out", "mlp_out"))
     ]
     sent = Change("blocks.0.mlp_out", ..., "value", third_opinion(model, clean)["blocks.0.mlp_out"])
     logits = third_opinion(model, corrupted, [sent, *kept])["logits"][-1]
     choice = found.contrast.choice
     assert found.difference == pytest.approx(logits[choice.token] - logits[choice.against], abs=1e-10)
+
+
+def test_a_sweep_of_paths_lets_mlps_answer_where_it_is_asked_to():
+    asked = ([1, 2, 3, 4, 5], [1, 2, 9, 4, 5], "logits", 3, 5)
+    sweep = workings.path_patching_sweep(model_of(Tiny(layers=3)), *asked, dtype="float64", through_mlps=True)
+    assert sweep.method == "path patching into logits, through MLPs"
+    prompts, (receiver, *tokens) = asked[:2], asked[2:]
+    for block, head in ((0, 1), (2, 0)):
+        sender = (f"blocks.{block}.attn.z", head)
+        one = workings.path_patch(
+            model_of(Tiny(layers=3)), *prompts, sender, receiver, *tokens, dtype="float64", through_mlps=True
+        )
+        assert sweep.differences[block, head] == pytest.approx(one.difference, abs=1e-10)
 
 
 def test_a_path_that_is_none_is_refused():

@@ -25,6 +25,9 @@ End = str | tuple[str, int]
 """A table, or one head of it: `"blocks.0.mlp_out"`, `("blocks.0.attn.z", 3)`."""
 
 _WRITER = re.compile(r"(?:decoder\.)?blocks\.\d+\.(?:attn_out|mlp_out)")
+_ATTENTION = re.compile(r"(?:decoder\.)?blocks\.\d+\.attn_out")
+THROUGH_MLPS = ", through MLPs"
+"""How the method of a sweep ends in which MLPs answer."""
 _SPELLED = re.compile(r"(\d+)\.(\d+)\.([qkv])")
 _HEADS = re.compile(r"blocks\.(\d+)\.attn\.([qkv])")
 _ROLES = {"q": "queries", "k": "keys", "v": "values"}
@@ -68,6 +71,7 @@ def path_patch(
     receiver_positions: Positions = None,
     direction: str = "denoising",
     dtype: str = "float32",
+    through_mlps: bool = False,
 ) -> PathPatch:
     """Let a sender tell one receiver what it says on the other prompt, all else being as it is, and see what that does.
 
@@ -77,8 +81,8 @@ def path_patch(
 
     First the sender's numbers are put in while every attention and every MLP between it and the receiver keeps what it
     wrote before, so that the change comes through the stream alone; then what the receiver makes of that is put in,
-    and all that follows from the receiver is new. (Wang et al. let MLPs between answer the change; here they are kept, as
-    every other part.) Norms take the changed stream as it is.
+    and all that follows from the receiver is new. With `through_mlps` the MLPs between answer the change, and only attention is
+    kept, as Wang et al. do: then what MLPs make of the sender counts as said by the sender. Norms take the changed stream as it is.
 
     What it means: what this receiver gets from that sender, of what tells the prompts apart. What it does not mean: the
     whole effect of the sender; ways through other parts are left out on purpose.
@@ -88,7 +92,7 @@ def path_patch(
     """
     pair = contrast(model, clean, corrupted, answer, against, position, direction, dtype)
     _check_order(pair.base, sender, receiver)
-    sent = _sent(pair, _kept(pair.base, sender, receiver), sender, sender_positions)
+    sent = _sent(pair, _kept(pair.base, sender, receiver, through_mlps), sender, sender_positions)
     return PathPatch(pair, sender, receiver, _received(pair.base, sent, receiver, receiver_positions))
 
 
@@ -104,6 +108,7 @@ def path_patching_sweep(
     direction: str = "denoising",
     dtype: str = "float32",
     progress: Progress | None = None,
+    through_mlps: bool = False,
 ) -> PatchingSweep:
     """`path_patch` from every head before a receiver in turn, at all positions: who tells the receiver what matters.
 
@@ -112,15 +117,15 @@ def path_patching_sweep(
     where no head comes before the receiver.
     """
     pair = contrast(model, clean, corrupted, answer, against, position, direction, dtype)
-    tables, cells = path_cells(pair, receiver, receiver_positions)
+    tables, cells = path_cells(pair, receiver, receiver_positions, through_mlps)
     found = pair.sweep([cell for row in cells for cell in row], progress)
     differences = np.array(found).reshape(len(tables), -1)
-    method = f"path patching into {_spelled(receiver)}"
+    method = f"path patching into {_spelled(receiver)}{THROUGH_MLPS if through_mlps else ''}"
     return PatchingSweep("heads", method, pair, tables, True, differences, lambda b, h: cells[b][h]())
 
 
 def path_cells(
-    pair: Contrast, receiver: End, positions: Positions = None
+    pair: Contrast, receiver: End, positions: Positions = None, through_mlps: bool = False
 ) -> tuple[tuple[str, ...], list[list[Callable[[], Trace]]]]:
     """The `z` of every block before a receiver, and what makes the patched trace of every head of it: a row a block.
 
@@ -133,7 +138,7 @@ def path_cells(
     tables = tuple(table for table in swept(pair.base, "heads")[0] if _is_before(pair.base, table, name))
     if not tables:
         raise InputError(f"no head comes before {name}, so none can tell it anything")
-    kept = cache(lambda table: _kept(pair.base, table, receiver))
+    kept = cache(lambda table: _kept(pair.base, table, receiver, through_mlps))
 
     def make(table: str, sender: int) -> Trace:
         if np.array_equal(pair.source[table][sender], pair.base[table][sender]):
@@ -187,12 +192,12 @@ def _written_by(trace: Trace, name: str) -> str:
     return f"{found[1]}{found[2]}_out" if found else known
 
 
-def _kept(base: Trace, sender: End, receiver: End) -> Trace:
-    """The base trace with everything that is written between sender and receiver held as it is."""
+def _kept(base: Trace, sender: End, receiver: End, through_mlps: bool) -> Trace:
+    """The base trace with everything that is written between sender and receiver held as it is, but perhaps by MLPs."""
     own, end = base.table(_written_by(base, _split(sender)[0])), base.table(_split(receiver)[0])
-    kept = base
+    kept, held = base, _ATTENTION if through_mlps else _WRITER
     for name in base.names():
-        if _WRITER.fullmatch(name) and own.number < base.table(name).number < end.number:
+        if held.fullmatch(name) and own.number < base.table(name).number < end.number:
             kept = kept.edit(name, value=base[name])
     return kept
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from workings.anatomy.attribution_patching import attribution_patching
 from workings.anatomy.contrast import PatchingSweep
 from workings.anatomy.patching import SAID, patching_sweep
-from workings.anatomy.path_patching import path_patching_sweep, read_receiver
+from workings.anatomy.path_patching import THROUGH_MLPS, path_patching_sweep, read_receiver
 from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, find_token, ids_in, model_again
 from workings.cli.maps import Cell, HeatMap, print_map, print_scale
 from workings.cli.screen import (
@@ -54,6 +54,7 @@ def show_patching(
     noising: bool,
     attribution: bool,
     into: str | None,
+    through_mlps: bool,
     as_json: bool,
 ) -> None:
     """Sweep, and show the map, for people or as JSON."""
@@ -64,8 +65,9 @@ def show_patching(
         sweep = attribution_patching(model, prompts[0], prompts[1], token, other, over, position, direction)
     elif into is not None:
         sweep = path_patching_sweep(
-            model, prompts[0], prompts[1], read_receiver(into), token, other, position, direction=direction
-        )
+            model, prompts[0], prompts[1], read_receiver(into), token, other, position,
+            direction=direction, through_mlps=through_mlps,
+        )  # fmt: skip
     else:
         with _bar() as bar:
             task = bar.add_task("Patching", total=None)
@@ -120,7 +122,10 @@ def _print_title(console: Console, model: Model, sweep: PatchingSweep) -> None:
     part = SAID[sweep.over].format("a")
     taken = f"{part}{'' if sweep.by_head else ' at that token'} is taken from the {source} prompt"
     if sweep.method.startswith("path"):
-        taken = f"{part} in the {source} prompt goes {sweep.method.removeprefix('path patching ')} alone and directly"
+        into = sweep.method.removeprefix("path patching ")
+        alone = into.removesuffix(THROUGH_MLPS)
+        way = "alone and directly" if alone == into else "directly, or by what MLPs on the way make of it"
+        taken = f"{part} in the {source} prompt goes {alone} {way}"
     legend = (
         f"{estimated}In each cell {taken}, all else being the {base} one's. 0 is as in the corrupted prompt (·), "
         "100 as in the clean one."

@@ -149,6 +149,9 @@ def patch(
             help="Only what each head tells these queries (or k, v, a table) directly: its path.",
         ),
     ] = None,
+    through_mlps: Annotated[
+        bool, typer.Option("--through-mlps", help="On these paths, let MLPs in between answer (as Wang et al. do).")
+    ] = False,
     model: ModelName = DEFAULT_MODEL,
     json: Json = False,
 ) -> None:
@@ -159,11 +162,14 @@ def patch(
         raise typer.BadParameter(
             "--into goes over heads, by true patches; leave out --attribution, and --over but for heads"
         )
+    if through_mlps and into is None:
+        raise typer.BadParameter("--through-mlps is about paths; say whose with --into, such as --into 2.0.q")
     from workings.cli.patching import show_patching
 
     prompts = clean or CHEF_AND_JEDI, corrupted or CHEF_AND_JEDI_HIM
+    over = over or "resid_pre"
     show_patching(
-        open_model(model), *prompts, answer, against, over or "resid_pre", position, noising, attribution, into, json
+        open_model(model), *prompts, answer, against, over, position, noising, attribution, into, through_mlps, json
     )
 
 
