@@ -1,6 +1,7 @@
 // Asking the server. Every number on the page comes through here.
 import { underway } from "./dom";
-import type { Asked, Attribution, Card, Edit, Explanation, Firing, Found, Habits, Lens, LensAsked, LensCell, Look, Model, Opened, Part, PatchedCell, Range, Smallest } from "./types";
+import type { Card, Firing, Found, Smallest } from "./featuretypes";
+import type { Asked, Attribution, Edit, Explanation, Habits, Lens, LensAsked, LensCell, Look, Model, Opened, Part, PatchedCell, Range } from "./types";
 
 export type Kind = "lost" | "unknown view" | "input" | "limit" | "forbidden" | "other";
 

@@ -119,6 +119,6 @@ export function gridBar(page: Page, session: Session, grid: Grid, travel: Travel
     h("div", { class: "line" }, name, h("span", { class: "fx", "aria-hidden": "true" }, "ƒ"), formula),
     slopes.asked,
     h("div", { class: "line" }, said),
-    h("div", { class: "line" }, slopes.toggle, tabs, knock.element, h("span", { class: "spring" }), size, digits, h("label", { class: "check" }, colours, "Colours")),
+    h("div", { class: "line" }, slopes.toggle, tabs, knock.element, h("span", { class: "shown-as" }, size, digits, h("label", { class: "check" }, colours, "Colours"))),
   );
 }

@@ -30,7 +30,7 @@ export function slopeBar(page: Page, travel: Travel): { toggle: HTMLElement; ask
   const token = wordField(page, "answer", "The word whose score the slopes are of", "slopes-words");
   const against = wordField(page, "against", "The word whose score is taken off", "slopes-others");
   const after = h("span", { class: "soft" });
-  const asked = h("div", { class: "line slopes-of" }, "How the score of", token.element, "less that of", against.element, after, "answers small changes");
+  const asked = h("div", { class: "line slopes-of" }, "Score of", token.element, "less that of", against.element, after);
   against.otherwise("no other word");
 
   function show(): void {
