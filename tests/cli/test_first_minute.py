@@ -13,7 +13,7 @@ import workings
 from workings.cli.app import app
 from workings.cli.screen import one_line
 
-SINGLE = "run generate tokens explain attention heads lens attribution patch knockout steer export lab".split()
+SINGLE = "run generate tokens explain attention heads lens attribution gradient patch knockout steer export lab".split()
 IN_GROUPS = ["sae list", "sae show", "sae find", "sae page", "sae measure", "train lens", "train sae"]
 VERBS = [*SINGLE, *IN_GROUPS]
 

@@ -29,6 +29,8 @@ def take(browser: Any, lab: Lab, folder: Path = FOLDER) -> list[Path]:
         visit.show("attention")
         visit.page.click("[role=tab]:text-is('What heads do')")
         picture(visit, f"habits-{scheme}")
+        visit.go("gradient.blocks.2.attn.pattern[0, 13, 8]")
+        picture(visit, f"slopes-{scheme}")
         visit.go("blocks.2.attn.z[0, 13, 8]")
         visit.page.click("text=Knock out …")
         picture(visit, f"knocking-{scheme}")

@@ -11,7 +11,7 @@ from browsing import AXE, Lab, Visit, missing
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize(
     "view",
-    "lens tuned attention knocking habits reasons patching paths features steered compare numbers edited search export".split(),
+    "lens tuned attention knocking habits reasons patching paths features steered compare numbers slopes edited search export".split(),
 )
 def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool) -> None:
     if not AXE.is_file():
@@ -45,6 +45,8 @@ def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool
         page.click("[role=tab]:text-is('What heads do')")
         page.wait_for_selector(".kinds td button")
         page.wait_for_selector(".looks button")
+    elif view == "slopes":
+        visit.go("gradient.blocks.1.attn.pattern[0, 13, 8]")
     elif view == "knocking":
         visit.go("blocks.1.attn.z[0, 13, 8]")
         page.click("text=Knock out …")

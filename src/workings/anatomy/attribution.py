@@ -16,7 +16,7 @@ import numpy as np
 from workings.anatomy.choice import Choice, Token, choose
 from workings.anatomy.walking_back import Part, Walk
 from workings.display import parts as display
-from workings.display.words import number, spoken, visible
+from workings.display.words import number, visible
 from workings.engine.trace import Trace
 from workings.errors import UnknownPart
 
@@ -142,13 +142,7 @@ def attribution(
         total -= float(logits[choice.against])
         weights[choice.against] -= 1
     parts = tuple(Walk(trace, choice.position, features).parts(trace.table("logits"), weights))
-    return Attribution(choice, total, parts, tuple(trace.tokens), _asked(trace, choice))
-
-
-def _asked(trace: Trace, choice: Choice) -> str:
-    less = "" if choice.against is None else f" less that of {spoken(trace.spell(choice.against))}"
-    after = f"after {spoken(trace.tokens[choice.position])} (position {choice.position})"
-    return f"the score of {spoken(trace.spell(choice.token))}{less} {after}"
+    return Attribution(choice, total, parts, tuple(trace.tokens), choice.said(trace))
 
 
 __all__ = ["MEANING", "Attribution", "Part", "attribution"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from numbers import Integral
 
+from workings.display.words import spoken
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
 
@@ -18,6 +19,12 @@ class Choice:
     position: int
     token: int
     against: int | None = None
+
+    def said(self, trace: Trace) -> str:
+        """Which score it is, in words: the score of “phone” after “his” (position 4)."""
+        less = "" if self.against is None else f" less that of {spoken(trace.spell(self.against))}"
+        after = f"after {spoken(trace.tokens[self.position])} (position {self.position})"
+        return f"the score of {spoken(trace.spell(self.token))}{less} {after}"
 
 
 def choose(trace: Trace, token: Token | None, against: Token | None, position: int) -> Choice:

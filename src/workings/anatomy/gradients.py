@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from workings.anatomy.choice import Choice, Token, choose
 from workings.checkpoints.model import Model, Prompt
+from workings.engine.lookup import plain_name
 from workings.engine.trace import Trace
+from workings.errors import InputError
 from workings.language.names import name
 from workings.language.primitives import given, positions, rows_of
-from workings.language.tables import ONE, Axis, Graph
-from workings.readings.gradient import draw_gradient, passed_name
+from workings.language.tables import ONE, Axis, Graph, axis_labels
+from workings.readings.explain import Address
+from workings.readings.gradient import draw_gradient, gradient_name, passed_name
 
 CHOSEN_POSITION, CHOSEN_TOKEN = "choice.position", "choice.token"
+CHOSEN_LOGITS = "choice.logits"
+MEANING = (
+    "A slope says how the score answers a small change: if this number were one larger, and the score moved in a straight line, "
+    "it would rise by so much. It does not say what a large change would do, nor how much the number matters as it is."
+)
 
 
 def trace_gradient(
@@ -59,7 +68,7 @@ def _draw(graph: Graph, edited: Collection[str]) -> None:
     where = given(graph, CHOSEN_POSITION, (n_ctx, ONE))
     what = given(graph, CHOSEN_TOKEN, (ONE, logits.axes[-1]))
     seed = rows_of(where, positions(graph.weights["ids"])) * what  # [pos, d_vocab]
-    draw_gradient(graph, "logits", name("choice.logits", seed), edited=edited)
+    draw_gradient(graph, "logits", name(CHOSEN_LOGITS, seed), edited=edited)
 
 
 def _weights(model: Model, choice: Choice) -> dict[str, np.ndarray]:
@@ -70,3 +79,72 @@ def _weights(model: Model, choice: Choice) -> dict[str, np.ndarray]:
     if choice.against is not None:
         what[0, choice.against] -= 1
     return {CHOSEN_POSITION: where, CHOSEN_TOKEN: what}
+
+
+# Read off such a trace ------------------------------------------------------------------------------------------------
+
+
+def is_slope(table: str) -> bool:
+    """Whether a table is one that only `trace_gradient` draws: a gradient, or the choice that it follows from."""
+    return table.startswith("gradient.") or table in (CHOSEN_POSITION, CHOSEN_TOKEN, CHOSEN_LOGITS)
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A number, where it stands, and how far the score would rise for each unit that it is raised."""
+
+    address: Address
+    number: float
+    slope: float
+
+
+def steepest_slopes(trace: Trace, table: str = "mlp.post", n: int = 10) -> list[Slope]:
+    """The `n` numbers with the largest slopes, up or down, the steepest first; those with slope 0 are left out.
+
+    `trace` comes from `trace_gradient`. `table` is a table's name, or its end (`mlp.post` for those of all blocks). Shares of
+    attention that are masked are left out. Raises `UnknownTable`, `InputError` for a table on which the score does not depend, or `n` below 1.
+    """
+    if n < 1:
+        raise InputError(f"n is how many numbers to give, at least 1; {n!r} came")
+    found = [slope for name in sloped_tables(trace, table) for slope in _steepest(trace, name, n)]
+    return sorted(found, key=lambda one: -abs(one.slope))[:n]
+
+
+def sloped_tables(trace: Trace, table: str) -> list[str]:
+    """The tables of this name, or with this ending, on which the score depends. Raises as `steepest_slopes` does."""
+    plain = plain_name(table).removeprefix("gradient.")
+    names = [name for name in trace.names() if name == plain or name.endswith("." + plain)]
+    if found := [name for name in names if gradient_name(name) in trace]:
+        return found
+    if not names and plain not in trace:
+        trace.table(plain)
+    raise InputError(
+        f"the score does not depend on {plain}, or it is a weight: there are slopes of the tables before the logits"
+    )
+
+
+def stream_slopes(trace: Trace) -> tuple[list[str], np.ndarray]:
+    """How strongly the score hangs on the residual stream before every block at every position: names, numbers [block, pos].
+
+    `trace` comes from `trace_gradient`. A number is the length (Euclidean norm) of the slopes of that row times the length of the
+    row itself, by 100: how far the score would move if the stream there took a step of a hundredth of its own length in
+    the direction that moves it most, and the score moved in a straight line. So blocks can be compared, though the stream grows.
+
+    What it does not mean: that the score would fall by so much without what stands there, or that the model uses that
+    direction for anything; patching and knocking out tell. Source: Simonyan et al. 2013, section 3, for the size of a gradient as a map.
+    """
+    names = [name for name in trace.names() if name.endswith(".resid_pre") and gradient_name(name) in trace]
+    lengths = [
+        np.linalg.norm(trace[gradient_name(name)], axis=1) * np.linalg.norm(trace[name], axis=1) for name in names
+    ]
+    return names, np.array(lengths) / 100
+
+
+def _steepest(trace: Trace, table: str, n: int) -> list[Slope]:
+    slopes, numbers = trace[gradient_name(table)], trace[table]
+    steep = np.abs(np.nan_to_num(slopes))
+    if axis_labels(trace.table(table).axes)[-2:] == ["query pos", "key pos"]:
+        steep = np.tril(steep)
+    best = np.argpartition(-steep, min(n, steep.size) - 1, axis=None)[:n]
+    cells = [tuple(map(int, np.unravel_index(place, steep.shape))) for place in best if steep.flat[place]]
+    return [Slope(Address(table, cell), float(numbers[cell]), float(slopes[cell])) for cell in cells]

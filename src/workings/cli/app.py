@@ -14,7 +14,7 @@ from workings.cli.verbs import analysing, features, reading, taking_home, traini
 FILES = (reading, analysing, features, taking_home, training)
 """Each has registered its verbs with the program by being imported."""
 
-ORDER = "run generate tokens explain attention heads lens attribution patch knockout steer export lab".split()
+ORDER = "run generate tokens explain attention heads lens attribution gradient patch knockout steer export lab".split()
 """As the help lists them; groups of verbs come after them."""
 
 app.registered_commands.sort(key=lambda command: ORDER.index(command.callback.__name__ if command.callback else ""))

@@ -11,6 +11,7 @@ from workings.cli.streams import complain
 from workings.errors import InputError, OutsideTable
 
 if TYPE_CHECKING:
+    from workings.anatomy.choice import Choice
     from workings.checkpoints.model import Model
     from workings.engine.trace import Trace
     from workings.surgery.edit_list import EditList
@@ -74,9 +75,37 @@ def ids_in(prompt: str, model: Model) -> list[int]:
     return [int(part) for part in parts]
 
 
-def explain_again(address: str, model: str, prompt: Asked, dtype: str = "float32") -> list[str]:
-    """The words of another `explain` for the same prompt in the same model."""
-    words = ["explain", address, *prompt.again()]
+@dataclass(frozen=True)
+class Score:
+    """Which score the slopes are of: a token's (the likeliest unless given), perhaps less another's, after a position."""
+
+    token: str | None = None
+    against: str | None = None
+    position: int | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether anything was said of it."""
+        return self != Score()
+
+    def choose(self, model: Model, trace: Trace) -> Choice:
+        """The score in numbers. Raises `InputError` and `OutsideTable`."""
+        from workings.anatomy.choice import choose
+
+        token, against = (None if text is None else find_token(model, text) for text in (self.token, self.against))
+        return choose(trace, token, against, -1 if self.position is None else self.position)
+
+
+def asks_for_slope(words: Sequence[str]) -> bool:
+    """Whether an address is that of a slope, which only a trace of slopes has."""
+    from workings.anatomy.gradients import is_slope
+
+    return is_slope(split_address(words)[0])
+
+
+def explain_again(address: str, model: str, prompt: Asked, dtype: str = "float32", *options: str) -> list[str]:
+    """The words of another `explain` for the same prompt in the same model; `options` are for slopes alone."""
+    words = ["explain", address, *prompt.again(), *(options if asks_for_slope([address]) else ())]
     words += model_again(model)
     return words + ([] if dtype == "float32" else ["--dtype", dtype])
 
@@ -100,6 +129,22 @@ def lens_again(model: str, prompt: Asked, *options: str) -> list[str]:
 def attribution_again(model: str, prompt: Asked, *options: str) -> list[str]:
     """The words of another `attribution` for the same prompt in the same model."""
     return ["attribution", *attention_again(model, prompt, *options)[1:]]
+
+
+def gradient_again(model: str, prompt: Asked, *options: str) -> list[str]:
+    """The words of another `gradient` for the same prompt in the same model."""
+    return ["gradient", *attention_again(model, prompt, *options)[1:]]
+
+
+def choice_again(model: Model, trace: Trace, choice: Choice) -> list[str]:
+    """The options that ask for the score of the same tokens at the same position again."""
+    options = []
+    for option, token in (("--token", choice.token), ("--against", choice.against)):
+        if token is not None:
+            spelling = trace.spell(token).strip() if model.tokenizer else ""
+            again = find_token(model, spelling) == token if spelling and spelling.isalpha() else False
+            options += [option, spelling if again else str(token)]
+    return options + ([] if choice.position == len(trace) - 1 else ["--position", str(choice.position)])
 
 
 def _prompt_again(prompt: str) -> str:

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from workings.anatomy.attribution import MEANING, Attribution, Part, attribution
-from workings.cli.asked import attribution_again, explain_again, find_token, open_trace
+from workings.cli.asked import attribution_again, choice_again, explain_again, find_token, open_trace
 from workings.cli.screen import (
     bar,
     command,
@@ -92,7 +92,7 @@ def _number(value: float, digits: int) -> str:
 def _print_next(
     console: Console, model: Model, prompt: Asked, trace: Trace, found: Attribution, opened: Part | None
 ) -> None:
-    options = _options(model, trace, found)
+    options = choice_again(model, trace, found.choice)
     suggestions = []
     if opened is None:
         most = max((part for part in found.parts if part.parts), key=lambda part: abs(part.value), default=None)
@@ -107,14 +107,3 @@ def _print_next(
             words = explain_again(str(cell.address), model.name, prompt)
             suggestions.append((f"How the number behind {cell.name} came about", command(*words)))
     print_next(console, suggestions)
-
-
-def _options(model: Model, trace: Trace, found: Attribution) -> list[str]:
-    """The options that ask for the same choice again."""
-    choice, options = found.choice, []
-    for option, token in (("--token", choice.token), ("--against", choice.against)):
-        if token is not None:
-            spelling = trace.spell(token).strip() if model.tokenizer else ""
-            again = find_token(model, spelling) == token if spelling and spelling.isalpha() else False
-            options += [option, spelling if again else str(token)]
-    return options + ([] if choice.position == len(trace) - 1 else ["--position", str(choice.position)])

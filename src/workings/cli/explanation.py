@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from workings.cli.asked import Asked, explain_again, find_cell, open_trace, split_address
+from workings.cli.asked import (
+    Asked,
+    Score,
+    asks_for_slope,
+    choice_again,
+    explain_again,
+    find_cell,
+    open_trace,
+    split_address,
+)
 from workings.cli.screen import (
     bar,
     command,
@@ -38,19 +47,24 @@ N_SOURCES = 12
 _BLOCK = re.compile(r"^blocks\.(\d+)\.")
 
 
-def show_explanation(model: Model, words: Sequence[str], prompt: Asked, dtype: str, as_json: bool) -> None:
-    """Explain one cell, for people or as JSON."""
-    trace = open_trace(model, prompt, dtype)
+def show_explanation(
+    model: Model, words: Sequence[str], prompt: Asked, score: Score, dtype: str, as_json: bool
+) -> None:
+    """Explain one cell, for people or as JSON; of a slope, which score it is the slope of."""
+    trace, said, options = open_trace(model, prompt, dtype), None, list[str]()
+    if asks_for_slope(words):
+        trace, said, options = _with_slopes(model, trace, score)
     name, index = find_cell(trace, model, *split_address(words))
     found = trace.explain(name, *index)
     if as_json:
-        write_json(
-            {"model": model.name, "prompt": prompt.text, "dtype": dtype, "tokens": trace.tokens, **found.to_dict()}
-        )
+        asked = {"model": model.name, "prompt": prompt.text, "dtype": dtype, "tokens": trace.tokens}
+        write_json({**asked, **({} if said is None else {"slope_of": said}), **found.to_dict()})
         return
     console = make_console()
     console.print()
     _print_what(console, trace, found)
+    if said is not None:
+        _print_slope(console, said)
     if trace.table(name).primitive is GIVEN:
         _print_beginning(console, found)
         return
@@ -60,7 +74,7 @@ def show_explanation(model: Model, words: Sequence[str], prompt: Asked, dtype: s
     for part in found.breakdowns:
         _print_terms(console, f"{part.title.capitalize()}, {figure(part.value)}", part.terms, None)
     if found.sources:
-        _print_sources(console, found, model.name, prompt, dtype)
+        _print_sources(console, found, explain_again(str(found.sources[0]), model.name, prompt, dtype, *options))
 
 
 def _print_what(console: Console, trace: Trace, found: Explanation) -> None:
@@ -73,6 +87,23 @@ def _print_what(console: Console, trace: Trace, found: Explanation) -> None:
     print_indented(console, found.sentence)
     if words := _places_in_words(trace, found):
         print_indented(console, Text(words, style="dim"))
+    console.print()
+
+
+def _with_slopes(model: Model, trace: Trace, score: Score) -> tuple[Trace, str, list[str]]:
+    """The trace with its slopes, what was asked about in words, and the options that ask for it again."""
+    from workings.anatomy.gradients import trace_gradient
+
+    choice = score.choose(model, trace)
+    slopes = trace_gradient(model, trace, choice.token, choice.against, choice.position)
+    return slopes, choice.said(trace), choice_again(model, trace, choice)
+
+
+def _print_slope(console: Console, said: str) -> None:
+    from workings.anatomy.gradients import MEANING
+
+    print_indented(console, f"What was asked about is {said}.")
+    print_indented(console, Text(MEANING, style="dim"))
     console.print()
 
 
@@ -100,6 +131,8 @@ def _print_formula(console: Console, found: Explanation) -> None:
     if found.operation != found.sentence:
         print_indented(console, found.operation)
     short = found.address.name.rsplit(".", 1)[-1]
+    if found.address.name.startswith("gradient."):
+        short = f"gradient.{short}"
     _print_equation(console, short, found.formula, "")
     _print_equation(console, figure(found.value), found.numbers, "yellow")
     for change in found.edits:
@@ -142,7 +175,7 @@ def _signed(value: float) -> str:
     return f"{value:+.5f}".replace("-", "−")[:10]
 
 
-def _print_sources(console: Console, found: Explanation, model: str, prompt: Asked, dtype: str) -> None:
+def _print_sources(console: Console, found: Explanation, again: Sequence[str]) -> None:
     console.print(heading("What it was made from"))
     shown = [str(source) for source in found.sources[:N_SOURCES]]
     width = max(map(len, shown)) + 3
@@ -153,9 +186,7 @@ def _print_sources(console: Console, found: Explanation, model: str, prompt: Ask
     if more := len(found.sources) - len(shown):
         print_indented(console, Text(f"and {more} more; --json lists them all", style="dim"))
     console.print()
-    print_next(
-        console, [("Any of these can be asked in turn", command(*explain_again(shown[0], model, prompt, dtype)))]
-    )
+    print_next(console, [("Any of these can be asked in turn", command(*again))])
     console.print()
 
 

@@ -98,6 +98,15 @@ Edits = Annotated[
         "--edits", metavar="FILE", help="Edits saved by the lab or by Python, in force meanwhile; their prompt is read."
     ),
 ]
+Token = Annotated[
+    str | None,
+    typer.Option("--token", metavar="TOKEN", help="Whose score: the likeliest token's unless given."),
+]
+Against = Annotated[
+    str | None,
+    typer.Option("--against", metavar="TOKEN", help="Take the difference to this token's score."),
+]
+Position = Annotated[int, typer.Option("--position", metavar="N", help="After which position; -1 is the last.")]
 
 Sae = Annotated[
     str | None,

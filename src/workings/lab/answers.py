@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from workings.anatomy.gradients import is_slope
 from workings.checkpoints.model import Model
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 from workings.display.words import visible
@@ -21,9 +22,10 @@ from workings.lab.asked import Asker, Query
 from workings.lab.comparing import compared
 from workings.lab.features import Features
 from workings.lab.lens import Lenses
-from workings.lab.outline import Outline
+from workings.lab.outline import MOST_FOUND, Outline
 from workings.lab.patches import EACH
 from workings.lab.refusals import NotThere, TooMuch
+from workings.lab.slopes import Slopes
 from workings.lab.steering import Steering
 from workings.lab.tiles import MOST_CELLS, attention, tile, value_range
 from workings.lab.views import MOST_CHARACTERS, MOST_EDITS, Session, Views
@@ -48,6 +50,7 @@ class Answers:
         self.features = Features(model, views, sae)
         self.steering = Steering(self.features)
         self.lenses = Lenses(self)
+        self.slopes = Slopes(views)
 
     def model_document(self) -> Json:
         """What the page needs to know of the model, and the prompt to begin with."""
@@ -57,6 +60,7 @@ class Answers:
             "features": self.features.document,
             "lenses": self.lenses.document,
             "over": EACH,
+            "slopes": self.slopes.document,
         }
         return {**self.outline.document, **known, "limits": limits}
 
@@ -96,12 +100,12 @@ class Answers:
         with self._working(query) as (trace, session):
             key = f"range {query.text('table')} {query.given.get('sheet', 0)}"
             if key not in session.kept:
-                session.kept[key] = value_range(trace, query)
+                session.kept[key] = {**value_range(trace, query), "slope_of": session.asked}
             return session.kept[key]
 
     def explain(self, query: Query) -> Json:
         """How one number came about."""
-        with self._working(query) as (trace, _):
+        with self._working(query) as (trace, session):
             found = trace.explain(query.text("table"), *query.index())
         terms, rest = _terms(found.terms)
         breakdowns = []
@@ -122,6 +126,7 @@ class Answers:
             "sources": [_address(source) for source in found.sources],
             "feeds": self.outline.feeds.get(found.address.name, []),
             "edits": found.edits,
+            "slope_of": session.asked,
         }
 
     def formula(self, query: Query) -> Json:
@@ -167,8 +172,9 @@ class Answers:
         }
 
     def find(self, query: Query) -> Json:
-        """Tables and weights by name."""
-        return {"found": self.outline.find(query.text("text", 200))}
+        """Tables and weights by name; their slopes where slopes are asked for."""
+        text = query.text("text", 200)
+        return {"found": [*self.slopes.find(text), *self.outline.find(text)][:MOST_FOUND]}
 
     def edits_file(self, query: Query) -> bytes:
         """The view as a file."""
@@ -178,7 +184,10 @@ class Answers:
     # Small things -------------------------------------------------------------------------------------------------
 
     def _working(self, query: Query, edited: bool = True) -> Any:
-        return self.views.working(self.views.view(query.text("view")), edited, query.asker)
+        view = self.views.view(query.text("view"))
+        if is_slope(query.given.get("table", "")):
+            return self.slopes.working(query, view, edited)
+        return self.views.working(view, edited, query.asker)
 
     def _next(self, trace: Trace, session: Session) -> list[Json]:
         if "next" not in session.kept:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from workings.anatomy.attribution import MEANING, Attribution, Part, attribution
@@ -15,6 +13,7 @@ from workings.display.words import spoken
 from workings.engine.trace import Trace
 from workings.errors import InputError, UnknownTable
 from workings.lab.asked import Query
+from workings.lab.keeping import LastFew
 
 if TYPE_CHECKING:
     from workings.checkpoints.model import Model
@@ -32,8 +31,7 @@ class Reasons:
 
     def __init__(self, answers: Answers) -> None:
         self.answers = answers
-        self._lock = Lock()
-        self._kept: OrderedDict[tuple[Any, ...], tuple[Trace, Attribution]] = OrderedDict()
+        self._last: LastFew[tuple[Trace, Attribution]] = LastFew(MOST_KEPT)
 
     def attribution(self, query: Query) -> Json:
         """A score as a sum, or one part of it as a sum in turn."""
@@ -54,10 +52,8 @@ class Reasons:
         token, against = (asked_token(self.answers.model, query, name) for name in ("token", "against"))
         position = query.whole("position", -1, least=-(2**31))
         key = (view.id, token, against, position)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+        if kept := self._last.get(key):
+            return kept
         with self.answers.views.working(view, asker=query.asker) as (trace, _):
             at = len(trace) - 1
             trace.rows("logits", at, at + 1)  # so that the fork has something to share
@@ -67,11 +63,7 @@ class Reasons:
             raise InputError(
                 "some parts of this score are infinite or no number at all; an edit makes the numbers overflow"
             )
-        with self._lock:
-            self._kept[key] = found
-            if len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
-        return found
+        return self._last.put(key, found)
 
     def _document(
         self, trace: Trace, found: Attribution, label: str, total: float, parts: Sequence[Part], order: str

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from workings.anatomy.gradients import is_slope
 from workings.anatomy.logit_lens import draw_logit_lens
 from workings.anatomy.tuned_lens import TunedLens, draw_tuned_lens
 from workings.checkpoints.model import Model
@@ -40,6 +41,9 @@ MOST_VIEW_BYTES = 64 << 20
 TABLE_BYTES = min(2 << 30, physical_bytes() // 4)
 """How much memory the tables of all traces together may take before the least used are dropped."""
 MOST_TRACES = 200
+_NO_SLOPES = (
+    "slopes follow from the numbers and cannot be changed by themselves; change the number, and its slope follows"
+)
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,15 @@ class Session:
     """The arrays that are counted for this trace, by their identity."""
     kept: dict[str, Any] = field(default_factory=dict)
     """Answers worked out before, such as the likeliest next tokens."""
+    asked = None
+    """Its numbers are no slopes of any score."""
 
     def apply(self, trace: Trace, edits: Sequence[SavedEdit]) -> Trace:
         """Put edits in force; one that cannot be is left out, and why is kept."""
         for edit in edits:
             try:
+                if is_slope(edit.table):
+                    raise InputError(_NO_SLOPES)
                 trace = edit.apply(trace)
                 self.refusals.append(None)
             except InputError as error:

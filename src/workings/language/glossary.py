@@ -97,6 +97,9 @@ def sentence(name: str) -> str:
     """What a table is, by the last two words of its name, or the last; empty for a name that is not listed."""
     if name in CHOICES:
         return CHOICES[name]
+    if name.startswith("gradient.") and name.endswith(".passed"):
+        before = name.removeprefix("gradient.").removesuffix(".passed")
+        return f"What of the slopes of {before} goes on to the tables before it: none where a number is set by hand."
     if name.startswith("gradient."):
         return f"How far what was asked about moves for each unit that {name.removeprefix('gradient.')} is moved."
     words = name.split(".")

@@ -49,6 +49,11 @@ def passed_name(table_name: str) -> str:
     return f"{gradient_name(table_name)}.passed"
 
 
+def names_with_slopes(graph: Graph, output: str) -> list[str]:
+    """The named tables that `draw_gradient` draws a gradient of the output for, in order of working; nothing is drawn."""
+    return [table.name for table in reversed(_reached(graph.named[output])) if table.name in graph.named]
+
+
 def draw_gradient(
     graph: Graph, output: str, seed: Table, names: Sequence[str] | None = None, edited: Collection[str] = ()
 ) -> list[str]:

@@ -1,4 +1,4 @@
-"""Looking for reasons: the lens, attribution, patching, knocking out."""
+"""Looking for reasons: the lens, attribution, slopes, patching, knocking out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, DEFAULT_MODEL, asked
-from workings.cli.verb import Edits, Json, ModelName, Prompt, open_model, verb
+from workings.cli.verb import Against, Edits, Json, ModelName, Position, Prompt, Token, open_model, verb
 
 
 @verb(
@@ -50,17 +50,9 @@ def lens(
 )
 def attribution(
     prompt: Prompt = None,
-    token: Annotated[
-        str | None,
-        typer.Option("--token", metavar="TOKEN", help="Whose score: the likeliest token's unless given."),
-    ] = None,
-    against: Annotated[
-        str | None,
-        typer.Option("--against", metavar="TOKEN", help="Take the difference to this token's score."),
-    ] = None,
-    position: Annotated[
-        int, typer.Option("--position", metavar="N", help="After which position; -1 is the last.")
-    ] = -1,
+    token: Token = None,
+    against: Against = None,
+    position: Position = -1,
     part: Annotated[
         str | None,
         typer.Option(
@@ -75,6 +67,33 @@ def attribution(
     from workings.cli.attributing import show_attribution
 
     show_attribution(open_model(model), asked(prompt, edits), token, against, position, part, json)
+
+
+@verb(
+    "workings gradient",
+    'workings gradient "Mike is a chef. Anna is a Jedi. She picked up her" --against phone',
+    'workings gradient "Mike is quick. He" --table attn.pattern --top 5',
+)
+def gradient(
+    prompt: Prompt = None,
+    token: Token = None,
+    against: Against = None,
+    position: Position = -1,
+    table: Annotated[
+        str,
+        typer.Option(
+            "--table", metavar="NAME", help="Where to look for steep slopes: blocks.1.mlp.post, or all mlp.post."
+        ),
+    ] = "mlp.post",
+    top: Annotated[int, typer.Option("--top", "-n", metavar="N", help="How many of the steepest slopes to show.")] = 10,
+    model: ModelName = DEFAULT_MODEL,
+    edits: Edits = None,
+    json: Json = False,
+) -> None:
+    """Show how a score would answer small changes."""
+    from workings.cli.gradient import show_gradient
+
+    show_gradient(open_model(model), asked(prompt, edits), token, against, position, table, top, json)
 
 
 @verb(
@@ -114,9 +133,7 @@ def patch(
             show_default="resid_pre",
         ),
     ] = None,
-    position: Annotated[
-        int, typer.Option("--position", metavar="N", help="After which position; -1 is the last.")
-    ] = -1,
+    position: Position = -1,
     noising: Annotated[
         bool,
         typer.Option("--noising", help="The other way about: take from CORRUPTED into CLEAN, and see what breaks."),

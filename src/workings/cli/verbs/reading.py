@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from workings.cli.asked import DEFAULT_MODEL, asked
+from workings.cli.asked import DEFAULT_MODEL, Score, asked, asks_for_slope
 from workings.cli.verb import Edits, Json, ModelName, Prompt, PromptOption, open_model, verb
 
 
@@ -93,6 +93,7 @@ def tokens(
     'workings explain "logits[-1, Wednesday]"',
     'workings explain "blocks.0.attn.pattern[2, 4, 0]" --prompt "Mike is quick. He"',
     "workings explain blocks.0.attn.pattern 2 -1 0",
+    'workings explain "gradient.blocks.1.mlp.post[-1, 3]" --token Wednesday',
     "workings explain                     (lists what can be asked about)",
     context_settings={"ignore_unknown_options": True},  # so that -1 can be a place
 )
@@ -105,6 +106,16 @@ def explain(
         ),
     ] = None,
     prompt: PromptOption = None,
+    token: Annotated[
+        str | None, typer.Option("--token", metavar="TOKEN", help="For gradient.NAME: slopes of this token's score.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="TOKEN", help="For gradient.NAME: less this token's score.")
+    ] = None,
+    position: Annotated[
+        int | None,
+        typer.Option("--position", metavar="N", help="For gradient.NAME: after which position, else the last."),
+    ] = None,
     model: ModelName = DEFAULT_MODEL,
     edits: Edits = None,
     dtype: Annotated[
@@ -117,8 +128,13 @@ def explain(
     _refuse_options(words)
     from workings.cli.explanation import show_explanation, show_tables
 
+    score = Score(token, against, position)
+    if score.given and not (words and asks_for_slope(words)):
+        raise typer.BadParameter(
+            '--token, --against and --position are for slopes: ask about gradient.NAME, such as "gradient.blocks.1.mlp.post[-1, 3]"'
+        )
     if words:
-        show_explanation(open_model(model), words, asked(prompt, edits), dtype, json)
+        show_explanation(open_model(model), words, asked(prompt, edits), score, dtype, json)
     else:
         show_tables(open_model(model), asked(prompt, edits), dtype, json)
 

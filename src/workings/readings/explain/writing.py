@@ -9,13 +9,16 @@ from workings.readings.explain.expressions import Address, Apply, Cell, Expressi
 
 _SIGNS = {"add": " + ", "subtract": " − ", "multiply": " × ", "divide": " ÷ "}
 _STRENGTH = {"add": 1, "subtract": 1, "multiply": 2, "divide": 2}
+_SLOPE = "gradient."
 SHOWN_IN_LINE = 3
 """Terms of a long sum that are written out inside a formula with numbers."""
 
 
 def short(name: str, beside: str) -> str:
-    """A table's name without the prefix that it shares with the table being explained."""
-    ours, theirs = beside.split(".")[:-1], name.split(".")
+    """A table's name without the prefix that it shares with the table being explained; a slope's begins with `gradient`."""
+    if name.startswith(_SLOPE):
+        return _SLOPE + short(name.removeprefix(_SLOPE), beside)
+    ours, theirs = beside.removeprefix(_SLOPE).split(".")[:-1], name.split(".")
     while ours and len(theirs) > 1 and ours[0] == theirs[0]:
         ours.pop(0)
         theirs.pop(0)

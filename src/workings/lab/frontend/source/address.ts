@@ -9,8 +9,21 @@ export interface Place {
   column: number;
 }
 
+const SLOPE = "gradient.";
+
+/** Whether a table is one of slopes, or of what their score is: such a one is asked for with the score. */
+export const isSlope = (name: string): boolean => name.startsWith(SLOPE) || name.startsWith("choice.");
+
+/** The table whose slopes a table has; a table of numbers is its own. */
+export const plainName = (name: string): string => (name.startsWith(SLOPE) ? name.slice(SLOPE.length).replace(/\.passed$/, "") : name);
+
+/** The slopes of a table; null where the score does not depend on it. */
+export const slopeName = (model: Model, name: string): string | null => (model.slopes.of.includes(plainName(name)) ? SLOPE + plainName(name) : null);
+
 export function find(model: Model, name: string): Table | undefined {
-  return tablesOf(model).get(name);
+  const table = tablesOf(model).get(isSlope(name) ? plainName(name) : name);
+  if (!table || !name.startsWith(SLOPE)) return table;
+  return slopeName(model, name) ? { ...table, name, sentence: `How far the score would rise for each unit that ${table.name} is raised.` } : undefined;
 }
 
 export function isWeight(model: Model, name: string): boolean {
@@ -22,7 +35,7 @@ const known = new WeakMap<Model, Map<string, Table>>();
 function tablesOf(model: Model): Map<string, Table> {
   let tables = known.get(model);
   if (!tables) {
-    tables = new Map([...model.tables, ...model.weights].map((table) => [table.name, table]));
+    tables = new Map([...model.tables, ...model.weights, ...model.slopes.choices].map((table) => [table.name, table]));
     known.set(model, tables);
   }
   return tables;
@@ -58,6 +71,7 @@ export function read(text: string, model: Model, here: string, nPos: number): Pl
   if (!match) return `“${text}” is not an address. Write it like blocks.0.attn.pattern[2, 4, 0].`;
   const name = match[1] || here;
   const table = find(model, name);
+  if (!table && find(model, plainName(name))) return `There are no slopes of ${plainName(name)}: the score does not depend on it, or it is a weight.`;
   if (!table) return `There is no table called ${name}. Ctrl-K finds tables by any part of their name.`;
   const parts = (match[2] ?? "").split(",").map((part) => part.trim());
   const given = match[2] === undefined || match[2].trim() === "" ? table.axes.map(() => 0) : parts.map(Number);

@@ -1,6 +1,7 @@
 // Asking the server. Every number on the page comes through here.
 import { underway } from "./dom";
-import type { Asked, Attribution, Card, Edit, Explanation, Firing, Found, Habits, Lens, LensAsked, LensCell, Look, Model, Opened, Part, PatchedCell, Range, Smallest } from "./types";
+import type { Card, Firing, Found, Smallest } from "./featuretypes";
+import type { Asked, Attribution, Edit, Explanation, Habits, Lens, LensAsked, LensCell, Look, Model, Opened, Part, PatchedCell, Range } from "./types";
 
 export type Kind = "lost" | "unknown view" | "input" | "limit" | "forbidden" | "other";
 
@@ -100,11 +101,11 @@ export const api = {
     const init = { method: "POST", signal: signal ?? null, headers: { "content-type": "application/json" }, body: JSON.stringify(asked) };
     return whole("/api/view", init, (answer) => answer.json() as Promise<Opened>);
   },
-  tile: (kind: "tile" | "changed", rectangle: Rectangle) => floats(kind, { ...rectangle }),
-  range: (view: string, table: string, sheet: number) => json<Range>("range", { view, table, sheet }),
-  explain: (view: string, table: string, index: number[]) => json<Explanation>("explain", { view, table, index: index.join(",") }),
-  formula: (view: string, table: string, index: number[], signal?: AbortSignal) =>
-    json<{ formula: string }>("formula", { view, table, index: index.join(",") }, signal),
+  tile: (kind: "tile" | "changed", rectangle: Rectangle, score: Query) => floats(kind, { ...rectangle, ...score }),
+  range: (view: string, table: string, sheet: number, score: Query) => json<Range>("range", { view, table, sheet, ...score }),
+  explain: (view: string, table: string, index: number[], score: Query) => json<Explanation>("explain", { view, table, index: index.join(","), ...score }),
+  formula: (view: string, table: string, index: number[], score: Query, signal?: AbortSignal) =>
+    json<{ formula: string }>("formula", { view, table, index: index.join(","), ...score }, signal),
   labels: (axis: string, from: number, to: number) => json<{ labels: string[] }>("labels", { axis, from, to }),
   attention: (view: string, block: string, signal?: AbortSignal) => floats("attention", { view, block }, signal),
   lens: (view: string, from: number, to: number, asked: LensAsked, signal?: AbortSignal) => json<Lens>("lens", { view, positions: `${from}:${to}`, ...asked }, signal),

@@ -7,7 +7,7 @@ import type { Session } from "./session";
 import type { Page } from "./state";
 import { featureName } from "./steers";
 import { Slider } from "./steering";
-import type { Card, Weighed } from "./types";
+import type { Card, Weighed } from "./featuretypes";
 
 const MOST_KEPT = 200;
 

@@ -5,7 +5,7 @@ import { count, inText, percent } from "./format";
 import { sentence } from "./session";
 import type { Page } from "./state";
 import { featureName } from "./steers";
-import type { Feature, Found } from "./types";
+import type { Feature, Found } from "./featuretypes";
 
 const AT_ONCE = 60;
 const FIRING = 24;

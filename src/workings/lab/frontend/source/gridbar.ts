@@ -6,6 +6,7 @@ import { rovingTabs } from "./screens";
 import type { Digits } from "./format";
 import type { Grid } from "./grid";
 import { knockPanel } from "./knocking";
+import { slopeBar } from "./slopes";
 import type { Session } from "./session";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
@@ -26,6 +27,7 @@ export function gridBar(page: Page, session: Session, grid: Grid, travel: Travel
   const colours = h("input", { type: "checkbox", onchange: () => page.set({ colours: colours.checked }) });
   const take = newest();
   const knock = knockPanel(page, session, grid);
+  const slopes = slopeBar(page, travel);
 
   name.addEventListener("focus", () => name.select());
   name.addEventListener("blur", () => show());
@@ -57,11 +59,11 @@ export function gridBar(page: Page, session: Session, grid: Grid, travel: Travel
     }
     digits.value = state.digits;
     colours.checked = state.colours;
-    const asked = `${state.opened.id} ${here}`;
+    const asked = `${sheet.scope} ${here}`;
     if (asked === formula.dataset.asked) return;
     formula.dataset.asked = asked;
     const current = take();
-    api.formula(state.opened.id, sheet.table, index, current.signal).then(
+    api.formula(state.opened.id, sheet.table, index, sheet.score, current.signal).then(
       (told) => current() && fill(formula, told.formula),
       () => {
         if (!current()) return;
@@ -74,10 +76,12 @@ export function gridBar(page: Page, session: Session, grid: Grid, travel: Travel
   let drawn: unknown = null;
   function showTable(): void {
     const { sheet } = grid;
-    if (!sheet || sheet === drawn) return;
+    if (!sheet) return;
+    const told = grid.ranges.at(sheet)?.slope_of ? page.get().model.slopes.meaning : sheet.info.sentence;
+    if (said.textContent !== told) fill(said, told);
+    if (sheet === drawn) return;
     drawn = sheet;
     knock.show();
-    fill(said, sheet.info.sentence);
     const axes = sheet.info.axes;
     const shape = sheet.info.shape.map((length, axis) => `${axes[axis]} ${length ?? page.get().opened?.tokens.length ?? ""}`);
     fill(size, shape.filter((part) => part !== "1 1").join(" × "));
@@ -103,7 +107,7 @@ export function gridBar(page: Page, session: Session, grid: Grid, travel: Travel
   }
 
   rovingTabs(tabs);
-  page.on(["place", "opened", "digits", "colours", "screen"], () => queueMicrotask(show));
+  page.on(["place", "opened", "digits", "colours", "screen", "question", "token"], () => queueMicrotask(show));
   const wasDrawn = grid.onDrawn;
   grid.onDrawn = () => {
     wasDrawn();
@@ -113,7 +117,8 @@ export function gridBar(page: Page, session: Session, grid: Grid, travel: Travel
     "div",
     { class: "grid-bar" },
     h("div", { class: "line" }, name, h("span", { class: "fx", "aria-hidden": "true" }, "ƒ"), formula),
+    slopes.asked,
     h("div", { class: "line" }, said),
-    h("div", { class: "line" }, tabs, knock.element, h("span", { class: "spring" }), size, digits, h("label", { class: "check" }, colours, "Colours")),
+    h("div", { class: "line" }, slopes.toggle, tabs, knock.element, h("span", { class: "shown-as" }, size, digits, h("label", { class: "check" }, colours, "Colours"))),
   );
 }

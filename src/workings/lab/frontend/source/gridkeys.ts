@@ -1,4 +1,5 @@
 // Moving through the grid by keys and mouse, copying, and typing into cells.
+import { isSlope } from "./address";
 import { h } from "./dom";
 import { exact, typed } from "./format";
 import { boxOf, type Grid } from "./grid";
@@ -124,6 +125,10 @@ function openEditor(grid: Grid, page: Page, session: Session, around: HTMLElemen
   const cell = grid.cursorCell();
   const sheet = grid.sheet;
   if (!sheet) return;
+  if (isSlope(sheet.table)) {
+    page.set({ trouble: "A slope follows from the numbers and cannot be changed by itself. Press “Numbers” and change the number: the slopes follow." });
+    return;
+  }
   if (!cell) {
     // The grid is being drawn, or scrolled to the cursor: as soon as that is done.
     void grid.settle().then(() => grid.cursorCell() && openEditor(grid, page, session, around, start));

@@ -1,4 +1,5 @@
 // The page put together.
+import { isSlope } from "./address";
 import { api } from "./api";
 import { Attention } from "./attention";
 import { onSchemeChange } from "./colours";
@@ -23,6 +24,7 @@ import { ReasonsView } from "./reasons";
 import { screens, type Views } from "./screens";
 import { searchBox } from "./search";
 import { sentence, Session } from "./session";
+import { sheetOf } from "./sheet";
 import { fromHash, makePage, SCREENS, type Page } from "./state";
 import { Travel } from "./travel";
 import { troubleLine } from "./trouble";
@@ -108,7 +110,7 @@ function listenToChips(prompt: PromptBar, page: Page, grid: Grid, attention: Att
   prompt.onChip = (token, chosen) => {
     const { screen, place, opened, token: kept } = page.get();
     if (chosen && token !== null) {
-      page.set({ token });
+      if (screen !== "numbers" || !isSlope(page.get().place.table)) page.set({ token }); // which is after what the score is asked about
       if (screen === "numbers") grid.select(token, place.column);
     } else if (screen === "attention") {
       const at = token ?? kept ?? (opened?.n_pos ?? 1) - 1;
@@ -121,8 +123,8 @@ function listenToChips(prompt: PromptBar, page: Page, grid: Grid, attention: Att
 /** Draw the grid afresh when other numbers are looked at, and only move its cursor when they are the same. */
 function keepGrid(page: Page, grid: Grid): void {
   let shown = page.get();
-  page.on(["opened", "place", "digits", "colours", "edits"], (state) => {
-    const others = state.opened !== shown.opened || state.digits !== shown.digits || state.place.table !== shown.place.table || state.place.sheet !== shown.place.sheet;
+  page.on(["opened", "place", "digits", "colours", "edits", "question", "token"], (state) => {
+    const others = state.opened !== shown.opened || state.digits !== shown.digits || state.place.table !== shown.place.table || state.place.sheet !== shown.place.sheet || sheetOf(state)?.scope !== grid.sheet?.scope;
     shown = state;
     if (others) void grid.refresh();
     else grid.follow();

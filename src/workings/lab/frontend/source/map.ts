@@ -1,4 +1,5 @@
 // The architecture's picture as a small map that shows where one is and takes one elsewhere.
+import { plainName } from "./address";
 import { h } from "./dom";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
@@ -27,7 +28,8 @@ export function architectureMap(page: Page, travel: Travel): HTMLElement {
   holder.replaceChildren(picture);
 
   function mark({ place }: { place: { table: string } }): void {
-    const home = boxes.get(place.table) ?? boxes.get(place.table.replace(/blocks\.\d+/, "blocks.0")) ?? null;
+    const table = plainName(place.table);
+    const home = boxes.get(table) ?? boxes.get(table.replace(/blocks\.\d+/, "blocks.0")) ?? null;
     for (const box of new Set(boxes.values())) box.classList.toggle("here", box === home);
     if (!home || !holder.contains(picture)) return;
     const [inside, around] = [home.getBoundingClientRect(), holder.getBoundingClientRect()];

@@ -1,6 +1,6 @@
 // The outline: every table by name, in order of working, under the headings that the server gives.
 import { h } from "./dom";
-import { find } from "./address";
+import { find, plainName, slopeName } from "./address";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
 import type { Table } from "./types";
@@ -11,8 +11,9 @@ export function outline(page: Page, travel: Travel): HTMLElement {
   const { model } = page.get();
   const buttons = new Map<string, HTMLElement>();
   const groups = new Map<string, HTMLDetailsElement>();
-  const go = (table: string): void => {
+  const go = (name: string): void => {
     const { place } = page.get();
+    const table = place.table === slopeName(model, place.table) ? (slopeName(model, name) ?? name) : name; // who looks at slopes goes on to slopes
     const info = find(model, table);
     const wasSimilar = find(model, place.table)?.axes.join() === info?.axes.join();
     const at = wasSimilar ? place : { sheet: 0, row: 0, column: 0 };
@@ -41,16 +42,16 @@ export function outline(page: Page, travel: Travel): HTMLElement {
 
   function mark({ place, screen }: { place: { table: string }; screen: string }): void {
     for (const [name, button] of buttons) {
-      const here = name === place.table && screen === "numbers";
+      const here = name === plainName(place.table) && screen === "numbers";
       if (here) button.setAttribute("aria-current", "true");
       else button.removeAttribute("aria-current");
     }
     if (screen !== "numbers") return;
-    const home = groups.get(place.table);
+    const home = groups.get(plainName(place.table));
     if (!home) return;
     home.open = true;
     if (weights.contains(home)) weights.open = true;
-    buttons.get(place.table)?.scrollIntoView({ block: "nearest" });
+    buttons.get(plainName(place.table))?.scrollIntoView({ block: "nearest" });
   }
   page.on(["place", "screen"], mark);
   queueMicrotask(() => mark(page.get()));

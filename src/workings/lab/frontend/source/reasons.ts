@@ -1,5 +1,5 @@
 // Where a score comes from: what each part of the model added to it, as bars that begin where the last one ended.
-import { placeOf, written } from "./address";
+import { placeOf, slopeName, written } from "./address";
 import { api } from "./api";
 import { fill, h, icon, newest, word } from "./dom";
 import { minus } from "./format";
@@ -42,6 +42,7 @@ export class ReasonsView {
       this.trouble,
       this.title,
       this.meaning,
+      h("p", { class: "soft" }, h("button", { class: "link", onclick: () => this.toSlopes() }, "See the slopes of this score"), ": how it would answer small changes of the numbers."),
       this.bars,
     );
     page.on(["opened", "screen", "token", "question"], () => void this.refresh());
@@ -82,6 +83,14 @@ export class ReasonsView {
       this.element.classList.add("old");
     }
     this.element.classList.remove("working");
+  }
+
+  /** The slopes of the numbers that one looked at last, if the score depends on them; else of the last neurons. */
+  private toSlopes(): void {
+    const { model, place, opened } = this.page.get();
+    const neurons = model.slopes.of.filter((name) => name.endsWith(".mlp.post")).at(-1) ?? model.slopes.of[0]!;
+    const table = slopeName(model, place.table);
+    this.travel.go({ screen: "numbers", place: table ? { ...place, table } : { table: slopeName(model, neurons)!, sheet: 0, row: this.found?.position ?? opened!.n_pos - 1, column: 0 } });
   }
 
   private draw(found: Attribution): void {

@@ -1,6 +1,7 @@
 // The sheet that is being looked at, the names of its rows and columns, and its largest number.
 import { find, isWeight, sizes } from "./address";
 import { api } from "./api";
+import { scoreOf } from "./slopes";
 import type { State } from "./state";
 import type { Sheet } from "./tiles";
 import type { Range, Table } from "./types";
@@ -13,8 +14,9 @@ export function sheetOf(state: State): (Sheet & { sheets: number; info: Table })
   if (!info || !opened) return null;
   const size = sizes(info, opened.tokens.length);
   const own = edits.filter((edit) => edit.on && edit.table === place.table);
-  const scope = isWeight(model, place.table) && place.table !== "ids" ? `weights ${JSON.stringify(own)}` : opened.id;
-  return { ...size, info, view: opened.id, scope, table: place.table, sheet: Math.min(place.sheet, size.sheets - 1) };
+  const score = scoreOf(state, place.table);
+  const scope = isWeight(model, place.table) && place.table !== "ids" ? `weights ${JSON.stringify(own)}` : opened.id + Object.values(score).join();
+  return { ...size, info, view: opened.id, scope, score, table: place.table, sheet: Math.min(place.sheet, size.sheets - 1) };
 }
 
 export const isPosition = (axis: string): boolean => /(^|\s)pos$/.test(axis);
@@ -66,7 +68,7 @@ export class Ranges {
   async have(sheet: Sheet): Promise<Range> {
     const before = this.at(sheet);
     if (before) return before;
-    const range = await api.range(sheet.view, sheet.table, sheet.sheet);
+    const range = await api.range(sheet.view, sheet.table, sheet.sheet, sheet.score);
     this.known.set(keyOf(sheet), range);
     return range;
   }

@@ -6,7 +6,8 @@ import { inText, typed } from "./format";
 import { sentence, type Session } from "./session";
 import type { Page } from "./state";
 import { featureName, keepSteers, placeSaid, steersOf } from "./steers";
-import type { Card, Edit, Reach, Steers } from "./types";
+import type { Card, Reach } from "./featuretypes";
+import type { Edit, Steers } from "./types";
 
 const ONE_STEP = 1000; // milliseconds: what is asked for so soon after the last is undone together with it
 const QUIET = 500;

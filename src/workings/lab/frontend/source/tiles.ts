@@ -1,5 +1,5 @@
 // Rectangles of numbers, fetched once and kept.
-import { api, type Rectangle } from "./api";
+import { api, type Query, type Rectangle } from "./api";
 
 const TILE_ROWS = 64;
 const TILE_COLUMNS = 64;
@@ -10,6 +10,8 @@ export interface Sheet {
   view: string;
   /** Under which the numbers are kept: the view, or for weights no more than their own edits. */
   scope: string;
+  /** Which score slopes are asked for of; nothing for numbers. */
+  score: Query;
   table: string;
   sheet: number;
   rows: number;
@@ -59,7 +61,7 @@ export class Tiles {
       this.kept.set(key, before);
       return before;
     }
-    const coming = api.tile(source, rectangle(sheet, r, c)).then(
+    const coming = api.tile(source, rectangle(sheet, r, c), sheet.score).then(
       (numbers) => {
         this.kept.set(key, numbers);
         return numbers;

@@ -80,6 +80,8 @@ export interface Model {
   weights: Table[];
   /** Null where the lab has no sparse autoencoder. */
   features: { table: string; acts: string; count: number; labelled: number } | null;
+  /** Which tables have slopes, the tables that say what was asked about, and what a slope means. */
+  slopes: { of: string[]; choices: Table[]; meaning: string };
   /** What can be patched, in words, by the name that a sweep is asked for with. */
   over: Record<string, string>;
   lenses: LensKind[];
@@ -123,6 +125,8 @@ export interface Explanation {
   breakdowns: Breakdown[];
   sources: Address[];
   feeds: string[];
+  /** Which score it is the slope of, in words; null for a number that is none. */
+  slope_of: string | null;
   /** What was done to it by hand, as sentences. */
   edits: string[];
 }
@@ -131,6 +135,7 @@ export interface Range {
   min: number;
   max: number;
   largest: number;
+  slope_of: string | null;
 }
 
 /** A lens of the lab: what it means, and whether it reads between attention and MLP, too. */
@@ -251,51 +256,6 @@ export interface Look {
   position: number;
   share: number;
   sentence: string;
-}
-
-export interface Feature {
-  feature: number;
-  label: string | null;
-}
-
-/** How far a slider goes to both sides, and its steps. */
-export interface Reach {
-  most: number;
-  step: number;
-}
-
-export interface Weighed {
-  readable: string;
-  weight: number;
-  share: number;
-}
-
-export interface Card {
-  number: number;
-  label: string | null;
-  density: number | null;
-  largest: number | null;
-  examples: { tokens: string[]; shares: number[]; strongest: number; peak: number }[];
-  promotes: Weighed[];
-  suppresses: Weighed[];
-  reach: Reach;
-}
-
-export interface Firing {
-  first: number;
-  positions: (Feature & { strength: number })[][];
-  fire: number[];
-}
-
-export interface Found {
-  count: number;
-  found: (Feature & { density: number | null })[];
-}
-
-export interface Smallest {
-  strength: number | null;
-  sentence: string;
-  reach: Reach | null;
 }
 
 export interface Written {

@@ -5,6 +5,7 @@ import { clamp, fill, h, icon, word } from "./dom";
 import { capital, exact, inText, minus } from "./format";
 import { sentence } from "./session";
 import type { Labels } from "./sheet";
+import { scoreOf } from "./slopes";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
 import type { Address, Explanation, Rest, Term } from "./types";
@@ -50,10 +51,11 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
       column: clamp(place.column, 0, size.columns - 1),
     });
     asking = true;
-    const key = `${opened.id} ${written(place.table, index)}`;
+    const score = scoreOf(page.get(), place.table);
+    const key = `${opened.id} ${written(place.table, index)} ${Object.values(score).join()}`;
     const waiting = key === shown ? 0 : window.setTimeout(() => put(h("h3", { class: "mono" }, written(place.table, index)), h("p", { class: "soft" }, "Working it out …")), PATIENCE);
     try {
-      const explanation = key === shown ? null : await api.explain(opened.id, place.table, index);
+      const explanation = key === shown ? null : await api.explain(opened.id, place.table, index, score);
       if (explanation) {
         draw(explanation);
         shown = key;
@@ -131,6 +133,7 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
       h("p", { class: "value", title: "Every digit of this number" }, minus(exact(told.value))),
       ...told.edits.map((edit) => h("p", { class: "note" }, edit)),
       h("p", {}, told.sentence),
+      told.slope_of ? h("p", { class: "soft" }, `What was asked about is ${told.slope_of}.`) : null,
       told.operation !== told.sentence ? h("p", { class: "soft" }, told.operation) : null,
       told.formula ? section(told.edits.length ? "How it would be made without your edit" : "How it was made", h("div", { class: "formula mono" }, told.formula), h("div", { class: "formula numbers mono" }, `= ${told.formula_with_numbers}`)) : null,
       main,
@@ -201,7 +204,7 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
   body.addEventListener("keydown", (event) => {
     if (event.key === "Escape") toGrid();
   });
-  page.on(["place", "opened"], () => void show());
+  page.on(["place", "opened", "question", "token"], () => void show());
   return h(
     "section",
     { class: "workings", "aria-label": "Workings of the selected number" },
