@@ -99,7 +99,7 @@ def test_any_question_gets_a_plain_answer(fuzzed, data):
                 "feature": numbers | st.sampled_from(["first", "SECOND", "third"]), "strength": st.floats().map(str) | junk, "positions": spans | numbers,
                 "token": numbers, "against": numbers, "answer": numbers, "part": st.sampled_from(["L0H1", "1_mlp_out", "embed"]) | junk, "order": st.sampled_from(["model", "size"]) | junk,
                 "other": st.text(max_size=9), "over": st.sampled_from(["resid_pre", "heads"]) | junk, "method": st.sampled_from(["patching", "attribution"]) | junk, "column": numbers,
-                "into": st.sampled_from(["logits", "1.0.q", "0.0.k", "1.9.v", "blocks.1.mlp.pre", "embed", "W_E"]) | junk, "direction": st.sampled_from(["denoising", "noising"]) | junk, "edits": st.sampled_from(["yes", "no"]) | junk,
+                "into": st.sampled_from(["logits", "1.0.q", "0.0.k", "1.9.v", "blocks.1.mlp.pre", "embed", "W_E"]) | junk, "through_mlps": st.sampled_from(["yes", "no"]), "direction": st.sampled_from(["denoising", "noising"]) | junk, "edits": st.sampled_from(["yes", "no"]) | junk,
                 "head": numbers, "by": st.sampled_from(["zero", "mean"]) | junk,
                 "kind": st.sampled_from(["logit", "tuned"]) | junk, "after_attention": st.sampled_from(["yes", "no"]) | junk,
             },

@@ -188,6 +188,17 @@ def test_a_path_opens_as_the_edit_of_its_receiver_and_one_into_the_scores_says_w
     assert visit.page.locator("text=Open the patched sentence").count() == 0
 
 
+def test_mlps_may_answer_on_the_way_of_a_path(visit: Visit) -> None:
+    visit.open(visit.hash().replace("show=lens", "show=patching") + "&into=logits")
+    visit.wait("document.querySelector('.patch-detail h3')?.innerText.includes('told directly to the scores')")
+    visit.page.check("text=MLPs on the way may answer")
+    visit.wait("document.querySelector('.patch-detail h3')?.innerText.includes('directly or through MLPs')")
+    sweep = workings.path_patching_sweep(visit.lab.model, PROMPT, OTHER, through_mlps=True)
+    assert shown(visit) == pytest.approx(list(sweep.values.flatten() * 100), abs=0.51)
+    visit.open(visit.hash())
+    visit.wait("document.querySelector('.patch-detail h3')?.innerText.includes('directly or through MLPs')")
+
+
 def test_what_is_needed_is_read_off_a_map_of_what_is_taken_away(visit: Visit) -> None:
     sweep = workings.patching_sweep(visit.lab.model, PROMPT, OTHER, over="heads", direction="noising")
     visit.open(visit.hash().replace("show=lens", "show=patching") + "&over=heads")

@@ -143,17 +143,27 @@ def edited(model, prompt):
 
 
 @pytest.mark.parametrize("direction", ["denoising", "noising"])
-@pytest.mark.parametrize("into", [None, "1.2.q", "blocks.1.mlp.pre", "logits"])
-def test_paths_directions_and_edits_are_the_librarys(visitor, model, into, direction):
+@pytest.mark.parametrize(
+    ("into", "mlps"),
+    [
+        (None, False),
+        ("1.2.q", False),
+        ("1.2.q", True),
+        ("blocks.1.mlp.pre", False),
+        ("logits", False),
+        ("logits", True),
+    ],
+)
+def test_paths_directions_and_edits_are_the_librarys(visitor, model, into, mlps, direction):
     view = visitor.open(PROMPT, edits=[SILENT, SCORES])["id"]
     pair, words = (edited(model, PROMPT), edited(model, OTHER)), (TOKEN, AGAINST)
     if into is None:
         want = workings.patching_sweep(model, *pair, *words, "values", direction=direction)
     else:
         receiver = ("blocks.1.attn.q", 2) if into == "1.2.q" else into
-        want = workings.path_patching_sweep(model, *pair, receiver, *words, direction=direction)
+        want = workings.path_patching_sweep(model, *pair, receiver, *words, direction=direction, through_mlps=mlps)
     query = {"view": view, "other": OTHER, "answer": TOKEN, "against": AGAINST, "direction": direction}
-    query |= {"over": "values"} if into is None else {"into": into}
+    query |= {"over": "values"} if into is None else {"into": into, "through_mlps": "yes" if mlps else "no"}
     *steps, (last, told) = events(visitor.get("patching", **query))
     assert last == "done" and steps[-1][1]["done"] == want.values.size
     np.testing.assert_allclose(told["values"], want.values, atol=1e-4)

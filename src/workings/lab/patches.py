@@ -34,8 +34,8 @@ EACH = {
 class Question:
     """Which two prompts are held against each other, by which two tokens, and what is taken over between them.
 
-    `into` is the receiver of paths as people write it, None where whole parts are patched; `edits` are those to be put in
-    force in both prompts.
+    `into` is the receiver of paths as people write it, None where whole parts are patched, and `through_mlps` whether MLPs
+    answer on the way; `edits` are those to be put in force in both prompts.
     """
 
     view: View
@@ -44,6 +44,7 @@ class Question:
     against: int | None
     over: str
     into: str | None
+    through_mlps: bool
     direction: str
     edits: tuple[SavedEdit, ...]
 
@@ -67,7 +68,7 @@ class Cells:
     def of(cls, pair: Contrast, asked: Question) -> Cells:
         """The patches that a question asks for. Raises `InputError`, `UnknownTable`, `OutsideTable`."""
         if asked.into is not None:
-            tables, make = path_cells(pair, read_receiver(asked.into))
+            tables, make = path_cells(pair, read_receiver(asked.into), through_mlps=asked.through_mlps)
             return cls(pair, asked, tables, True, make)
         tables, by_head = swept(pair.base, asked.over)
         return cls(pair, asked, tables, by_head, cells_of(pair, tables))
@@ -91,9 +92,9 @@ class Cells:
         part, source = SAID[asked.over].format("that"), f"{'your' if denoising else 'the second'} sentence"
         tried = f"{part}, taken over from {source}"
         if asked.into is not None:
-            tried = (
-                f"{part} in {source}, told directly to {receiver_said(read_receiver(asked.into))} and to nothing else"
-            )
+            receiver = receiver_said(read_receiver(asked.into))
+            direct = f"told directly to {receiver} and to nothing else"
+            tried = f"{part} in {source}, {f'told to {receiver}, directly or through MLPs' if asked.through_mlps else direct}"
         place = f"head {column}" if self.by_head else f"at {spoken(self.pair.clean.tokens[column])}"
         return f"Block {block}, {place}: {tried}, {_does(effect, denoising)}"
 

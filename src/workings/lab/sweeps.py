@@ -94,7 +94,11 @@ class Sweeps:
         if into is not None and over != "heads":
             raise InputError(f"paths go from heads, so into goes with over=heads; {over[:40]!r} came")
         edits = view.active if query.choice("edits", ("yes", "no")) == "yes" else ()
-        return Question(view, other, answer, against, over, into, query.choice("direction", DIRECTIONS), edits)
+        through_mlps = query.choice("through_mlps", ("no", "yes")) == "yes"
+        if through_mlps and into is None:
+            raise InputError("through_mlps is about paths, so it goes with into")
+        direction = query.choice("direction", DIRECTIONS)
+        return Question(view, other, answer, against, over, into, through_mlps, direction, edits)
 
     def sides(self, asked: Question) -> Sides:
         """Both prompts, read afresh; by the model with its sparse autoencoder where one of its tables is edited."""
@@ -207,8 +211,10 @@ class Sweeping:
 
         prompts, words = (sides.model, sides.clean, sides.corrupted), (asked.answer, asked.against)
         if asked.into is not None:
-            receiver = read_receiver(asked.into)
-            return path_patching_sweep(*prompts, receiver, *words, direction=asked.direction, progress=progress)
+            return path_patching_sweep(
+                *prompts, read_receiver(asked.into), *words,
+                direction=asked.direction, progress=progress, through_mlps=asked.through_mlps,
+            )  # fmt: skip
         if self.method == "attribution":
             return attribution_patching(*prompts, *words, asked.over, direction=asked.direction)
         return patching_sweep(*prompts, *words, asked.over, direction=asked.direction, progress=progress)
@@ -220,6 +226,7 @@ class Sweeping:
         assert pair.choice.against is not None
         return {
             "over": sweep.over,
+            "through_mlps": self.asked.through_mlps,
             "into": asked.into and receiver_said(read_receiver(asked.into)),
             "method": self.method,
             "direction": pair.direction,

@@ -24,6 +24,8 @@ export class PatchQuestion {
   private readonly goal = { to: h("span"), from: h("span") };
   private readonly withEdits = h("input", { type: "checkbox", role: "switch" });
   private readonly editsSwitch = h("label", { class: "quick", title: "Off: both sentences are read as the model is by itself" }, this.withEdits, "with your edits, in both sentences");
+  private readonly mlps = h("input", { type: "checkbox" });
+  private readonly mlpsSwitch = h("label", { class: "quick", title: "Off: nothing but the residual stream carries the message. On: as Wang et al. do, only attention in between is kept as it is" }, this.mlps, "MLPs on the way may answer");
   private readonly quick = h("input", { type: "checkbox" });
   private readonly quickSwitch = h("label", { class: "quick", title: "Attribution patching: every patch by its slope, from one gradient; often wrong for the stream" }, this.quick, "estimate only (quick)");
 
@@ -40,7 +42,7 @@ export class PatchQuestion {
     this.lines = [
       h("label", { class: "second" }, h("span", {}, "Second sentence"), this.input),
       h("div", { class: "ask-line" }, this.direction, this.goal.to, this.answer.element, this.goal.from, this.against.element),
-      h("div", { class: "ask-line" }, h("label", { class: "second" }, "by taking over", this.over), this.receiver.element, start, this.quickSwitch, this.editsSwitch, bar),
+      h("div", { class: "ask-line" }, h("label", { class: "second" }, "by taking over", this.over), this.receiver.element, start, this.quickSwitch, this.mlpsSwitch, this.editsSwitch, bar),
     ];
     this.listen();
   }
@@ -51,6 +53,7 @@ export class PatchQuestion {
     this.over.addEventListener("change", () => ask(this.page, this.over.value === PATHS ? { over: NO_QUESTION.over, into: "logits" } : { over: this.over.value, into: "" }));
     this.direction.addEventListener("change", () => ask(this.page, { direction: this.direction.value as Direction }));
     this.withEdits.addEventListener("change", () => ask(this.page, { plain: !this.withEdits.checked }));
+    this.mlps.addEventListener("change", () => ask(this.page, { mlps: this.mlps.checked }));
     this.quick.addEventListener("change", () => ask(this.page, { quick: this.quick.checked }));
   }
 
@@ -63,8 +66,8 @@ export class PatchQuestion {
   /** The question as the server takes it. */
   get query(): Record<string, string | number> {
     const { opened, question } = this.page.get();
-    const { answer, against, over, into, direction, plain, quick } = question;
-    const what: Record<string, string> = into ? { into } : { over, method: quick ? "attribution" : "patching" };
+    const { answer, against, over, into, mlps, direction, plain, quick } = question;
+    const what: Record<string, string> = into ? { into, through_mlps: mlps ? "yes" : "no" } : { over, method: quick ? "attribution" : "patching" };
     return { view: opened!.id, other: this.other, answer, against, ...what, direction, edits: plain ? "no" : "yes" };
   }
 
@@ -83,7 +86,7 @@ export class PatchQuestion {
 
   show(): void {
     const { question, edits } = this.page.get();
-    const { into, over, direction, plain, quick } = question;
+    const { into, over, mlps, direction, plain, quick } = question;
     if (document.activeElement !== this.input) this.input.value = this.other;
     this.over.value = into ? PATHS : over;
     this.receiver.element.hidden = !into;
@@ -93,11 +96,13 @@ export class PatchQuestion {
     fill(this.goal.from, direction === "noising" ? "its lead over" : "instead of");
     this.quick.checked = quick;
     this.quickSwitch.hidden = into !== "";
+    this.mlps.checked = mlps;
+    this.mlpsSwitch.hidden = into === "";
     this.withEdits.checked = !plain;
     this.editsSwitch.hidden = !edits.some((edit) => edit.on);
   }
 
   allow(asking: boolean): void {
-    for (const control of [this.input, this.over, this.direction, ...this.receiver.controls, this.quick, this.withEdits, this.start]) control.disabled = !asking;
+    for (const control of [this.input, this.over, this.direction, ...this.receiver.controls, this.quick, this.mlps, this.withEdits, this.start]) control.disabled = !asking;
   }
 }

@@ -20,7 +20,7 @@ export function legend(result: Sweep): (HTMLElement | string | null)[] {
   const lead = `the lead of “${word(result.answer.readable)}” over “${word(result.against.readable)}”`;
   const [from, to] = denoising ? ["your sentence", "the second"] : ["the second sentence", "yours"];
   const done = result.into
-    ? `Path patching: each cell lets one head tell ${result.into} what it would say in ${from}, directly; all other parts of ${to} stay as they are. `
+    ? `Path patching: each cell lets one head tell ${result.into} what it would say in ${from}, directly${result.through_mlps ? ", and MLPs on the way make of it what they do" : ""}; all other parts of ${to} stay as they are. `
     : `Each cell takes the numbers of one place from ${from} and puts them into ${to}. `;
   const scale = denoising
     ? `100: that alone is enough to bring ${lead} all the way back to what it is in your sentence; · : nothing changes; orange, below 0: it pushes the other way. `

@@ -18,6 +18,8 @@ export interface Question {
   over: string;
   /** Whom heads tell, where paths are patched, as the command line writes it: `2.0.q`; empty where whole parts are. */
   into: string;
+  /** On paths, whether MLPs on the way answer. */
+  mlps: boolean;
   direction: Direction;
   /** Whether the edits are left out. */
   plain: boolean;
@@ -26,20 +28,21 @@ export interface Question {
   order: "model" | "size";
 }
 
-export const NO_QUESTION: Question = { answer: "", against: "", other: null, over: "resid_pre", into: "", direction: "denoising", plain: false, quick: false, order: "model" };
+export const NO_QUESTION: Question = { answer: "", against: "", other: null, over: "resid_pre", into: "", mlps: false, direction: "denoising", plain: false, quick: false, order: "model" };
 
 /** The sentence to hold another against: a fitting one where we know it, else the same, for one word of it to be changed. */
 export const fitting = (prompt: string): string => (prompt === CHEF_AND_JEDI ? CHEF_AND_JEDI_HIM : prompt);
 
 /** A question as words of the address bar. */
 export function questionWords(question: Question): Record<string, string | null> {
-  const { answer, against, other, over, into, direction, plain, quick, order } = question;
+  const { answer, against, other, over, into, mlps, direction, plain, quick, order } = question;
   return {
     answer: answer || null,
     against: against || null,
     other,
     over: over === NO_QUESTION.over ? null : over,
     into: into || null,
+    mlps: mlps ? "yes" : null,
     direction: direction === NO_QUESTION.direction ? null : direction,
     plain: plain ? "yes" : null,
     quick: quick ? "yes" : null,
@@ -54,6 +57,7 @@ export function questionFrom(words: URLSearchParams): Question {
     other: words.get("other"),
     over: words.get("over") || NO_QUESTION.over,
     into: words.get("into") ?? "",
+    mlps: words.get("mlps") === "yes",
     direction: words.get("direction") === "noising" ? "noising" : "denoising",
     plain: words.get("plain") === "yes",
     quick: words.get("quick") === "yes",

@@ -211,6 +211,7 @@ export interface Sweep {
   over: string;
   /** Who is told, in words, where paths are patched. */
   into: string | null;
+  through_mlps: boolean;
   method: string;
   direction: "denoising" | "noising";
   by_head: boolean;
