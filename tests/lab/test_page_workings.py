@@ -135,11 +135,13 @@ def test_a_hundred_tokens_keep_the_attention_map_readable_and_quick(visit: Visit
     assert small.evaluate("one => one.isConnected"), "pointing at the large map leaves the small ones alone"
 
 
-EDGES = """async () => {
+EDGES = """async (x) => {
     const dots = (canvas, x, y, width, height) => [...canvas.getContext("2d").getImageData(x, y, width, height).data].join();
-    const room = document.querySelector(".map-room"), map = document.querySelector(".large-map");
+    const map = document.querySelector(".large-map");
+    let room = map.parentElement;  // what scrolls
+    while (getComputedStyle(room).overflowY !== "auto") room = room.parentElement;
     const above = document.querySelector(".map-edge.above"), left = document.querySelector(".map-edge.left");
-    room.scrollTo(100, 200);
+    room.scrollTo(x, 200);
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     const box = (one) => { const {left, top, width, height} = one.getBoundingClientRect(); return {left, top, width, height}; };
     return {
@@ -151,15 +153,19 @@ EDGES = """async () => {
 }"""
 
 
-def test_the_words_along_a_large_map_stay_in_sight_beside_their_rows_and_columns(browser: Any, lab: Lab) -> None:
-    visit = Visit(browser, lab, width=900, height=700).open()
+@pytest.mark.parametrize(("width", "across"), [(900, 60), (1440, 0)])
+def test_the_words_along_a_large_map_stay_in_sight_beside_their_rows_and_columns(
+    browser: Any, lab: Lab, width: int, across: int
+) -> None:
+    visit = Visit(browser, lab, width=width, height=700).open()
     visit.type_sentence("Mike is quick. Anna is a chef. " * 4)
     visit.show("attention")
     visit.wait("document.querySelector('.told').innerText.includes(' looks ')")
-    seen = visit.page.evaluate(EDGES)
-    assert seen["scrolled"] == [100, 200], "the map is larger than its room"
+    seen = visit.page.evaluate(EDGES, across)
+    assert seen["scrolled"] == [across, 200], "the map is larger than its room"
     room, map, above, left = (seen[name] for name in ("room", "map", "above", "left"))
-    assert (left["left"], above["top"]) == (room["left"], room["top"]), "at the edges of what is visible"
+    assert above["top"] == room["top"] and left["left"] >= room["left"], "at the edges of what is visible"
+    assert left["left"] - map["left"] == across
     assert (left["top"], above["left"]) == (map["top"], map["left"]), "each word at its row, or column"
     assert (left["height"], above["width"]) == (map["height"], map["width"])
     assert seen["same"] and seen["written"] > 20, "the words are those of the map"

@@ -81,27 +81,29 @@ def test_the_printed_address_opens_the_lab_and_ctrl_c_ends_it_quietly(running, f
 
 LONG_WORK = """
 import time
+from pathlib import Path
 from workings.cli import main
-from workings.lab import lens
+from workings.lab.answers import Answers
 
-def likeliest(*given, **more):  # one step that nobody can stop
-    print("working", flush=True)
+def explain(self, query):  # one step that nobody can stop
+    Path(query.text("mark")).touch()
     time.sleep(1000)
 
-lens.likeliest = likeliest
+Answers.explain = explain
 main()
 """
 
 
 @pytest.mark.parametrize("presses", [1, 3])
-def test_ctrl_c_while_it_works_ends_it_as_quietly_and_does_not_wait_for_the_work(folder, presses):
+def test_ctrl_c_while_it_works_ends_it_as_quietly_and_does_not_wait_for_the_work(folder, presses, tmp_path):
     with started(folder, "-c", LONG_WORK) as (process, address):
         home = address.split("/?")[0]
         with httpx2.Client(base_url=home, timeout=20) as client, ThreadPoolExecutor(1) as beside:
             client.get(address)
-            view = client.post("/api/view", json={"prompt": "Mike is"}, headers={"origin": home}).json()["id"]
-            asked = beside.submit(client.get, "/api/lens", params={"view": view})
-            assert next(line for line in process.stdout if "working" in line)
+            asked = beside.submit(client.get, "/api/explain", params={"mark": str(tmp_path / "working")})
+            while not (tmp_path / "working").exists():
+                assert not asked.done(), asked.result().text
+                time.sleep(0.01)
             for _ in range(presses):
                 process.send_signal(signal.SIGINT)
                 time.sleep(0.1)
