@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from workings.engine.memory import room
+from workings.engine.past import clear_future, product_of_past
 from workings.engine.recipes import Kernel
 from workings.engine.threads import share
 from workings.engine.together import side_by_side
@@ -283,10 +284,8 @@ def _blocks(n_rows: int, first_row: int) -> list[tuple[int, int, int]]:
 
 def _mask_block(scores: Array, first_row: int) -> None:
     """Mask what lies right of the diagonal, in place; `first_row` is the position of the first row."""
-    rows, keys = scores.shape[-2:]
-    if rows > 1:
-        later = np.arange(first_row, keys) > np.arange(first_row, first_row + rows)[:, None]
-        np.copyto(scores[..., first_row:], scores.dtype.type(MASK), where=later)
+    if scores.shape[-2] > 1:
+        clear_future(scores[..., first_row:], MASK, 0)
 
 
 def _shares_of_block(scores: Array, pattern: Array) -> None:
@@ -327,6 +326,8 @@ def attention_pattern(scores: Array, first_row: int) -> Array:
     for low, high, keys in _blocks(scores.shape[-2], first_row):
         block = np.s_[..., low:high, :keys]
         _shares_of_block(_as_stack(scores[block]), _as_stack(pattern[block]))
+        if not np.isfinite(pattern[..., low:high, 0]).all():  # such a row is NaN from end to end
+            clear_future(pattern[block], 0.0, first_row + low)
         _fill(pattern[..., low:high, keys:], 0.0)
     return pattern
 
@@ -339,7 +340,7 @@ def weigh_values(pattern: Array, v: Array, first_row: int) -> Array:
     n_rows = pattern.shape[-2]
     z = _room_for_z(pattern.shape[:-1], v)
     for low, high, keys in _blocks(n_rows, first_row):
-        np.matmul(pattern[..., low:high, :keys], v[..., :keys, :], out=z[..., low:high, :])
+        product_of_past(pattern[..., low:high, :keys], v[..., :keys, :], first_row + low, z[..., low:high, :])
     return z
 
 
@@ -350,7 +351,7 @@ def attention(q: Array, k: Array, v: Array, scale: float, first_row: int) -> Arr
         scores = np.matmul(scaled[..., low:high, :], k[..., :keys, :].swapaxes(-1, -2))
         _mask_block(scores, first_row + low)
         _shares_of_block(_as_stack(scores), _as_stack(scores))
-        np.matmul(scores, v[..., :keys, :], out=z[..., low:high, :])
+        product_of_past(scores, v[..., :keys, :], first_row + low, z[..., low:high, :])
     return z
 
 

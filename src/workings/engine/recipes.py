@@ -14,6 +14,7 @@ from enum import IntEnum
 from functools import cache, cached_property
 from typing import Any
 
+from workings.engine.past import of_the_past
 from workings.engine.together import products_of_one_table
 from workings.language.names import Weights
 from workings.language.primitives import GIVEN, MASK, NUMBER
@@ -333,9 +334,9 @@ class _Writer:
             step = Step(kernel.run, arguments, {}, -1, rows if kernel.causal else None)
         else:
             inputs = [self._want(t, r, c) for t, r, c in self._needs(table, rows, columns)]
-            by_row = rows if table.primitive.name in ("keep_past", "positions") else None
-            body = self.book.bodies.get(table.primitive.name, table.primitive.compute)
-            step = Step(body, inputs, table.options, -1, by_row)
+            kind, fills = table.primitive.name, [self._fill(t) for t in (table, *table.inputs[:1])]
+            body, counts = of_the_past(kind, self.book.bodies.get(kind, table.primitive.compute), *fills)
+            step = Step(body, inputs, table.options, -1, rows if counts else None)
         out = self._new()
         step.out = out.number
         self.recipe.steps.append(step)
