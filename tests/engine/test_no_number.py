@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import workings
 from tiny import Tiny, model_of, random_ids, trace_without_kernels
 from workings.engine.trace import Trace
+from workings.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -73,3 +75,28 @@ def test_infinite_values_of_the_past_stay_infinite() -> None:
     value = spoilt(traced(), "infinity")["blocks.1.attn.z"]
     assert np.isinf(value[1, AT, 2])
     assert np.isfinite(np.delete(value, 2, axis=-1)).all()
+
+
+def test_asking_for_the_likeliest_token_says_where_there_are_no_numbers() -> None:
+    model = model_of(TINY)
+    trace = spoilt(model.trace(random_ids(TINY, AT + 1)), "NaN")
+    said = rf"position {AT}\).* no numbers at all \(NaN\); an edit made them so"
+    asks = [lambda: trace.top(2), lambda: trace.top_ids(1), lambda: list(model.stream(trace, 2))]
+    for ask in [*asks, lambda: model.generate(trace, 2), lambda: list(model.stream(trace, 2, temperature=1.0))]:
+        with pytest.raises(InputError, match=said):
+            ask()
+    assert "made these numbers overflow" in trace._repr_html_()
+
+
+def test_scores_and_patches_of_no_numbers_are_refused() -> None:
+    model, ids = model_of(TINY), random_ids(TINY, AT + 1)
+    trace = spoilt(model.trace(ids), "NaN")
+    other = model.trace([*ids[:-1], (ids[-1] + 1) % 23])
+    for ask in (
+        lambda: workings.attribution(trace),
+        lambda: workings.patching_sweep(model, trace, other),
+        lambda: workings.patching_sweep(model, trace, other, 1, 2),
+        lambda: workings.patching_sweep(model, other, trace, 1, 2),
+    ):
+        with pytest.raises(InputError, match="no token is the likeliest"):
+            ask()

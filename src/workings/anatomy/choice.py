@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from numbers import Integral
 
 from workings.display.words import spoken
+from workings.engine.no_numbers import numbers_at
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
 
@@ -30,14 +31,15 @@ class Choice:
 def choose(trace: Trace, token: Token | None, against: Token | None, position: int) -> Choice:
     """The choice that a person made, checked; without a token, the likeliest at the position.
 
-    Raises `InputError` for a token that is not exactly one of the vocabulary, `OutsideTable` for a position outside.
+    Raises `InputError` for a token that is not exactly one of the vocabulary and, without one, for scores that are no numbers, as an edit
+    may make them; `OutsideTable` for a position outside.
     """
     n_pos = len(trace)
     if not isinstance(position, Integral) or not -n_pos <= position < n_pos:
         raise OutsideTable(f"position {position!r} is outside the prompt, which has the positions 0 to {n_pos - 1}")
     position = int(position) % n_pos
     if token is None:
-        token = int(trace.rows("logits", position, position + 1)[0].argmax())
+        token = int(numbers_at(trace, "logits", position).argmax())
     return Choice(position, token_id(trace, token), None if against is None else token_id(trace, against))
 
 

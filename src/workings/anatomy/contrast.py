@@ -12,6 +12,7 @@ from workings.anatomy.choice import Choice, Token, choose
 from workings.checkpoints.model import Model, Prompt
 from workings.display import parts
 from workings.display.words import quoted, visible, whole_percent_signed
+from workings.engine.no_numbers import numbers_at
 from workings.engine.side_by_side import rows_of_all
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
@@ -96,7 +97,7 @@ def contrast(
 
     Either may be a trace, whose edits stay in force; `dtype` is then the trace's own. Raises `InputError`: prompts of different
     lengths (both are shown, cut into tokens), traces of two dtypes or of another model, a token that the vocabulary does
-    not have, one token twice, or two prompts between which there is no difference to restore. `OutsideTable` for a
+    not have, one token twice, scores that an edit made no numbers, or two prompts between which there is no difference to restore. `OutsideTable` for a
     position outside.
     """
     if direction not in DIRECTIONS:
@@ -105,6 +106,8 @@ def contrast(
     _check_lengths(*traces)
     wanted, other = choose(traces[0], answer, None, position), choose(traces[1], against, None, position)
     choice = Choice(wanted.position, wanted.token, other.token)
+    for trace in traces:
+        numbers_at(trace, "logits", choice.position)
     if choice.token == choice.against:
         word = repr(traces[0].spell(choice.token))
         raise InputError(

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from workings.engine.no_numbers import numbers_at
 from workings.engine.trace import Trace
 from workings.errors import InputError
 
@@ -57,12 +58,15 @@ class Sampling:
 
 
 def continue_trace(trace: Trace, max_new_tokens: int, sampling: Sampling, end_id: int | None = None) -> Iterator[int]:
-    """New token ids one by one, until `max_new_tokens`, the end token or `n_ctx`; the trace stays as it is."""
+    """New token ids one by one, until `max_new_tokens`, the end token or `n_ctx`; the trace stays as it is.
+
+    Raises `InputError` at a position whose scores are no numbers, as an edit may make them.
+    """
     random = np.random.default_rng(sampling.seed)
     longest = min(len(trace) + max_new_tokens, trace.n_ctx)
     growing = trace
     while len(growing) < longest:
-        token = sampling.choose(growing.rows("logits", -1)[0], random)
+        token = sampling.choose(numbers_at(growing, "logits", -1), random)
         if token == end_id:
             return
         yield token

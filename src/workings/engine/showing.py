@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from workings.display import parts
 from workings.display.words import visible
+from workings.engine.no_numbers import NO_NUMBERS, has_likeliest
 
 if TYPE_CHECKING:
     from workings.display.plots import Picture
@@ -44,7 +45,10 @@ def _likeliest(trace: Trace) -> tuple[list[str], list[float]]:
 def _next(trace: Trace) -> str:
     if "probabilities" not in trace:
         return ""
-    return parts.heading("What comes next, by its share") + parts.bars(*_likeliest(trace))
+    heading = parts.heading("What comes next, by its share")
+    if not has_likeliest(trace.rows("probabilities", -1)[0]):
+        return heading + parts.paragraph(NO_NUMBERS, "note")
+    return heading + parts.bars(*_likeliest(trace))
 
 
 def _edits(edits: tuple[Edit, ...]) -> str:

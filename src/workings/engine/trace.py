@@ -12,6 +12,7 @@ from workings.engine.edits import Edit, make_edit
 from workings.engine.evaluation import Evaluation
 from workings.engine.lookup import find_table
 from workings.engine.memory import room
+from workings.engine.no_numbers import numbers_at
 from workings.engine.rows import Rows
 from workings.engine.steering import Direction, Steerable, steered
 from workings.errors import InputError, OutsideTable
@@ -146,12 +147,15 @@ class Trace:
         return self.table(name).shape(len(self))
 
     def top(self, k: int = 5) -> list[tuple[str, float]]:
-        """The `k` likeliest tokens after the last one, as (token string, probability), likeliest first."""
+        """The `k` likeliest tokens after the last one, as (token string, probability), likeliest first.
+
+        Raises `InputError` where an edit made these numbers overflow or no numbers at all: then no token is the likeliest.
+        """
         return [(self.spell(i), p) for i, p in self.top_ids(k)]
 
     def top_ids(self, k: int = 5) -> list[tuple[int, float]]:
-        """The `k` likeliest tokens after the last one, as (token id, probability), likeliest first."""
-        shares = self.rows("probabilities", -1)[0]
+        """The `k` likeliest tokens after the last one, as (token id, probability), likeliest first. Raises as `top` does."""
+        shares = numbers_at(self, "probabilities", -1)
         if not isinstance(k, Integral) or not 1 <= k <= len(shares):
             raise InputError(f"top takes a number of tokens from 1 to {len(shares)}; {k!r} came")
         best = np.argpartition(-shares, k - 1)[:k]
