@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from little import needs_storybook
@@ -149,3 +151,18 @@ def test_storybook_trains_on_its_own_stories(call, tmp_path):
     result = call("train", "lens", "--out", str(tmp_path), "--steps", "2")
     assert result.exit_code == 0
     assert workings.TunedLens.load(tmp_path).trained_on["source"] == "storybook's own stories"
+
+
+def test_where_an_edit_left_no_numbers_the_lens_names_no_token_and_warns_in_words_alone(ask, folder, tmp_path):
+    edits = [{"table": "blocks.1.ln1.scale", "index": [3, 0], "value": 0.0, "on": True}]
+    file = tmp_path / "edits.json"
+    file.write_text(json.dumps({"prompt": PROMPT, "edits": edits}))
+    asked = [sys.executable, "-m", "workings", "lens", "--model", folder, "--edits", str(file)]
+    shown = subprocess.run(asked, capture_output=True, encoding="utf-8", check=False, timeout=120)
+    assert shown.returncode == 0, shown.stderr
+    assert "Warning" not in shown.stdout + shown.stderr
+    assert "no number" in shown.stdout and "nan" not in shown.stdout
+    assert "No token is the likeliest here: an edit made" in " ".join(shown.stdout.split())
+    told = ask("lens", "--model", folder, "--edits", str(file))["likeliest"]
+    assert told["tokens"][1][3] is told["ids"][1][3] is told["shares"][1][3] is None
+    assert told["tokens"][1][2] is not None

@@ -205,3 +205,26 @@ def test_a_prompt_of_many_words_asked_about_keeps_a_bounded_number_of_answers():
             answers.lenses.read(view, positions, "logit", streams, token)
     with views.working(view) as (_, session):
         assert len(session.kept["lens"]) == MOST_KEPT < 2 * len(streams) * model.config.d_vocab
+
+
+NO_NUMBERS = [{"table": "blocks.1.ln1.scale", "index": [3, 0], "value": 0.0, "on": True}]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_where_an_edit_left_no_numbers_no_token_is_told_as_the_likeliest(visitor):
+    opened = visitor.open("Mike is quick.", edits=NO_NUMBERS)
+    at = len(opened["tokens"]) - 1
+    assert at == 3
+    assert opened["next"] == []
+    assert len(opened["before"]) == 10
+    assert all(row["after"] is None and row["before"] > 0 for row in opened["compared"])
+    lens = visitor.json("lens", view=opened["id"])
+    assert lens["cells"][1][at] == {"share": None, "rank": None}
+    assert lens["cells"][1][at - 1]["share"] > 0
+    assert visitor.json("lens/cell", view=opened["id"], block=1, position=at)["next"] == []
+    written = visitor.json("continuations", view=opened["id"])
+    assert written["after"] is None
+    assert written["before"]
+    refused = visitor.get("patching", view=opened["id"], other="Mike is quick,")
+    assert "no token is the likeliest" in refused.text
+    assert "endoftext" not in refused.text

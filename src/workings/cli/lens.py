@@ -25,6 +25,7 @@ from workings.cli.screen import (
 )
 from workings.cli.streams import write_json
 from workings.display.words import percent
+from workings.engine.no_numbers import NO_NUMBERS, has_likeliest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from workings.engine.trace import Trace
 
 Array = np.ndarray
+
+NONE = Cell("no number", 0.0)
 
 
 def show_lens(
@@ -54,6 +57,9 @@ def show_lens(
     cells = _likeliest(lens, coloured) if chosen is None else _chosen(lens, chosen)
     rows = [(stream_label(stream), row) for stream, row in zip(lens.streams, cells, strict=True)]
     print_map(console, HeatMap([("reads", [spelled(token) for token in lens.trace.tokens])], rows))
+    if any(cell is NONE for _, row in rows for cell in row):
+        print_indented(console, Text(f"{NONE.left}: {NO_NUMBERS}"))
+        console.print()
     options = [*(["--attention"] if after_attention else []), *([] if tuned is None else ["--tuned", tuned])]
     _print_next(console, lens, model, prompt, chosen, options)
     console.print()
@@ -77,6 +83,9 @@ def _write_document(lens: LogitLens, model: Model, prompt: Asked, chosen: int | 
     trace = lens.trace
     ids, shares = lens.top(1)
     ids, shares = ids[..., 0], shares[..., 0]
+    told = [
+        [int(i) if np.isfinite(p) else None for i, p in zip(*row, strict=True)] for row in zip(ids, shares, strict=True)
+    ]
     document = {
         "model": model.name,
         "prompt": prompt.text,
@@ -85,8 +94,8 @@ def _write_document(lens: LogitLens, model: Model, prompt: Asked, chosen: int | 
         "streams": list(lens.streams),
         "lens": "logit" if lens.kind == "lens" else "tuned",
         "likeliest": {
-            "ids": np.ascontiguousarray(ids),
-            "tokens": [[trace.spell(int(i)) for i in row] for row in ids],
+            "ids": told,
+            "tokens": [[None if i is None else trace.spell(i) for i in row] for row in told],
             "shares": np.ascontiguousarray(shares),
         },
     }
@@ -105,6 +114,8 @@ def _likeliest(lens: LogitLens, coloured: bool) -> Cells:
     return [
         [
             Cell(spelled(lens.trace.spell(int(i))), float(share), "" if coloured else f"{share * 100:>4.0f}")
+            if np.isfinite(share)
+            else NONE
             for i, share in zip(row_ids[:, 0], row_shares[:, 0], strict=True)
         ]
         for row_ids, row_shares in zip(ids, shares, strict=True)
@@ -117,6 +128,8 @@ def _chosen(lens: LogitLens, chosen: int) -> Cells:
     return [
         [
             Cell(f"{_short_percent(share):>4}", float(share), f" #{_short(int(rank)):<4}")
+            if np.isfinite(share)
+            else NONE
             for share, rank in zip(*rows, strict=True)
         ]
         for rows in zip(shares, ranks, strict=True)
@@ -154,6 +167,8 @@ def _print_next(
     console: Console, lens: LogitLens, model: Model, prompt: Asked, chosen: int | None, options: list[str]
 ) -> None:
     trace = lens.trace
+    if not has_likeliest(trace.rows("probabilities", -1)[0]):
+        return
     likeliest, share = trace.top_ids(1)[0]
     token = likeliest if chosen is None else chosen
     suggestions = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,6 +45,7 @@ def verb(
         @wraps(body)
         def run(*arguments: Any, **keywords: Any) -> None:
             prepare_streams()
+            warnings.filterwarnings("ignore", category=RuntimeWarning)  # an edit may divide by 0: the screen says so
             try:
                 body(*arguments, **keywords)
             except WorkingsError as error:

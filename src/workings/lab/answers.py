@@ -16,6 +16,7 @@ from workings.anatomy.gradients import is_slope
 from workings.checkpoints.model import Model
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 from workings.display.words import visible
+from workings.engine.no_numbers import has_likeliest
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
 from workings.lab.asked import Asker, Query
@@ -194,12 +195,13 @@ class Answers:
             session.kept["next"] = self.likeliest(trace.rows("probabilities", -1)[0])
         return session.kept["next"]
 
-    def _compared(self, token_id: int, before: float, after: float) -> Json:
+    def _compared(self, token_id: int, before: float | None, after: float | None) -> Json:
         return {"id": token_id, "readable": self.readable(token_id), "before": before, "after": after}
 
     def likeliest(self, shares: Array) -> list[Json]:
-        """The ten likeliest tokens, from the share of every token."""
-        shares = np.nan_to_num(shares, nan=0.0)  # an edit may divide by zero
+        """The ten likeliest tokens, from the share of every token; none where an edit left no numbers."""
+        if not has_likeliest(shares):
+            return []
         best = np.argsort(-shares, kind="stable")[:N_NEXT]
         return [{"id": int(i), "readable": self.readable(int(i)), "share": float(shares[i])} for i in best]
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from workings.engine.generation import Sampling
+from workings.engine.no_numbers import has_likeliest
 from workings.engine.trace import Trace
 from workings.lab.asked import Query
 from workings.lab.views import View, Views
@@ -19,24 +20,36 @@ N_EACH = 6
 USUAL_WRITTEN, MOST_WRITTEN = 12, 64
 
 
-def compared(before: Array, after: Array) -> list[tuple[int, float, float]]:
-    """Token ids with their shares before and after: the likeliest of both, the likeliest of all first."""
-    before, after = np.nan_to_num(before), np.nan_to_num(after)
-    ids = {int(i) for shares in (before, after) for i in np.argsort(-shares, kind="stable")[:N_EACH]}
-    rows = [(i, float(before[i]), float(after[i])) for i in ids]
-    return sorted(rows, key=lambda row: (-max(row[1:]), row[0]))[: N_EACH + 2]
+def compared(before: Array, after: Array) -> list[tuple[int, float | None, float | None]]:
+    """Token ids with their shares before and after: the likeliest of both, the likeliest of all first.
+
+    Where edits left no numbers, shares are None.
+    """
+    known = [shares for shares in (before, after) if has_likeliest(shares)]
+    ids = {int(i) for shares in known for i in np.argsort(-shares, kind="stable")[:N_EACH]}
+    order = sorted(ids, key=lambda i: (-max(float(shares[i]) for shares in known), i))[: N_EACH + 2]
+    return [(i, _share(before, i), _share(after, i)) for i in order]
+
+
+def _share(shares: Array, token_id: int) -> float | None:
+    return float(shares[token_id]) if has_likeliest(shares) else None
 
 
 def continuations(views: Views, query: Query) -> Json:
-    """What the model writes on by always taking the likeliest token, without the edits and with them."""
+    """What the model writes on by always taking the likeliest token, without the edits and with them.
+
+    None where there is no likeliest token to begin with, since an edit left no numbers.
+    """
     view, most = views.view(query.text("view")), query.whole("most", USUAL_WRITTEN, 1, MOST_WRITTEN)
     after = _written(views, view, True, most, query)
     return {"before": _written(views, view, False, most, query) if view.active else after, "after": after}
 
 
-def _written(views: Views, view: View, edited: bool, most: int, query: Query) -> str:
+def _written(views: Views, view: View, edited: bool, most: int, query: Query) -> str | None:
     with views.working(view, edited, query.asker) as (trace, session):
         key = f"written on {most}"
+        if not has_likeliest(trace.rows("probabilities", -1)[0]):
+            return None
         if key not in session.kept:
             session.kept[key] = _text(views, trace, most, query)
         return str(session.kept[key])

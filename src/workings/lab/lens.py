@@ -159,7 +159,9 @@ class Lenses:
         return block
 
     def _guess(self, token_id: int, share: float) -> Json:
-        return {**self.answers.token(int(token_id)), "share": float(share)}
+        return (
+            {**self.answers.token(int(token_id)), "share": float(share)} if np.isfinite(share) else _standing(share, 0)
+        )
 
 
 def _standing(share: float, rank: int) -> Json:

@@ -17,6 +17,7 @@ from workings.anatomy.contrast import DIRECTIONS, Contrast, PatchingSweep, contr
 from workings.anatomy.patching import OVER, patching_sweep
 from workings.anatomy.path_patching import path_patching_sweep, read_receiver, receiver_said
 from workings.checkpoints.model import Model
+from workings.engine.no_numbers import has_likeliest
 from workings.engine.trace import Trace
 from workings.errors import InputError, WorkingsError
 from workings.lab.asked import Asker, Query
@@ -147,7 +148,9 @@ class Sweeps:
 
     def _likeliest(self, trace: Trace, pair: Contrast, most: int = 3) -> list[Json]:
         at = pair.choice.position
-        shares = np.nan_to_num(trace.rows("probabilities", at, at + 1)[0])
+        shares = trace.rows("probabilities", at, at + 1)[0]
+        if not has_likeliest(shares):
+            return []
         best = np.argsort(-shares, kind="stable")[:most]
         return [{**self.answers.token(int(i)), "share": float(shares[i])} for i in best]
 

@@ -133,6 +133,6 @@ export const api = {
     json<{ strengths: number[]; shares: number[] }>("features/strengths", { view, feature }, signal),
   steer: (view: string, feature: number, strength: number, positions: Part) => json<{ edit: Edit | null }>("steer", { view, feature, strength, positions }),
   smallest: (view: string, feature: number, positions: Part, signal?: AbortSignal) => json<Smallest>("steer/smallest", { view, feature, positions }, signal),
-  continuations: (view: string, signal?: AbortSignal) => json<{ before: string; after: string }>("continuations", { view }, signal),
+  continuations: (view: string, signal?: AbortSignal) => json<{ before: string | null; after: string | null }>("continuations", { view }, signal),
   find: (text: string, signal?: AbortSignal) => json<{ found: { name: string; sentence: string }[] }>("find", { text }, signal),
 };

@@ -225,6 +225,10 @@ export class Attention {
     const shares = this.row(row);
     this.shadeBy(shares, row);
     const strong = (text: string | undefined): HTMLElement => h("b", {}, text ?? "");
+    if (!shares.every(Number.isFinite)) {
+      fill(this.told, "Where ", strong(words[row]), " looks cannot be told: an edit made its shares overflow, or no numbers at all.");
+      return;
+    }
     if (column !== null && column <= row) {
       fill(this.told, strong(words[row]), " takes ", strong(percent(shares[column] ?? 0)), " of what it takes in here from ", strong(words[column]), ".");
       return;

@@ -1,7 +1,7 @@
 // Before and after, side by side: the likeliest next tokens, and what the model writes on.
 import { api } from "./api";
 import { fill, h, later, newest, spelt } from "./dom";
-import { percent } from "./format";
+import { NO_NUMBERS, percent } from "./format";
 import { sentence } from "./session";
 import type { Page } from "./state";
 import type { Compared } from "./types";
@@ -42,8 +42,8 @@ export class Comparison {
     this.writeLater();
   }
 
-  private row({ readable, before, after }: Omit<Compared, "after"> & { after: number | null }): HTMLElement {
-    return h("tr", {}, h("th", { scope: "row" }, spelt(readable)), bar(before, "ink before"), after === null ? h("td", { class: "soft" }, "–") : bar(after, "ink"));
+  private row({ readable, before, after }: Compared): HTMLElement {
+    return h("tr", {}, h("th", { scope: "row" }, spelt(readable)), bar(before, "ink before"), bar(after, "ink"));
   }
 
   private async write(): Promise<void> {
@@ -54,22 +54,23 @@ export class Comparison {
       const { before, after } = await api.continuations(opened.id, current.signal);
       if (!current()) return;
       this.wrote = opened.id;
-      this.tell(before, opened.compared ? after : null);
+      this.tell(before, after, !!opened.compared);
     } catch (error) {
       if (current()) fill(this.texts, h("dt", {}, "It cannot write on"), h("dd", { class: "note" }, sentence(error)));
     }
     this.texts.classList.remove("waiting");
   }
 
-  private tell(before: string, after: string | null): void {
+  private tell(before: string | null, after: string | null, compared: boolean): void {
     const { prompt } = this.page.get();
     const tail = prompt.length > TAIL ? `… ${prompt.slice(-TAIL).replace(/^\S*\s/, "")}` : prompt;
-    const text = (written: string): HTMLElement => h("dd", {}, h("span", { class: "soft" }, tail), h("b", {}, written));
-    fill(this.texts, h("div", {}, h("dt", {}, "Before, it writes on"), text(before)), after === null ? null : h("div", {}, h("dt", {}, "After"), text(after)));
+    const text = (written: string | null): HTMLElement => (written === null ? h("dd", { class: "note" }, NO_NUMBERS) : h("dd", {}, h("span", { class: "soft" }, tail), h("b", {}, written)));
+    fill(this.texts, h("div", {}, h("dt", {}, "Before, it writes on"), text(before)), compared ? h("div", {}, h("dt", {}, "After"), text(after)) : null);
   }
 }
 
-function bar(share: number, kind: string): HTMLElement {
+function bar(share: number | null, kind: string): HTMLElement {
+  if (share === null) return h("td", { class: "soft" }, "–");
   const ink = h("span", { class: kind });
   ink.style.width = `${share * 100}%`;
   return h("td", {}, h("span", { class: "share" }, h("span", { class: "track", "aria-hidden": "true" }, ink), h("span", { class: "number" }, percent(share))));

@@ -4,6 +4,9 @@ export type Digits = "short" | "long" | "all";
 
 const MASKED = -1e8;
 
+/** In the place of an answer where scores or shares are no numbers. */
+export const NO_NUMBERS = "No token is the likeliest here: an edit made these numbers overflow, or no numbers at all.";
+
 export const isMasked = (value: number): boolean => value <= MASKED;
 
 /** A float32 in the fewest decimals that still give exactly this number back. */

@@ -2,7 +2,7 @@
 import { api } from "./api";
 import { shade } from "./colours";
 import { arrow, clamp, fill, h, newest, spelt, word } from "./dom";
-import { count, percent } from "./format";
+import { count, NO_NUMBERS, percent } from "./format";
 import { lensAsked, lensBar, lensOf, lensTitle } from "./lensbar";
 import { lensPicture } from "./pictures";
 import { sentence } from "./session";
@@ -173,14 +173,14 @@ export class LensView {
     });
     const link = (said: string, table: string, column: number): HTMLElement =>
       h("button", { class: "link", onclick: () => this.travel.go({ screen: "numbers", place: { table, sheet: 0, row: position, column } }) }, said);
-    const of = token ?? next[0]!;
+    const of = token ?? next[0];
     const { kind, meaning } = lensOf(this.page);
     fill(
       this.detail,
       h("h3", {}, `${blockTitle(name)}, the model would go on from “${last}” with`),
       token && h("p", { class: "stands" }, `“${word(token.readable)}”: ${standing(token)} of ${count(Number(this.page.get().model.config.d_vocab))}`),
-      h("ol", { class: "plain-bars" }, ...bars),
-      h("p", { class: "lens-links" }, link("See the numbers that this is read from", name, 0), link(`See how the score of “${word(of.readable)}” is worked out`, scores, of.id)),
+      next.length ? h("ol", { class: "plain-bars" }, ...bars) : h("p", { class: "note" }, NO_NUMBERS),
+      h("p", { class: "lens-links" }, link("See the numbers that this is read from", name, 0), of ? link(`See how the score of “${word(of.readable)}” is worked out`, scores, of.id) : null),
       h("p", { class: "soft" }, h("b", {}, `The ${lensTitle(kind)}. `), meaning),
     );
   }

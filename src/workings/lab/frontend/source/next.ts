@@ -1,6 +1,6 @@
 // What the model would say next, as bars; with edits on, before and after.
 import { fill, h, spelt, word } from "./dom";
-import { percent } from "./format";
+import { NO_NUMBERS, percent } from "./format";
 import type { Session } from "./session";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
@@ -9,6 +9,7 @@ import type { Guess } from "./types";
 export function nextBars(page: Page, session: Session, travel: Travel): HTMLElement {
   const list = h("ol", { class: "next-bars" });
   const title = h("h2", {}, "Next token");
+  const none = h("p", { class: "note", hidden: true }, NO_NUMBERS);
   const legend = h("p", { class: "legend soft" });
 
   function row(guess: Guess, before: number | null | undefined): HTMLElement {
@@ -50,6 +51,7 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
       first ? `Without your edits: ${word(first.readable)} ${percent(first.share)}` : "",
     );
     legend.hidden = !first;
+    none.hidden = opened.next.length > 0;
   });
-  return h("section", { class: "next", "aria-label": "Next token" }, h("header", {}, title, legend), list);
+  return h("section", { class: "next", "aria-label": "Next token" }, h("header", {}, title, legend), none, list);
 }

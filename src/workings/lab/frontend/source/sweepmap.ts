@@ -1,7 +1,7 @@
 // A map of patches: as a table, as a picture to be kept; and what stands around it.
 import { cellsPicture, fillCells, type Cell, type Cells } from "./cellmap";
 import { fill, h, spelt, word } from "./dom";
-import { minus, percent } from "./format";
+import { minus, NO_NUMBERS, percent } from "./format";
 import type { Guess, Sweep, Token } from "./types";
 
 const WHEN: Record<string, string> = { resid_pre: "Before ", resid_mid: "Within ", resid_post: "After " };
@@ -60,7 +60,7 @@ export function guessBars(title: string, guesses: Guess[]): HTMLElement {
     ink.style.width = `${guess.share * 100}%`;
     return h("li", {}, spelt(guess.readable), h("span", { class: "track" }, ink), h("span", { class: "number" }, percent(guess.share)));
   };
-  return h("div", {}, h("h4", {}, title), h("ol", { class: "plain-bars" }, ...guesses.map(bar)));
+  return h("div", {}, h("h4", {}, title), guesses.length ? h("ol", { class: "plain-bars" }, ...guesses.map(bar)) : h("p", { class: "note" }, NO_NUMBERS));
 }
 
 /** The map as a picture. */

@@ -47,8 +47,9 @@ export interface Opened {
 export interface Compared {
   id: number;
   readable: string;
-  before: number;
-  after: number;
+  /** Null where an edit left no numbers. */
+  before: number | null;
+  after: number | null;
 }
 
 /** What an edit steers along: a feature, how hard, and where. */
