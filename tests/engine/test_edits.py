@@ -371,3 +371,18 @@ def test_forks_may_be_worked_on_by_several_threads_at_once() -> None:
             expected = model.trace([*ids, token])
             for name in child.names():
                 assert_close(child[name], expected[name], 1e-5, f"{name} of thread {token}")
+
+
+def test_a_number_that_is_too_large_is_refused_in_words_that_are_true_wherever_they_are_read() -> None:
+    trace = model_of(Tiny()).trace([1, 2, 3])
+    said = r"too large for float32, which ends at 3\.4e\+38; take a smaller one \(in Python, model\.trace\(prompt, dtype='float64'\)"
+    with pytest.raises(InputError, match=said):
+        trace.edit("blocks.0.resid_post", 0, value=1e39)
+    with pytest.raises(
+        InputError, match=r"take a smaller one \(in Python, model\.trace\(prompt, dtype='float64'\) holds larger"
+    ):
+        trace.steer(np.ones(15), 1e25, layer=0)
+    double = model_of(Tiny()).trace([1, 2, 3], dtype="float64")
+    with pytest.raises(InputError, match=r"take a smaller one$"):
+        double.steer(np.ones(15), 1e200, layer=0)
+    assert double.edit("blocks.0.resid_post", 0, value=1e39)["blocks.0.resid_post"][0, 0] == 1e39

@@ -114,9 +114,15 @@ def _checked_amount(name: str, kind: str, amount: Any, dtype: np.dtype) -> np.nd
         raise InputError(f"edit of {name}: {kind}= holds NaN or infinity; every number must be finite")
     if (np.abs(numbers) > np.finfo(dtype).max).any():
         raise InputError(
-            f"edit of {name}: {kind}= holds a number that is too large for {dtype}; trace with dtype='float64'"
+            f"edit of {name}: {kind}= holds a number that is too large for {dtype}, "
+            f"which ends at {np.finfo(dtype).max:.1e}; take a smaller one{larger_held(dtype)}"
         )
     return numbers
+
+
+def larger_held(dtype: np.dtype) -> str:
+    """What else is to be done about a number that is too large, which only Python can."""
+    return "" if dtype == np.float64 else " (in Python, model.trace(prompt, dtype='float64') holds larger ones)"
 
 
 def _full_index(name: str, shape: tuple[int, ...], index: Any) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from workings.engine.edits import larger_held
 from workings.errors import InputError, OutsideTable, TooLarge
 
 if TYPE_CHECKING:
@@ -125,7 +126,6 @@ def _check_room(trace: Trace, table: str, strength: float) -> None:
 
 
 def _too_large(strength: float, table: str, trace: Trace) -> TooLarge:
-    otherwise = "" if trace.dtype == np.float64 else ", or trace with dtype='float64'"
     return TooLarge(
-        f"strength {strength:g} is too large: the squares of {table} would overflow {trace.dtype}; take a smaller one{otherwise}"
+        f"strength {strength:g} is too large: the squares of {table} would overflow {trace.dtype}; take a smaller one{larger_held(trace.dtype)}"
     )
