@@ -33,8 +33,10 @@ def trace_plot(trace: Trace) -> Picture:
     """The likeliest next tokens as a figure."""
     from workings.display.plots import bars_plot
 
-    words, shares = _likeliest(trace)
-    return bars_plot(words, [100 * share for share in shares], "What comes next", "share, percent")
+    known = has_likeliest(trace.rows("probabilities", -1)[0])
+    words, shares = _likeliest(trace) if known else (["–"], [0.0])
+    title = "What comes next" if known else NO_NUMBERS
+    return bars_plot(words, [100 * share for share in shares], title, "share, percent")
 
 
 def _likeliest(trace: Trace) -> tuple[list[str], list[float]]:
