@@ -57,6 +57,21 @@ def test_the_map_of_paths_shows_who_tells_a_head_where_to_look(call, ask):
 
 
 @needs_storybook
+@pytest.mark.parametrize("noising", [[], ["--noising"]])
+def test_the_map_and_the_sentence_below_it_say_the_same_number(call, ask, noising):
+    words = ["patch", "--over", "heads", *noising]
+    text, document = call(*words).stdout, ask(*words)
+    shown = [line.split()[2:] for line in text.splitlines() if re.match(r"  block \d ", line)]
+    effects = np.array(document["effects"])
+    best = np.unravel_index(effects.argmax(), effects.shape)
+    assert shown[best[0]][best[1]] == f"{effects.max() * 100:.0f}"
+    told = " ".join(text.split())
+    assert f"{'takes away' if noising else 'brings back'} {effects.max() * 100:.0f}% of the difference" in told
+    base, source = ("clean", "corrupted") if noising else ("corrupted", "clean")
+    assert f"0 is as in the {base} prompt (·), 100 as in the {source} one" in told
+
+
+@needs_storybook
 @pytest.mark.parametrize("over", [[], ["--over", "heads"]])
 def test_an_estimate_says_what_trying_its_strongest_cell_gives_and_how_to_try_all(call, ask, over):
     text = call("patch", "--attribution", *over).stdout

@@ -127,18 +127,18 @@ def _print_title(console: Console, model: Model, sweep: PatchingSweep) -> None:
         way = "alone and directly" if alone == into else "directly, or by what MLPs on the way make of it"
         taken = f"{part} in the {source} prompt goes {alone} {way}"
     legend = (
-        f"{estimated}In each cell {taken}, all else being the {base} one's. 0 is as in the corrupted prompt (·), "
-        "100 as in the clean one."
+        f"{estimated}In each cell {taken}, all else being the {base} one's. 0 is as in the {base} prompt (·), "
+        f"100 as in the {source} one{'' if denoising else ': the lead is all taken away'}."
     )
     print_indented(console, Text(legend, style="dim"))
-    print_scale(console, "Restored", (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0))
+    print_scale(console, "Brought back" if denoising else "Taken away", (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0))
 
 
 def _map(sweep: PatchingSweep) -> HeatMap:
     pair = sweep.contrast
     rows = [
         (_row_name(sweep, block), [Cell(_hundredths(value), float(value)) for value in row])
-        for block, row in enumerate(sweep.values)
+        for block, row in enumerate(sweep.effects)
     ]
     if sweep.by_head:
         return HeatMap([("", sweep.labels)], rows, 9, numbered=False)
@@ -176,9 +176,9 @@ def _estimated(sweep: PatchingSweep) -> bool:
 
 def _runners_up(sweep: PatchingSweep) -> str:
     told = [
-        f"head {head} of block {block} ({_hundredths(value).strip()})"
-        for block, head, value in sweep.best(4)[1:]
-        if _hundredths(sweep.contrast.effect(value)) != _NOTHING
+        f"head {head} of block {block} ({_hundredths(sweep.effects[block, head]).strip()})"
+        for block, head, _ in sweep.best(4)[1:]
+        if _hundredths(sweep.effects[block, head]) != _NOTHING
     ]
     if not told:
         return "no other does anything."

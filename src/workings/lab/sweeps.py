@@ -221,7 +221,7 @@ class Sweeping:
 
     def _document(self, sweep: PatchingSweep, sides: Sides) -> Json:
         token, pair, asked = self.sweeps.answers.token, sweep.contrast, self.asked
-        values, effects = (np.where(np.isfinite(v), v, 0.0) for v in (sweep.values, pair.effect(sweep.values)))
+        values, effects = (np.where(np.isfinite(v), v, 0.0) for v in (sweep.values, sweep.effects))
         [(block, column, _)] = sweep.best(1)
         assert pair.choice.against is not None
         return {
