@@ -50,7 +50,7 @@ export function questionWords(question: Question): Record<string, string | null>
   };
 }
 
-export function questionFrom(words: URLSearchParams): Question {
+export function questionFrom(words: { get(name: string): string | null }): Question {
   return {
     answer: words.get("answer") ?? "",
     against: words.get("against") ?? "",
