@@ -64,7 +64,9 @@ def test_positions_in_a_document_are_whole_numbers(ask, verb, typed, numbers):
 )
 def test_the_commands_that_steering_suggests_work(call, options):
     suggested = [
-        line.strip() for line in call("steer", PHONE, *options).stdout.splitlines() if re.match(r"    workings \w", line)
+        line.strip()
+        for line in call("steer", PHONE, *options).stdout.splitlines()
+        if re.match(r"    workings \w", line)
     ]
     assert ("--strength" in "".join(suggested)) == (options[3] != "0")
     for line in suggested:

@@ -139,6 +139,14 @@ def test_knockout_shows_before_and_after(call, ask, folder, model):
             ["patch", "3 1", "3 2", "--answer", "1", "--against", "2", "--into", "0.0.q", "--model", "{wordless}"],
             "no head",
         ),
+        *(
+            (["patch", "3 1", "3 2", "--answer", "1", "--against", "2", "--into", into, "--model", "{wordless}"], said)
+            for into in ("9.0.q", "1.0", "1.0.x", "L1H0.q", "1.3.q", "0.0.Q")
+            for said in (
+                f"BLOCK.HEAD.q, .k or .v (queries, keys, values), such as 1.0.q, a table's name, or logits; '{into}' came",
+                "has the blocks 0 to 1, with the heads 0 to 2",
+            )
+        ),
         (["knockout", "3 1", "--head", "2.0", "--model", "{wordless}"], "no block 2: this model has 2"),
         (["knockout", "3 1", "--head", "x", "--model", "{wordless}"], "such as 1.3; 'x' came"),
         (["knockout", "3 1", "--head", "0.0", "--positions", "a", "--model", "{wordless}"], "positions are written"),

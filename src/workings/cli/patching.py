@@ -65,7 +65,7 @@ def show_patching(
         sweep = attribution_patching(model, prompts[0], prompts[1], token, other, over, position, direction)
     elif into is not None:
         sweep = path_patching_sweep(
-            model, prompts[0], prompts[1], read_receiver(into), token, other, position,
+            model, prompts[0], prompts[1], read_receiver(model, into), token, other, position,
             direction=direction, through_mlps=through_mlps,
         )  # fmt: skip
     else:
