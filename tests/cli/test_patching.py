@@ -56,6 +56,18 @@ def test_the_map_of_paths_shows_who_tells_a_head_where_to_look(call, ask):
     assert np.shape(ask("patch", "--into", "2.0.q")["values"]) == (2, 4)
 
 
+def test_of_equal_cells_the_first_is_the_strongest(call, wordless):
+    """With one token there is only one place, which has all of it before every block."""
+    told = " ".join(call("patch", "3", "4", "--answer", "7", "--against", "8", "--model", wordless).stdout.split())
+    assert "The strongest cell: before block 0" in told
+
+
+@needs_storybook
+def test_after_paths_those_through_mlps_are_suggested(call):
+    assert "workings patch --into 2.0.q --through-mlps" in call("patch", "--into", "2.0.q").stdout
+    assert "--through-mlps" not in call("patch", "--into", "2.0.q", "--through-mlps").stdout
+
+
 @needs_storybook
 @pytest.mark.parametrize("noising", [[], ["--noising"]])
 def test_the_map_and_the_sentence_below_it_say_the_same_number(call, ask, noising):

@@ -178,7 +178,9 @@ def test_a_path_opens_as_the_edit_of_its_receiver_and_one_into_the_scores_says_w
     visit.page.click("text=Open the patched sentence")
     visit.settled()
     assert "blocks.3.attn.k[1, 0:14, :]" in visit.page.locator(".edits").inner_text()
-    changed = np.argwhere(sweep.trace_of(*sweep.best(1)[0][:2])["blocks.3.attn.k"] != sweep.contrast.base["blocks.3.attn.k"])
+    changed = np.argwhere(
+        sweep.trace_of(*sweep.best(1)[0][:2])["blocks.3.attn.k"] != sweep.contrast.base["blocks.3.attn.k"]
+    )
     assert visit.address() == f"blocks.3.attn.k[{', '.join(map(str, changed[0]))}]", "a number that the patch changes"
     want = sweep.trace_of(*sweep.best(1)[0][:2]).top(1)[0]
     assert visit.next_tokens()[0][0] == want[0].replace(" ", "␣")

@@ -90,7 +90,9 @@ def test_edits_count(visitor, model):
     assert told["total"] == pytest.approx(workings.attribution(trace, TOKEN).total, rel=1e-5)
 
 
-@pytest.mark.parametrize(("typed", "taken"), [("␣is", " is"), ("is", " is"), ('"i"', "i"), ('"is"', "is"), ("␣nowhere", " nowhere")])
+@pytest.mark.parametrize(
+    ("typed", "taken"), [("␣is", " is"), ("is", " is"), ('"i"', "i"), ('"is"', "is"), ("␣nowhere", " nowhere")]
+)
 def test_a_word_is_taken_as_chips_spell_it(visitor, model, view, typed, taken):
     answer = visitor.get("attribution", view=view, token=typed)
     if model.tokenizer.token_id(taken) is not None:

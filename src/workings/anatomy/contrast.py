@@ -23,6 +23,7 @@ Array = np.ndarray
 Progress = Callable[[int, int], object]
 
 DIRECTIONS = ("denoising", "noising")
+_DECIMALS = 4  # to which effects that rounding alone tells apart are equal
 MOST_TOKENS, MOST_FORKS = 1024, 64  # worked out side by side: enough for large products, little enough for memory
 
 
@@ -200,9 +201,12 @@ class PatchingSweep:
         return tuple(f"head {h}" for h in range(n_columns)) if self.by_head else tuple(self.contrast.base.tokens)
 
     def best(self, k: int = 5) -> list[tuple[int, int, float]]:
-        """The `k` patches that do most, as (block, position or head, value): restore most; where one breaks, break most."""
+        """The `k` patches that do most, as (block, position or head, value): restore most; where one breaks, break most.
+
+        Of equal ones (to four decimals) the first block's comes first.
+        """
         values = self.values
-        order = np.argsort(-self.effects, axis=None, kind="stable")[:k]
+        order = np.argsort(-self.effects.round(_DECIMALS), axis=None, kind="stable")[:k]  # of equals the first
         return [
             (int(b), int(c), float(values[b, c])) for b, c in zip(*np.unravel_index(order, values.shape), strict=True)
         ]

@@ -86,7 +86,7 @@ def show_patching(
     for sentence in _findings(sweep):
         print_indented(console, sentence)
     console.print()
-    print_next(console, _suggestions(model, clean, corrupted, answer, against, sweep))
+    print_next(console, _suggestions(model, clean, corrupted, answer, against, sweep, into))
     console.print()
 
 
@@ -181,7 +181,7 @@ def _runners_up(sweep: PatchingSweep) -> str:
         if _hundredths(sweep.effects[block, head]) != _NOTHING
     ]
     if not told:
-        return "no other does anything."
+        return "no other head changes the difference by itself, not by half a percent."
     return f"{', '.join(told)}. What several carry together may be more, or less, than the sum."
 
 
@@ -242,7 +242,13 @@ def _blocks(blocks: Sequence[int]) -> str:
 
 
 def _suggestions(
-    model: Model, clean: str, corrupted: str, answer: str | None, against: str | None, sweep: PatchingSweep
+    model: Model,
+    clean: str,
+    corrupted: str,
+    answer: str | None,
+    against: str | None,
+    sweep: PatchingSweep,
+    into: str | None,
 ) -> list[tuple[str, str]]:
     options = ["--answer", answer] if answer else []
     options += ["--against", against] if against else []
@@ -271,6 +277,9 @@ def _suggestions(
             ("What that head looks at", looks),
             (f"What is said without {'the two strongest' if len(strong) > 1 else 'it'}", without),
         ]
+    if "path" in sweep.method and not sweep.method.endswith(THROUGH_MLPS):
+        through = command(*again, "--into", into or "logits", "--through-mlps")
+        found.append(("The same, where MLPs on the way may answer", through))
     if sweep.method == "activation patching":
         found.append(("The same, estimated by one gradient", command(*again, *over, "--attribution")))
     return found

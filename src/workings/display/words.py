@@ -23,7 +23,9 @@ def spoken(text: str) -> str:
     return f"“{visible(text).replace('␣', ' ').strip() or visible(text)}”"
 
 
-SPELLING = "a word means the token with the blank before it, ␣a, where there is one; in quotes, \"a\", exactly what they hold"
+SPELLING = (
+    'a word means the token with the blank before it, ␣a, where there is one; in quotes, "a", exactly what they hold'
+)
 """How words that are typed are taken, for messages."""
 
 

@@ -105,7 +105,8 @@ def asked_token(model: Model, query: Query, name: str) -> int | None:
     word = text.strip("\"'“”")
     raise InputError(
         f"“{word}” is not one token of {model.name}: the model knows it only in pieces, or not at all; take another word, "
-        f"or a token's number, 0 to {model.config.d_vocab - 1}" + (f". {SPELLING[0].upper()}{SPELLING[1:]}" if tokenizer else "")
+        f"or a token's number, 0 to {model.config.d_vocab - 1}"
+        + (f". {SPELLING[0].upper()}{SPELLING[1:]}" if tokenizer else "")
     )
 
 
