@@ -64,7 +64,7 @@ def test_ids_alone_are_spelt_for_a_model_with_words(browser: Any, lab: Lab) -> N
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("show=attention&block=blocks.9.attn.pattern", "blocks.0.attn.pattern … blocks.3.attn.pattern … all"),
+        ("show=attention&block=blocks.9.attn.pattern", "blocks.0.attn.pattern to blocks.3.attn.pattern, all"),
         ("lens=telescope", "lens=telescope (there are: logit, tuned)"),
         ("show=patching&direction=sideways", "direction=sideways (there are: denoising, noising)"),
         ("ids=5,x", "ids=5,x (there are: whole numbers"),

@@ -56,7 +56,7 @@ export function fromHash(hash: string, model: Model): Partial<State> {
   if (words.get("show")) found.screen = words.among("show", SCREENS);
   found.lens = { kind: words.among("lens", ["logit", "tuned"]), after_attention: words.among("after_attention", ["no", "yes"]), token: words.get("word") ?? "" };
   const maps = model.tables.map(({ name }) => name).filter((name) => name.endsWith(PATTERN));
-  found.block = words.among("block", ["", ...maps, EVERY_HEAD], [...maps.filter((_, i) => i === 0 || i === maps.length - 1), EVERY_HEAD].join(" … "));
+  found.block = words.among("block", ["", ...maps, EVERY_HEAD], `${maps[0]} to ${maps.at(-1)}, ${EVERY_HEAD}`);
   found.kind = words.get("kind") ?? "";
   for (const name of ["head", "token", "feature"] as const) found[name] = words.numbers(name)?.[0] ?? null;
   found.digits = words.among<Digits>("digits", ["short", "long", "all"]);
