@@ -77,6 +77,8 @@ def test_every_cell_is_what_the_same_patch_gives_from_scratch(tiny, over, direct
 def test_noising_finds_what_is_needed():
     found = sweep(over="heads", direction="noising")
     only(1 - found.values, (1, 0))
+    only(found.effects, (1, 0))
+    assert found.to_dict()["effects"] == found.effects.tolist()
     assert found.best(1)[0][:2] == (1, 0)
 
 

@@ -154,15 +154,18 @@ def test_numbers_that_an_edit_made_overflow_show_themselves_all_the_same(broken)
         assert thing.plot()._repr_png_()
 
 
-def test_a_sweep_shows_its_map_and_both_prompts():
+@pytest.mark.parametrize(("direction", "done"), [("denoising", "restored"), ("noising", "taken away")])
+def test_a_sweep_shows_its_map_and_both_prompts(direction, done):
     tiny = Tiny(layers=3, heads=4, n_ctx=1024, d_vocab=60)
     model = Model("tiny", model_of(tiny).config, model_of(tiny).weights, Hostile())
     ids = np.array(random_ids(tiny, 9))
     other = np.concatenate([[(ids[0] + 1) % 60], ids[1:]])
-    sweep = workings.patching_sweep(model, ids, other, answer=4, against=7)
+    sweep = workings.patching_sweep(model, ids, other, answer=4, against=7, direction=direction)
+    effects = sweep.values if direction == "denoising" else 1 - sweep.values
     html = sweep._repr_html_()
-    assert html.count("<td") >= sweep.values.size and "<b onclick" not in html
-    block, _, value = sweep.best(1)[0]
-    assert f"The strongest is block {block}" in html and f"{value:.0%}".replace("-", "−") in html
+    assert html.count("<td") >= effects.size and "<b onclick" not in html
+    block = sweep.best(1)[0][0]
+    assert f"The strongest is block {block}" in html and f": {effects.max():.0%}." in html
     figure = sweep.plot()
-    np.testing.assert_allclose(np.asarray(figure.axes[0].collections[0].get_array()).reshape(3, 9), sweep.values)
+    assert done in figure.axes[1].get_ylabel()
+    np.testing.assert_allclose(np.asarray(figure.axes[0].collections[0].get_array()).reshape(3, 9), effects)

@@ -1,6 +1,8 @@
 """Steering and features on the command line: the demonstration that started the project, and everything around it."""
 
 import json
+import re
+import shlex
 
 import numpy as np
 import pytest
@@ -50,6 +52,27 @@ def test_python_and_the_command_line_steer_alike(ask):
 def test_positions_in_a_document_are_whole_numbers(ask, verb, typed, numbers):
     told = ask(verb[0], PHONE, *verb[1:], *typed)
     assert len(told["tokens"]) == 5 and told["positions"] == numbers
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--feature", "jedi", "--strength", "-1e6", "--positions", "-2:"],
+        ["--feature", "jedi", "--strength", "0.00001", "--layer", "1"],
+        ["--feature", "jedi", "--strength", "0"],
+    ],
+)
+def test_the_commands_that_steering_suggests_work(call, options):
+    suggested = [
+        line.strip()
+        for line in call("steer", PHONE, *options).stdout.splitlines()
+        if re.match(r"    workings \w", line)
+    ]
+    assert ("--strength" in "".join(suggested)) == (options[3] != "0")
+    for line in suggested:
+        assert line.isascii(), line
+        assert call(*shlex.split(line)[1:]).exit_code == 0, line
+        assert all(" ".join(options[at : at + 2]) in line for at in range(4, len(options), 2)) or "steer" not in line
 
 
 def test_a_search_that_goes_too_far_does_not_keep_a_strength_from_being_shown(call, ask):

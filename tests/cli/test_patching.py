@@ -56,6 +56,33 @@ def test_the_map_of_paths_shows_who_tells_a_head_where_to_look(call, ask):
     assert np.shape(ask("patch", "--into", "2.0.q")["values"]) == (2, 4)
 
 
+def test_of_equal_cells_the_first_is_the_strongest(call, wordless):
+    """With one token there is only one place, which has all of it before every block."""
+    told = " ".join(call("patch", "3", "4", "--answer", "7", "--against", "8", "--model", wordless).stdout.split())
+    assert "The strongest cell: before block 0" in told
+
+
+@needs_storybook
+def test_after_paths_those_through_mlps_are_suggested(call):
+    assert "workings patch --into 2.0.q --through-mlps" in call("patch", "--into", "2.0.q").stdout
+    assert "--through-mlps" not in call("patch", "--into", "2.0.q", "--through-mlps").stdout
+
+
+@needs_storybook
+@pytest.mark.parametrize("noising", [[], ["--noising"]])
+def test_the_map_and_the_sentence_below_it_say_the_same_number(call, ask, noising):
+    words = ["patch", "--over", "heads", *noising]
+    text, document = call(*words).stdout, ask(*words)
+    shown = [line.split()[2:] for line in text.splitlines() if re.match(r"  block \d ", line)]
+    effects = np.array(document["effects"])
+    best = np.unravel_index(effects.argmax(), effects.shape)
+    assert shown[best[0]][best[1]] == f"{effects.max() * 100:.0f}"
+    told = " ".join(text.split())
+    assert f"{'takes away' if noising else 'brings back'} {effects.max() * 100:.0f}% of the difference" in told
+    base, source = ("clean", "corrupted") if noising else ("corrupted", "clean")
+    assert f"0 is as in the {base} prompt (·), 100 as in the {source} one" in told
+
+
 @needs_storybook
 @pytest.mark.parametrize("over", [[], ["--over", "heads"]])
 def test_an_estimate_says_what_trying_its_strongest_cell_gives_and_how_to_try_all(call, ask, over):
@@ -123,6 +150,14 @@ def test_knockout_shows_before_and_after(call, ask, folder, model):
         (
             ["patch", "3 1", "3 2", "--answer", "1", "--against", "2", "--into", "0.0.q", "--model", "{wordless}"],
             "no head",
+        ),
+        *(
+            (["patch", "3 1", "3 2", "--answer", "1", "--against", "2", "--into", into, "--model", "{wordless}"], said)
+            for into in ("9.0.q", "1.0", "1.0.x", "L1H0.q", "1.3.q", "0.0.Q")
+            for said in (
+                f"BLOCK.HEAD.q, .k or .v (queries, keys, values), such as 1.0.q, a table's name, or logits; '{into}' came",
+                "has the blocks 0 to 1, with the heads 0 to 2",
+            )
         ),
         (["knockout", "3 1", "--head", "2.0", "--model", "{wordless}"], "no block 2: this model has 2"),
         (["knockout", "3 1", "--head", "x", "--model", "{wordless}"], "such as 1.3; 'x' came"),

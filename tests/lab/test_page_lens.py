@@ -55,7 +55,7 @@ def test_with_a_word_every_cell_has_the_share_and_the_rank_that_python_finds(vis
     assert visit.words(".lens td button") == expected
     assert visit.words(".lens tbody th")[:3] == ["Block 0, attention", "After block 0", "Block 1, attention"]
     visit.page.locator(".lens tbody tr").nth(4).locator("button").last.click()
-    told = f"“lightsaber”: {percent(shares[4, -1])}, rank {ranks[4, -1]} of 1,024"
+    told = f"“␣lightsaber”: {percent(shares[4, -1])}, rank {ranks[4, -1]} of 1,024"
     visit.wait("told => document.querySelector('.stands').innerText === told", told)
     assert visit.words(".lens-detail h3") == ["After block 2’s attention, the model would go on from “her” with"]
     ids, top = read.top(10)

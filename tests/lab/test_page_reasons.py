@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from browsing import PROMPT, Lab, Visit
 
@@ -177,6 +178,10 @@ def test_a_path_opens_as_the_edit_of_its_receiver_and_one_into_the_scores_says_w
     visit.page.click("text=Open the patched sentence")
     visit.settled()
     assert "blocks.3.attn.k[1, 0:14, :]" in visit.page.locator(".edits").inner_text()
+    changed = np.argwhere(
+        sweep.trace_of(*sweep.best(1)[0][:2])["blocks.3.attn.k"] != sweep.contrast.base["blocks.3.attn.k"]
+    )
+    assert visit.address() == f"blocks.3.attn.k[{', '.join(map(str, changed[0]))}]", "a number that the patch changes"
     want = sweep.trace_of(*sweep.best(1)[0][:2]).top(1)[0]
     assert visit.next_tokens()[0][0] == want[0].replace(" ", "␣")
     visit.show("patching")
@@ -184,7 +189,7 @@ def test_a_path_opens_as_the_edit_of_its_receiver_and_one_into_the_scores_says_w
     visit.page.wait_for_selector(".patch-detail h3")
     visit.page.select_option(".receiver select >> nth=0", "logits")
     visit.wait("document.querySelectorAll('.sweep td button').length === 16")
-    visit.wait("document.querySelector('.patch-detail').innerText.includes('many edits, not one')")
+    visit.wait("document.querySelector('.patch-detail').innerText.includes('takes many edits')")
     assert visit.page.locator("text=Open the patched sentence").count() == 0
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from threading import Event
 from typing import Any
 
 import pytest
 from browsing import PROMPT, Lab, Visit
 
-from workings.lab import views
+from workings.lab import sweeps, views
 
 
 def test_a_lost_connection_is_told_in_plain_words_and_the_page_recovers(browser: Any, lab: Lab) -> None:
@@ -32,6 +33,35 @@ def test_a_lab_that_was_started_again_is_told_from_one_that_answers(browser: Any
     again = Lab(lab.model, own.port, token="another")
     again.start()
     visit.page.wait_for_selector("text=Open the address that it printed")
+    visit.close()
+    again.stop()
+
+
+def test_a_lab_that_ends_during_a_sweep_is_a_lost_connection_like_any_other(
+    browser: Any, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, stopped = Event(), Event()
+
+    def endless(*_: Any, progress: Any, **__: Any) -> None:
+        begun.set()
+        stopped.wait(60)
+        progress(1, 2)  # nobody waits for it any more
+
+    own = Lab(lab.model, lab.port + 3)
+    own.start()
+    visit = Visit(browser, own).open()
+    with monkeypatch.context() as during:
+        during.setattr(sweeps, "patching_sweep", endless)
+        visit.show("patching")
+        assert begun.wait(60)
+        own.stop()
+        stopped.set()
+        visit.page.wait_for_selector("text=If it was stopped, start it again with")
+    assert "unforeseen" not in visit.page.locator("body").inner_text()
+    again = Lab(lab.model, own.port)
+    again.start()
+    visit.page.wait_for_selector("text=Open the address that it printed")
+    assert not visit.complaints
     visit.close()
     again.stop()
 

@@ -91,6 +91,17 @@ def test_edits_count(visitor, model):
 
 
 @pytest.mark.parametrize(
+    ("typed", "taken"), [("␣is", " is"), ("is", " is"), ('"i"', "i"), ('"is"', "is"), ("␣nowhere", " nowhere")]
+)
+def test_a_word_is_taken_as_chips_spell_it(visitor, model, view, typed, taken):
+    answer = visitor.get("attribution", view=view, token=typed)
+    if model.tokenizer.token_id(taken) is not None:
+        assert answer.json()["token"]["text"] == taken
+    else:
+        assert 'in quotes, "a", exactly what they hold' in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
     ("asked", "said"),
     [
         ({"token": "notaword"}, "is not one token"),
@@ -176,8 +187,11 @@ def test_paths_directions_and_edits_are_the_librarys(visitor, model, into, mlps,
     assert cell["value"] == pytest.approx(value, abs=1e-4)
     assert ("takes away" if direction == "noising" else "brings back") in cell["said"]
     if into == "logits":
-        assert cell["patched"] is None and "many edits, not one" in cell["why_not"]
+        assert cell["patched"] is None and "takes many edits" in cell["why_not"]
         return
+    table, before = cell["patched"]["edits"][-1]["table"], want.contrast.base
+    changed = np.argwhere(want.trace_of(block, column)[table] != before[table])
+    assert cell["lands"] == changed[0].tolist(), "the page goes to a number that the patch changes"
     opened = visitor.post(cell["patched"]).json()
     assert [edit["ok"] for edit in opened["edits"]] == [True] * 3, "the patch comes after the edits"
     shares = want.trace_of(block, column).rows("probabilities", -1)[0]
@@ -261,6 +275,7 @@ def test_a_cell_that_is_the_same_in_both_is_not_opened_and_says_so(visitor, view
         ({"into": "1.9.q"}, 400, "heads 0 to"),
         ({"into": "probabilities"}, 400, "comes after the logits"),
         ({"into": "W_E"}, 400, "no rows of tokens"),
+        ({"into": "L1H0.q"}, 400, "BLOCK.HEAD.q"),
         ({"into": "nowhere"}, 400, "nowhere"),
         ({"into": "logits", "over": "mlp_out"}, 400, "paths go from heads"),
         ({"into": "logits", "method": "attribution"}, 400, "tried, not estimated"),

@@ -24,6 +24,7 @@ Array = np.ndarray
 Progress = Callable[[int, int], object]
 
 DIRECTIONS = ("denoising", "noising")
+_DECIMALS = 4  # to which effects that rounding alone tells apart are equal
 MOST_TOKENS, MOST_FORKS = 1024, 64  # worked out side by side: enough for large products, little enough for memory
 
 
@@ -158,7 +159,7 @@ class PatchingSweep:
     """What each patch of a sweep does: one row a block, one column a position or a head. Made by `patching_sweep` and its like.
 
     `differences` [block, position or head] is the answer's logit less the other token's, with that one patch; `values` is the same, so
-    measured that the corrupted prompt is 0 and the clean one 1. `tables` is the table that is patched in each block, `labels` the
+    measured that the corrupted prompt is 0 and the clean one 1; `effects`, which maps show, is what each patch does. `tables` is the table that is patched in each block, `labels` the
     columns' names, `over` and `method` what was done.
     """
 
@@ -189,15 +190,26 @@ class PatchingSweep:
         return np.asarray(self.contrast.share(self.differences))
 
     @property
+    def effects(self) -> Array:
+        """How much of the difference each patch brings back, or in noising takes away [block, position or head].
+
+        1 is all of it, 0 nothing. In denoising these are the `values`, in noising 1 - `values`.
+        """
+        return np.asarray(self.contrast.effect(self.values))
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """A name for each column: the base prompt's tokens, or `head 0`, `head 1`, ..."""
         n_columns = self.differences.shape[1]
         return tuple(f"head {h}" for h in range(n_columns)) if self.by_head else tuple(self.contrast.base.tokens)
 
     def best(self, k: int = 5) -> list[tuple[int, int, float]]:
-        """The `k` patches that do most, as (block, position or head, value): restore most; where one breaks, break most."""
+        """The `k` patches that do most, as (block, position or head, value): restore most; where one breaks, break most.
+
+        Of equal ones (to four decimals) the first block's comes first.
+        """
         values = self.values
-        order = np.argsort(-self.contrast.effect(values), axis=None, kind="stable")[:k]
+        order = np.argsort(-self.effects.round(_DECIMALS), axis=None, kind="stable")[:k]  # of equals the first
         return [
             (int(b), int(c), float(values[b, c])) for b, c in zip(*np.unravel_index(order, values.shape), strict=True)
         ]
@@ -217,25 +229,31 @@ class PatchingSweep:
         """What was tried and what is measured, in words."""
         c = self.contrast
         answer, other = (quoted(c.base.spell(token or 0)) for token in (c.choice.token, c.choice.against))
-        return f"{self.over}, {self.method}: how much of {answer} against {other} each patch restores"
+        return f"{self.over}, {self.method}: how much of {answer} against {other} each patch {'restores' if self._denoising else 'takes away'}"
+
+    @property
+    def _denoising(self) -> bool:
+        return self.contrast.direction == "denoising"
 
     def _sides(self) -> tuple[list[str], list[str]]:
         return [f"block {block}" for block in range(len(self.tables))], [visible(label) for label in self.labels]
 
     def _repr_html_(self) -> str:
-        block, column, value = self.best(1)[0]
+        block, column, _ = self.best(1)[0]
         where = self.labels[column] if self.by_head else f"at {quoted(self.labels[column])}"
+        zero, whole = ("corrupted", "clean") if self._denoising else ("clean", "corrupted")
+        scale = f"0% is as in the {zero} prompt, 100% as in the {whole} one"
         tokens = [[visible(token) for token in side.tokens] for side in (self.contrast.clean, self.contrast.corrupted)]
         return parts.fragment(
             parts.names(["clean", "corrupted"], ["  ".join(side) for side in tokens]),
-            parts.heat_map(self.values, *self._sides(), largest=1.0, write=whole_percent_signed, whole="`.values`"),
+            parts.heat_map(self.effects, *self._sides(), largest=1.0, write=whole_percent_signed, whole="`.effects`"),
             parts.paragraph(
-                f"The strongest is block {block}, {where}: {whole_percent_signed(value)}. "
-                "0% is the corrupted prompt, 100% the clean one; `.trace_of(block, column)` is the patched trace behind a cell.",
+                f"The strongest is block {block}, {where}: {whole_percent_signed(float(self.effects[block, column]))}. "
+                f"{scale}; `.trace_of(block, column)` is the patched trace behind a cell.",
                 "note",
             ),
             title=self.asked,
-            said="Blue restores the answer, orange pushes the other way. A patch shows where what matters passes by, not what it means there.",
+            said=f"Blue {'restores the answer' if self._denoising else 'takes the answer’s lead away'}, orange pushes the other way. A patch shows where what matters passes by, not what it means there.",
         )
 
     def plot(self) -> Picture:
@@ -243,7 +261,8 @@ class PatchingSweep:
         from workings.display.plots import heat_plot
 
         rows, columns = self._sides()
-        return heat_plot(self.values, rows, columns, self.asked, largest=1.0, scale="share of the difference restored")
+        scale = f"share of the difference {'restored' if self._denoising else 'taken away'}"
+        return heat_plot(self.effects, rows, columns, self.asked, largest=1.0, scale=scale)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
@@ -261,6 +280,7 @@ class PatchingSweep:
             "columns": list(self.labels),
             "differences": self.differences.tolist(),
             "values": self.values.tolist(),
+            "effects": self.effects.tolist(),
         }
 
 

@@ -29,6 +29,7 @@ _ATTENTION = re.compile(r"(?:decoder\.)?blocks\.\d+\.attn_out")
 THROUGH_MLPS = ", through MLPs"
 """How the method of a sweep ends in which MLPs answer."""
 _SPELLED = re.compile(r"(\d+)\.(\d+)\.([qkv])")
+_LIKE_HEADS = re.compile(r"L?\d+([.H]\w*)*", re.IGNORECASE)
 _HEADS = re.compile(r"blocks\.(\d+)\.attn\.([qkv])")
 _ROLES = {"q": "queries", "k": "keys", "v": "values"}
 _INSIDE = re.compile(r"((?:decoder\.)?blocks\.\d+\.)(attn|mlp)\.\w+")
@@ -150,10 +151,22 @@ def path_cells(
     return tables, [[partial(make, table, sender) for sender in range(n_heads)] for table in tables]
 
 
-def read_receiver(text: str) -> End:
-    """A receiver as people write it: `2.0.q` is the queries of head 0 of block 2 (`k`, `v`), anything else a table's name."""
-    found = _SPELLED.fullmatch(text)
-    return (f"blocks.{found[1]}.attn.{found[3]}", int(found[2])) if found else text
+def read_receiver(model: Model, text: str) -> End:
+    """A receiver as people write it: `2.0.q` is the queries of head 0 of block 2 (`k`, `v`), anything else a table's name.
+
+    Raises `InputError` for what is neither, and for a block or a head that the model does not have.
+    """
+    trace, text = model.trace([0]), text.strip()
+    blocks = {int(found[1]): trace.shape(name)[0] for name in trace.names() if (found := _HEADS.fullmatch(name))}
+    if (found := _SPELLED.fullmatch(text)) and int(found[2]) < blocks.get(int(found[1]), 0):
+        return f"blocks.{found[1]}.attn.{found[3]}", int(found[2])
+    if not blocks or not _LIKE_HEADS.fullmatch(text):
+        return text  # where it is no table's name, the right one is named where it is looked up
+    last = max(blocks)
+    raise InputError(
+        f"the receiver of a path is BLOCK.HEAD.q, .k or .v (queries, keys, values), such as {last}.0.q, a table's name, or logits; "
+        f"{text[:40]!r} came. This model has the blocks 0 to {last}, with the heads 0 to {blocks[last] - 1}"
+    )
 
 
 def receiver_said(end: End) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workings.cli.streams import complain
+from workings.display.words import SPELLING, spellings
 from workings.errors import InputError, OutsideTable
 
 if TYPE_CHECKING:
@@ -197,12 +198,14 @@ def find_token(model: Model, text: str) -> int:
 
 def _word(part: str, model: Model) -> int:
     assert model.tokenizer is not None
-    word = part.strip("\"'")
-    # Inside a text most words begin with their space; quotes ask for exactly what is in them.
-    for spelling in (word,) if word != part else (" " + word, word):
+    for spelling in spellings(part):
         if (token_id := model.tokenizer.token_id(spelling)) is not None:
             return token_id
-    raise InputError(f"{word!r} is not one token of {model.name}; `workings tokens {word!r}` shows how it is cut")
+    word = part.strip("\"'“”")
+    raise InputError(
+        f"{word!r} is not one token of {model.name}; `workings tokens {word!r}` shows how it is cut ({SPELLING}, "
+        "which a shell wants in quotes once more: '\"a\"')"
+    )
 
 
 def _count(axes: int) -> str:

@@ -28,6 +28,7 @@ from workings.cli.screen import (
     print_next,
     print_title,
     spelled,
+    typed,
 )
 from workings.cli.streams import write_json
 from workings.cli.texts import texts_in
@@ -135,7 +136,7 @@ def show_feature(model: Model, sae_name: str | None, which: str, texts: str | No
     own = [] if sae_name is None else ["--sae", sae_name]
     own += model_again(model.name)
     steer = command(
-        "steer", "The student picked up his", "--feature", which, *own, "--strength", figure(3 * card.largest)
+        "steer", "The student picked up his", "--feature", which, *own, "--strength", typed(3 * card.largest)
     )
     print_next(console, [("Push the model in its direction", steer)])
     console.print()

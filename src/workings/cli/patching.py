@@ -65,7 +65,7 @@ def show_patching(
         sweep = attribution_patching(model, prompts[0], prompts[1], token, other, over, position, direction)
     elif into is not None:
         sweep = path_patching_sweep(
-            model, prompts[0], prompts[1], read_receiver(into), token, other, position,
+            model, prompts[0], prompts[1], read_receiver(model, into), token, other, position,
             direction=direction, through_mlps=through_mlps,
         )  # fmt: skip
     else:
@@ -86,7 +86,7 @@ def show_patching(
     for sentence in _findings(sweep):
         print_indented(console, sentence)
     console.print()
-    print_next(console, _suggestions(model, clean, corrupted, answer, against, sweep))
+    print_next(console, _suggestions(model, clean, corrupted, answer, against, sweep, into))
     console.print()
 
 
@@ -127,18 +127,18 @@ def _print_title(console: Console, model: Model, sweep: PatchingSweep) -> None:
         way = "alone and directly" if alone == into else "directly, or by what MLPs on the way make of it"
         taken = f"{part} in the {source} prompt goes {alone} {way}"
     legend = (
-        f"{estimated}In each cell {taken}, all else being the {base} one's. 0 is as in the corrupted prompt (·), "
-        "100 as in the clean one."
+        f"{estimated}In each cell {taken}, all else being the {base} one's. 0 is as in the {base} prompt (·), "
+        f"100 as in the {source} one{'' if denoising else ': the lead is all taken away'}."
     )
     print_indented(console, Text(legend, style="dim"))
-    print_scale(console, "Restored", (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0))
+    print_scale(console, "Brought back" if denoising else "Taken away", (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0))
 
 
 def _map(sweep: PatchingSweep) -> HeatMap:
     pair = sweep.contrast
     rows = [
         (_row_name(sweep, block), [Cell(_hundredths(value), float(value)) for value in row])
-        for block, row in enumerate(sweep.values)
+        for block, row in enumerate(sweep.effects)
     ]
     if sweep.by_head:
         return HeatMap([("", sweep.labels)], rows, 9, numbered=False)
@@ -176,12 +176,12 @@ def _estimated(sweep: PatchingSweep) -> bool:
 
 def _runners_up(sweep: PatchingSweep) -> str:
     told = [
-        f"head {head} of block {block} ({_hundredths(value).strip()})"
-        for block, head, value in sweep.best(4)[1:]
-        if _hundredths(sweep.contrast.effect(value)) != _NOTHING
+        f"head {head} of block {block} ({_hundredths(sweep.effects[block, head]).strip()})"
+        for block, head, _ in sweep.best(4)[1:]
+        if _hundredths(sweep.effects[block, head]) != _NOTHING
     ]
     if not told:
-        return "no other does anything."
+        return "no other head changes the difference by itself, not by half a percent."
     return f"{', '.join(told)}. What several carry together may be more, or less, than the sum."
 
 
@@ -242,7 +242,13 @@ def _blocks(blocks: Sequence[int]) -> str:
 
 
 def _suggestions(
-    model: Model, clean: str, corrupted: str, answer: str | None, against: str | None, sweep: PatchingSweep
+    model: Model,
+    clean: str,
+    corrupted: str,
+    answer: str | None,
+    against: str | None,
+    sweep: PatchingSweep,
+    into: str | None,
 ) -> list[tuple[str, str]]:
     options = ["--answer", answer] if answer else []
     options += ["--against", against] if against else []
@@ -271,6 +277,9 @@ def _suggestions(
             ("What that head looks at", looks),
             (f"What is said without {'the two strongest' if len(strong) > 1 else 'it'}", without),
         ]
+    if "path" in sweep.method and not sweep.method.endswith(THROUGH_MLPS):
+        through = command(*again, "--into", into or "logits", "--through-mlps")
+        found.append(("The same, where MLPs on the way may answer", through))
     if sweep.method == "activation patching":
         found.append(("The same, estimated by one gradient", command(*again, *over, "--attribution")))
     return found

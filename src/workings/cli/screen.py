@@ -139,6 +139,11 @@ def figure(value: float) -> str:
     return text.replace("-", "−")
 
 
+def typed(value: float) -> str:
+    """A number as a command takes it: `figure`, with the minus that is on every keyboard."""
+    return figure(value).replace("−", "-")
+
+
 def bar(share: float, width: int) -> str:
     """A bar that fills `share` of `width` columns, to an eighth of a column."""
     eighths = round(max(0.0, min(share, 1.0)) * width * 8)

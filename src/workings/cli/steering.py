@@ -26,6 +26,7 @@ from workings.cli.screen import (
     print_next,
     print_title,
     quoted,
+    typed,
 )
 from workings.cli.streams import complain, write_json
 from workings.display.words import percent
@@ -237,8 +238,11 @@ def _suggestions(model: Model, prompt: Asked, asked: Steering, told: _Told, save
         found.append(
             ("When that feature fires, and what it speaks for", command("sae", "show", asked.feature, *sae, *own))
         )
-        words = ["steer", prompt.text, "--feature", asked.feature, *sae, "--strength", figure(2 * told.strength), *own]
-        found.append(("Twice as hard", command(*words)))
+        where = ["--layer", str(asked.layer)] if asked.layer is not None else []
+        where += ["--positions", asked.positions] if asked.positions is not None else []
+        words = ["steer", prompt.text, "--feature", asked.feature, *sae, "--strength", typed(2 * told.strength), *where]
+        if told.strength:
+            found.append(("Twice as hard", command(*words, *own)))
     if save:
         found.append(("The first minute with it", command("run", "--edits", save, *own)))
     return found

@@ -23,6 +23,25 @@ def spoken(text: str) -> str:
     return f"“{visible(text).replace('␣', ' ').strip() or visible(text)}”"
 
 
+SPELLING = (
+    'a word means the token with the blank before it, ␣a, where there is one; in quotes, "a", exactly what they hold'
+)
+"""How words that are typed are taken, for messages."""
+
+
+def spellings(typed: str) -> tuple[str, ...]:
+    """The tokens that a typed word may mean, the likeliest first: inside a text most words begin with their blank.
+
+    Quotes ask for exactly what is in them, and `␣` is a blank, as `visible` writes it.
+    """
+    word = typed.strip("\"'“”")
+    if word and word != typed:
+        return (word.replace("␣", " "), word)
+    if "␣" in typed:
+        return (typed.replace("␣", " "), typed)
+    return (" " + typed, typed)
+
+
 def number(value: float) -> str:
     """A number as a person writes it: four digits that count, a true minus sign."""
     whole = abs(value) < 1e15 and value == int(value)

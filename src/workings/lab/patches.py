@@ -10,7 +10,7 @@ import numpy as np
 
 from workings.anatomy.contrast import Contrast
 from workings.anatomy.patching import OVER, SAID, cells_of, places_of, swept
-from workings.anatomy.path_patching import path_cells, read_receiver, receiver_said
+from workings.anatomy.path_patching import End, path_cells, receiver_said
 from workings.display.words import percent, spoken
 from workings.engine.trace import Trace
 from workings.errors import OutsideTable
@@ -34,7 +34,7 @@ EACH = {
 class Question:
     """Which two prompts are held against each other, by which two tokens, and what is taken over between them.
 
-    `into` is the receiver of paths as people write it, None where whole parts are patched, and `through_mlps` whether MLPs
+    `into` is the receiver of paths, None where whole parts are patched, and `through_mlps` whether MLPs
     answer on the way; `edits` are those to be put in force in both prompts.
     """
 
@@ -43,7 +43,7 @@ class Question:
     answer: int | None
     against: int | None
     over: str
-    into: str | None
+    into: End | None
     through_mlps: bool
     direction: str
     edits: tuple[SavedEdit, ...]
@@ -68,7 +68,7 @@ class Cells:
     def of(cls, pair: Contrast, asked: Question) -> Cells:
         """The patches that a question asks for. Raises `InputError`, `UnknownTable`, `OutsideTable`."""
         if asked.into is not None:
-            tables, make = path_cells(pair, read_receiver(asked.into), through_mlps=asked.through_mlps)
+            tables, make = path_cells(pair, asked.into, through_mlps=asked.through_mlps)
             return cls(pair, asked, tables, True, make)
         tables, by_head = swept(pair.base, asked.over)
         return cls(pair, asked, tables, by_head, cells_of(pair, tables))
@@ -92,7 +92,7 @@ class Cells:
         part, source = SAID[asked.over].format("that"), f"{'your' if denoising else 'the second'} sentence"
         tried = f"{part}, taken over from {source}"
         if asked.into is not None:
-            receiver = receiver_said(read_receiver(asked.into))
+            receiver = receiver_said(asked.into)
             direct = f"told directly to {receiver} and to nothing else"
             tried = f"{part} in {source}, {f'told to {receiver}, directly or through MLPs' if asked.through_mlps else direct}"
         place = f"head {column}" if self.by_head else f"at {spoken(self.pair.clean.tokens[column])}"
@@ -106,14 +106,23 @@ class Cells:
             table = self.tables[block]
             place = list(places_of(self.pair.base, table))[column]
             return _edit(table, [column], self.pair.source[table][place])
-        end = read_receiver(self.asked.into)
+        end = self.asked.into
         if end == "logits":
             return (
-                "This path ends in the scores themselves, with every attention and every MLP after the head held as it was: "
-                "those are many edits, not one, so it is not opened. In Python workings.path_patch(...).trace has them all."
+                "This one cannot be opened as a sentence with an edit: the head speaks to the scores directly, and to keep it so every "
+                "attention and every MLP after it is held as it was, which takes many edits. (In Python, "
+                "workings.path_patch(...).trace is the sentence with all of them.)"
             )
         name, head = (end, None) if isinstance(end, str) else end
         return _edit(name, [] if head is None else [head], trace[name] if head is None else trace[name][head])
+
+    def first_differing(self, edit: Json) -> list[int]:
+        """The index of the first number that an edit changes, of those that it sets; the first of all where none differs."""
+        index = tuple(slice(None) if isinstance(part, str) else part for part in edit["index"])
+        before = self.pair.base[edit["table"]][index]
+        changed = np.argwhere(before != np.asarray(edit["value"], before.dtype).reshape(before.shape))
+        inside = iter(changed[0].tolist() if len(changed) else [0] * before.ndim)
+        return [next(inside) if isinstance(part, str) else part for part in edit["index"]]
 
 
 def _does(effect: float, denoising: bool) -> str:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from workings.anatomy.attribution import MEANING, Attribution, Part, attribution
-from workings.display.words import spoken
+from workings.display.words import SPELLING, spellings, spoken
 from workings.engine.trace import Trace
 from workings.errors import InputError, UnknownTable
 from workings.lab.asked import Query
@@ -99,14 +99,14 @@ def asked_token(model: Model, query: Query, name: str) -> int | None:
     if text.isdigit() and text.isascii() and int(text) < model.config.d_vocab:
         return int(text)
     tokenizer = model.tokenizer
-    # Inside a text most words begin with their space; quotes ask for exactly what is in them.
-    word = text.strip("\"'“”")
-    for spelling in (word,) if word != text else (" " + word, word):
+    for spelling in spellings(text):
         if tokenizer and (token_id := tokenizer.token_id(spelling)) is not None:
             return token_id
+    word = text.strip("\"'“”")
     raise InputError(
         f"“{word}” is not one token of {model.name}: the model knows it only in pieces, or not at all; take another word, "
         f"or a token's number, 0 to {model.config.d_vocab - 1}"
+        + (f". {SPELLING[0].upper()}{SPELLING[1:]}" if tokenizer else "")
     )
 
 

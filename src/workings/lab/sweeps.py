@@ -88,7 +88,8 @@ class Sweeps:
         if len(view.ids) > MOST_TOKENS:
             raise TooMuch(f"a sweep takes prompts of up to {MOST_TOKENS} tokens; this one has {len(view.ids)}")
         answer, against = (asked_token(self.model, query, name) for name in ("answer", "against"))
-        into = query.given.get("into") or None
+        typed = query.given.get("into")
+        into = read_receiver(self.model, typed[:200]) if typed else None
         over = query.given.get("over", "resid_pre" if into is None else "heads")
         if over not in OVER:
             raise InputError(f"a sweep goes over {', '.join(OVER)}; {over[:40]!r} came")
@@ -143,6 +144,7 @@ class Sweeps:
                 "next": self._likeliest(trace, pair),
                 "before": self._likeliest(pair.base, pair),
                 "patched": None if isinstance(edit, str) else _view(asked, sides, edit),
+                "lands": None if isinstance(edit, str) else cells.first_differing(edit),
                 "why_not": edit if isinstance(edit, str) else None,
             }
 
@@ -215,7 +217,7 @@ class Sweeping:
         prompts, words = (sides.model, sides.clean, sides.corrupted), (asked.answer, asked.against)
         if asked.into is not None:
             return path_patching_sweep(
-                *prompts, read_receiver(asked.into), *words,
+                *prompts, asked.into, *words,
                 direction=asked.direction, progress=progress, through_mlps=asked.through_mlps,
             )  # fmt: skip
         if self.method == "attribution":
@@ -224,13 +226,13 @@ class Sweeping:
 
     def _document(self, sweep: PatchingSweep, sides: Sides) -> Json:
         token, pair, asked = self.sweeps.answers.token, sweep.contrast, self.asked
-        values, effects = (np.where(np.isfinite(v), v, 0.0) for v in (sweep.values, pair.effect(sweep.values)))
+        values, effects = (np.where(np.isfinite(v), v, 0.0) for v in (sweep.values, sweep.effects))
         [(block, column, _)] = sweep.best(1)
         assert pair.choice.against is not None
         return {
             "over": sweep.over,
             "through_mlps": self.asked.through_mlps,
-            "into": asked.into and receiver_said(read_receiver(asked.into)),
+            "into": asked.into and receiver_said(asked.into),
             "method": self.method,
             "direction": pair.direction,
             "by_head": sweep.by_head,

@@ -23,14 +23,19 @@ export function whenTroubled(handlers: { reopen: () => Promise<unknown>; lost: (
   ({ reopen, lost } = handlers);
 }
 
+/** The connection is gone: the page is told, and whoever asked. */
+function noAnswer(): LabError {
+  lost();
+  return new LabError("lost", "The lab does not answer.");
+}
+
 async function ask(path: string, init?: RequestInit, again = true): Promise<Response> {
   let answer: Response;
   try {
     answer = await fetch(path, { credentials: "same-origin", ...init });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    lost();
-    throw new LabError("lost", "The lab does not answer.");
+    throw noAnswer();
   }
   if (answer.ok) return answer;
   const told = (await answer.json().catch(() => ({}))) as { error?: string; kind?: Kind };
@@ -69,20 +74,27 @@ export interface Told {
   data: unknown;
 }
 
-/** What the server tells bit by bit, until it ends or `signal` stops it. */
+/** What the server tells bit by bit, until it ends or `signal` stops it; one that breaks off is a lost connection. */
 async function* listen(path: string, query: Query, signal: AbortSignal): AsyncGenerator<Told> {
   const answer = await ask(url(path, query), { signal });
   const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  const read = (): ReturnType<typeof reader.read> =>
+    reader.read().catch((error: unknown) => {
+      throw signal.aborted ? error : noAnswer();
+    });
   let waiting = "";
+  let kind = "message"; // the last event has another name
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await read();
+    if (done && kind === "message" && !signal.aborted) throw noAnswer();
     if (done) return;
     const events = (waiting + value).split("\n\n");
     waiting = events.pop() ?? "";
     for (const event of events) {
       const lines = event.split("\n").map((line) => [line.slice(0, line.indexOf(": ")), line.slice(line.indexOf(": ") + 2)]);
       const of = (name: string): string | undefined => lines.find(([key]) => key === name)?.[1];
-      yield { kind: of("event") ?? "message", data: JSON.parse(of("data") ?? "null") as unknown };
+      kind = of("event") ?? "message";
+      yield { kind, data: JSON.parse(of("data") ?? "null") as unknown };
     }
   }
 }

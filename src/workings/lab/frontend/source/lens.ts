@@ -178,7 +178,7 @@ export class LensView {
     fill(
       this.detail,
       h("h3", {}, `${blockTitle(name)}, the model would go on from “${last}” with`),
-      token && h("p", { class: "stands" }, `“${word(token.readable)}”: ${standing(token)} of ${count(Number(this.page.get().model.config.d_vocab))}`),
+      token && h("p", { class: "stands" }, `“${token.readable}”: ${standing(token)} of ${count(Number(this.page.get().model.config.d_vocab))}`),
       next.length ? h("ol", { class: "plain-bars" }, ...bars) : h("p", { class: "note" }, NO_NUMBERS),
       h("p", { class: "lens-links" }, link("See the numbers that this is read from", name, 0), of ? link(`See how the score of “${word(of.readable)}” is worked out`, scores, of.id) : null),
       h("p", { class: "soft" }, h("b", {}, `The ${lensTitle(kind)}. `), meaning),

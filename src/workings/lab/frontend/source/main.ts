@@ -13,6 +13,7 @@ import { roughly, shortName } from "./format";
 import { Grid } from "./grid";
 import { gridBar } from "./gridbar";
 import { listenToGrid } from "./gridkeys";
+import { fromHash } from "./hash";
 import { LensView } from "./lens";
 import { architectureMap } from "./map";
 import { nextBars } from "./next";
@@ -25,7 +26,7 @@ import { screens, type Views } from "./screens";
 import { searchBox } from "./search";
 import { sentence, Session } from "./session";
 import { sheetOf } from "./sheet";
-import { fromHash, makePage, SCREENS, type Page } from "./state";
+import { makePage, SCREENS, type Page } from "./state";
 import { Travel } from "./travel";
 import { troubleLine } from "./trouble";
 import { workings } from "./workings";
@@ -34,7 +35,7 @@ async function begin(): Promise<void> {
   const root = document.getElementById("page")!;
   try {
     const page = makePage(await api.model());
-    page.set(fromHash(location.hash));
+    page.set(fromHash(location.hash, page.get().model));
     build(root, page);
   } catch (error) {
     const retry = h("button", { class: "primary", onclick: () => void begin() }, "Try again");

@@ -237,8 +237,7 @@ export class PatchingView {
     this.page.set({ prompt: patched.prompt, ids: patched.ids });
     this.session.setEdits(patched.edits);
     if (question.direction === "denoising") ask(this.page, { other: prompt });
-    const { table, index } = patched.edits.at(-1)!;
-    this.travel.go({ screen: "numbers", place: placeOf({ table, index: index.map((part) => (typeof part === "number" ? part : 0)) }) });
+    this.travel.go({ screen: "numbers", place: placeOf({ table: patched.edits.at(-1)!.table, index: cell.lands! }) });
   }
 
   private showAway(): void {

@@ -17,7 +17,7 @@ export function outcome(result: Sweep): string {
 /** How the map is read. */
 export function legend(result: Sweep): (HTMLElement | string | null)[] {
   const denoising = result.direction === "denoising";
-  const lead = `the lead of “${word(result.answer.readable)}” over “${word(result.against.readable)}”`;
+  const lead = `the lead of “${result.answer.readable}” over “${result.against.readable}”`;
   const [from, to] = denoising ? ["your sentence", "the second"] : ["the second sentence", "yours"];
   const done = result.into
     ? `Path patching: each cell lets one head tell ${result.into} what it would say in ${from}, directly${result.through_mlps ? ", and MLPs on the way make of it what they do" : ""}; all other parts of ${to} stay as they are. `

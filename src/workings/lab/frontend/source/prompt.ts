@@ -1,6 +1,7 @@
 // The sentence, its tokens as chips, and writing on.
 import { api } from "./api";
 import { fill, h, later, spelt } from "./dom";
+import { readIds } from "./ids";
 import { shade } from "./colours";
 import type { Session } from "./session";
 import type { Page } from "./state";
@@ -36,7 +37,13 @@ export function promptBar(page: Page, session: Session): PromptBar {
 
   const settle = later(TYPING_PAUSE, () => take());
   function take(): void {
-    if (input.value !== page.get().prompt) session.setPrompt(input.value);
+    if (!model.has_tokenizer) takeIds();
+    else if (input.value !== page.get().prompt) session.setPrompt(input.value);
+  }
+  function takeIds(): void {
+    const found = readIds(input.value, model);
+    if (typeof found === "string") session.refuse(found);
+    else if (page.get().stale || String(found) !== String(page.get().ids)) session.setPrompt("", found);
   }
   input.addEventListener("input", () => {
     fit();
@@ -133,14 +140,19 @@ export function promptBar(page: Page, session: Session): PromptBar {
     oneStop();
     if (focused >= 0) (chips.children[focused] as HTMLElement | undefined)?.focus();
   });
-  page.on(["prompt"], ({ prompt }) => {
-    if (input.value !== prompt) input.value = prompt;
+  function showAsked(): void {
+    const { prompt, ids } = page.get();
+    const same = model.has_tokenizer ? input.value === prompt : String(readIds(input.value, model)) === String(ids);
+    if (!same) input.value = model.has_tokenizer ? prompt : (ids?.join(" ") ?? "");
     fit();
-  });
+  }
+  page.on(["prompt", "ids"], showAsked);
   page.on(["busy"], ({ busy }) => bar.element.classList.toggle("busy", busy));
-  input.value = page.get().prompt;
-  if (!model.has_tokenizer) input.placeholder = "This model takes no text; its tokens are numbers in the address.";
-  input.disabled = !model.has_tokenizer;
+  if (!model.has_tokenizer) {
+    input.placeholder = "This model has no tokenizer: type token ids, such as 5 6 8";
+    input.setAttribute("aria-label", "The token ids that the model reads");
+  }
+  showAsked();
   requestAnimationFrame(fit);
   bar.element.append(
     h("div", { class: "sentence-line" }, input, h("label", { class: "temperature", title: "0 always takes the likeliest token; more is more adventurous" }, h("span", {}, "Temperature"), temperature, degrees), write),

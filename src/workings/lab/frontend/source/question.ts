@@ -50,7 +50,7 @@ export function questionWords(question: Question): Record<string, string | null>
   };
 }
 
-export function questionFrom(words: URLSearchParams): Question {
+export function questionFrom(words: { get(name: string): string | null }): Question {
   return {
     answer: words.get("answer") ?? "",
     against: words.get("against") ?? "",
@@ -72,6 +72,8 @@ export function wordField(page: Page, key: "answer" | "against", label: string, 
   return tokenField(page, "question", (state) => state.question[key], (text) => ask(page, { [key]: text }), label, id);
 }
 
+const TAKEN = "A word is taken with the blank before it, ␣a, where there is such a token; \"a\" in quotation marks without. A token’s number does, too.";
+
 export interface Field {
   element: HTMLElement;
   otherwise: (text: string) => void;
@@ -80,7 +82,7 @@ export interface Field {
 /** The same for any part of the state: where the token lies in it, and how it is put there. */
 export function tokenField(page: Page, key: keyof State, of: (state: State) => string, put: (text: string) => void, label: string, id: string): Field {
   const offered = h("datalist", { id });
-  const input = h("input", { class: "word-field", list: id, "aria-label": label, spellcheck: "false", autocomplete: "off", size: 12 });
+  const input = h("input", { class: "word-field", list: id, "aria-label": label, title: page.get().model.has_tokenizer ? TAKEN : "A token’s number", spellcheck: "false", autocomplete: "off", size: 12 });
   input.addEventListener("change", () => put(input.value.trim()));
   const show = (): void => {
     const kept = of(page.get());

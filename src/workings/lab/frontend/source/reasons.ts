@@ -98,7 +98,9 @@ export class ReasonsView {
     this.element.classList.remove("old");
     fill(this.trouble);
     this.token.otherwise(word(found.token.readable));
-    fill(this.after, `after “${word(opened?.tokens[found.position]?.readable ?? "")}”`);
+    const { question } = this.page.get();
+    const taken = [question.answer && found.token.readable, question.against && found.against?.readable].filter(Boolean);
+    fill(this.after, `after “${word(opened?.tokens[found.position]?.readable ?? "")}”${taken.length ? ` (read as ${taken.map((one) => `“${one}”`).join(" and ")})` : ""}`);
     fill(this.title, `Where ${found.asked} comes from`);
     fill(this.meaning, found.meaning);
     fill(this.bars, ...this.rows(found));

@@ -3,7 +3,7 @@ import { api, LabError, whenTroubled } from "./api";
 import { newest } from "./dom";
 import type { Page } from "./state";
 import { edits as readEdits } from "./state";
-import type { Asked, Edit, Written } from "./types";
+import type { Asked, Edit, Opened, Written } from "./types";
 
 const RETRY_EVERY = 1500;
 
@@ -29,7 +29,9 @@ export class Session {
     this.page.set({ busy: true });
     try {
       const opened = await api.open(this.asked(), current.signal);
-      if (current()) this.page.set({ opened, busy: false, stale: false, trouble: null });
+      if (!current()) return;
+      this.page.set({ opened, busy: false, stale: false, trouble: null });
+      this.spell(opened);
     } catch (error) {
       if (current()) this.page.set({ busy: false, stale: true, trouble: sentence(error) });
     }
@@ -37,8 +39,21 @@ export class Session {
 
   setPrompt(prompt: string, ids: number[] | null = null): void {
     void this.stop();
-    this.page.set({ prompt, ids });
+    this.page.set({ prompt: this.page.get().model.has_tokenizer ? prompt : "", ids, misread: null });
     void this.open();
+  }
+
+  /** What was typed cannot be read, for a reason: what is shown is of the sentence before. */
+  refuse(trouble: string): void {
+    void this.stop();
+    this.take();
+    this.page.set({ busy: false, stale: true, trouble });
+  }
+
+  /** Where ids came without their text, the sentence is what they spell. */
+  private spell(opened: Opened): void {
+    const { prompt, ids, model } = this.page.get();
+    if (model.has_tokenizer && ids && !prompt) this.page.set({ prompt: opened.tokens.map((token) => token.text).join("") });
   }
 
   /** Other edits; `joined` with the change before, they are undone together. */
@@ -130,10 +145,10 @@ export class Session {
 
   /** One more token: shown at once, while the numbers behind it wait until the writing ends. */
   private takeUp(written: Written): void {
-    const { prompt, opened } = this.page.get();
+    const { prompt, opened, model } = this.page.get();
     const token = { id: written.id, text: written.text, readable: written.readable };
     this.page.set({
-      prompt: prompt + written.text,
+      prompt: model.has_tokenizer ? prompt + written.text : prompt,
       ids: [...written.ids],
       opened: opened && { ...opened, tokens: [...opened.tokens, token] },
     });

@@ -1,7 +1,7 @@
 // The state of the page, and how the address bar carries all of it.
 import type { Place } from "./address";
 import type { Digits } from "./format";
-import { NO_QUESTION, questionFrom, questionWords, type Question } from "./question";
+import { NO_QUESTION, questionWords, type Question } from "./question";
 import { makeStore, type Store } from "./store";
 import type { Asked, Edit, LensAsked, Model, Opened } from "./types";
 
@@ -39,6 +39,8 @@ export interface State extends Asked {
   writing: boolean;
   /** What went wrong, in plain words. */
   trouble: string | null;
+  /** What was not understood of the page's address. */
+  misread: string | null;
   lost: boolean;
 }
 
@@ -67,6 +69,7 @@ function firstState(model: Model): State {
     stale: false,
     writing: false,
     trouble: null,
+    misread: null,
     lost: false,
   };
 }
@@ -99,39 +102,6 @@ export function toHash(state: State): string {
   };
   const kept = Object.entries(words).filter((pair): pair is [string, string] => pair[1] !== null);
   return `#${new URLSearchParams(kept)}`;
-}
-
-/** The state that an address bar's hash carries; parts that make no sense are left as they are. */
-export function fromHash(hash: string): Partial<State> {
-  const words = new URLSearchParams(hash.replace(/^#/, ""));
-  const found: Partial<State> = {};
-  const prompt = words.get("prompt");
-  if (prompt !== null) Object.assign(found, { prompt, ids: numbers(words.get("ids")), edits: edits(words.get("edits")) });
-  const screen = words.get("show") as Screen;
-  if (SCREENS.includes(screen)) found.screen = screen;
-  const table = words.get("table");
-  const at = numbers(words.get("at"));
-  if (table && at?.length === 3) found.place = { table, sheet: at[0]!, row: at[1]!, column: at[2]! };
-  found.lens = {
-    kind: words.get("lens") === "tuned" ? "tuned" : "logit",
-    after_attention: words.get("after_attention") === "yes" ? "yes" : "no",
-    token: words.get("word") ?? "",
-  };
-  found.block = words.get("block") ?? "";
-  found.kind = words.get("kind") ?? "";
-  found.head = numbers(words.get("head"))?.[0] ?? null;
-  found.token = numbers(words.get("token"))?.[0] ?? null;
-  found.feature = numbers(words.get("feature"))?.[0] ?? null;
-  const digits = words.get("digits");
-  found.digits = digits === "long" || digits === "all" ? digits : "short";
-  found.question = questionFrom(words);
-  found.colours = words.get("colours") !== "off";
-  return found;
-}
-
-function numbers(text: string | null): number[] | null {
-  const all = text === null || text === "" ? [] : text.split(",").map(Number);
-  return all.length > 0 && all.every(Number.isInteger) ? all : null;
 }
 
 /** Edits as they travel in an address or a file; anything that is not an edit is left out. */

@@ -1,7 +1,8 @@
 // Going places: the address bar always carries the state, and Back and Forward retrace where one has been.
 import { later } from "./dom";
+import { fromHash } from "./hash";
 import type { Page, State, Whereabouts } from "./state";
-import { fromHash, toHash } from "./state";
+import { toHash } from "./state";
 
 /** Browsers refuse more than about twenty changes of the address bar a second. */
 const QUIET = 120;
@@ -60,7 +61,7 @@ export class Travel {
 
   private moved(to: Step | null): void {
     this.written = location.hash;
-    const found = fromHash(location.hash);
+    const found = fromHash(location.hash, this.page.get().model);
     if (to === null) {
       // An address that was typed or pasted: all of it counts.
       this.step = this.furthest = 0;

@@ -7,11 +7,14 @@ const LOST = "The lab does not answer. If it was stopped, start it again with `w
 
 export function troubleLine(page: Page): HTMLElement {
   const line = h("div", { class: "trouble", role: "alert" });
-  page.on(["trouble", "lost"], ({ trouble, lost }) => {
-    const text = lost ? LOST : trouble && capital(trouble);
-    const dismiss = h("button", { class: "quiet", "aria-label": "Dismiss", onclick: () => page.set({ trouble: null }) }, icon("×"));
+  const show = (): void => {
+    const { trouble, lost, misread } = page.get();
+    const text = lost ? LOST : trouble ? capital(trouble) : misread;
+    const dismiss = h("button", { class: "quiet", "aria-label": "Dismiss", onclick: () => page.set({ trouble: null, misread: null }) }, icon("×"));
     line.classList.toggle("shown", !!text);
     fill(line, text && h("p", {}, text), text && !lost && dismiss);
-  });
+  };
+  page.on(["trouble", "lost", "misread"], show);
+  show();
   return line;
 }

@@ -241,6 +241,8 @@ export interface PatchedCell {
   next: Guess[];
   before: Guess[];
   patched: Asked | null;
+  /** The first number that the patch changes; null where it is no edit. */
+  lands: number[] | null;
   why_not: string | null;
 }
 
