@@ -137,11 +137,11 @@ def test_a_head_is_knocked_out_by_one_click_by_zero_or_by_its_mean_and_comes_bac
     visit.page.check(".knock input")
     visit.page.wait_for_selector(".edits li")
     visit.settled()
-    assert "blocks.2.attn.z[0, :, :]" in visit.page.locator(".edits").inner_text()
+    assert visit.words(".edits .what") == ["knocked out: block 2, head 0, by zero\nblocks.2.attn.z[0, :, :]"]
     assert visit.words(".small-map")[0].startswith("0 · knocked")
     assert visit.next_tokens()[0] == shown_next(workings.knock_out(trace, "blocks.2.attn.z", head=0))
     visit.page.select_option(".knock select", "mean")
-    visit.wait("document.querySelector('.edits').innerText.includes('one row of 32 numbers')")
+    visit.wait("document.querySelector('.edits').innerText.includes('knocked out: block 2, head 0, by its mean')")
     visit.settled()
     assert visit.page.locator(".edits li").count() == 1
     assert visit.next_tokens()[0] == shown_next(workings.knock_out(trace, "blocks.2.attn.z", head=0, by="mean"))
@@ -149,6 +149,39 @@ def test_a_head_is_knocked_out_by_one_click_by_zero_or_by_its_mean_and_comes_bac
     visit.page.wait_for_selector(".edit-list", state="hidden")
     visit.settled()
     assert visit.next_tokens() == before
+
+
+def test_a_mean_of_another_sentence_is_not_called_its_mean_and_can_be_taken_afresh(visit: Visit) -> None:
+    visit.show("attention")
+    visit.page.wait_for_selector(".small-map")
+    visit.page.select_option(".knock select", "mean")
+    visit.page.check(".knock input")
+    by = "by => { const select = document.querySelector('.knock select'); return select.selectedOptions[0].innerText === by; }"
+    visit.page.wait_for_selector(".edits li")
+    visit.settled()
+    visit.wait(by, "by its mean")
+    visit.type_sentence("Mike is a vet. Anna is a Jedi. She picked up her")
+    visit.wait(by, "by other numbers")
+    assert visit.words(".edits .what button") == ["knocked out: block 2, head 0, by a row of other numbers"]
+    visit.page.select_option(".knock select", "mean")
+    visit.wait(by, "by its mean")
+    visit.settled()
+    assert visit.words(".knock option") == ["by zero", "by its mean"]
+    trace = visit.lab.model.trace("Mike is a vet. Anna is a Jedi. She picked up her")
+    assert visit.next_tokens()[0] == shown_next(workings.knock_out(trace, "blocks.2.attn.z", head=0, by="mean"))
+
+
+def test_undo_and_redo_work_from_the_switch(visit: Visit) -> None:
+    visit.show("attention")
+    visit.page.wait_for_selector(".small-map")
+    visit.page.check(".knock input")
+    visit.page.wait_for_selector(".edits li")
+    visit.page.keyboard.press("Control+z")
+    visit.page.wait_for_selector(".edit-list", state="hidden")
+    assert not visit.page.is_checked(".knock input")
+    visit.page.keyboard.press("Control+y")
+    visit.page.wait_for_selector(".edits li")
+    assert visit.page.is_checked(".knock input")
 
 
 def test_a_head_that_an_older_address_silenced_is_knocked_out_too(browser: Any, lab: Lab) -> None:
@@ -181,7 +214,8 @@ def test_one_row_is_knocked_out_alone(visit: Visit) -> None:
     visit.go("blocks.2.attn.z[0, 13, 0]")
     knock_out(visit, "“her”, position 13 only", "mean")
     want = workings.knock_out(visit.lab.model.trace(PROMPT), "blocks.2.attn.z", head=0, positions=13, by="mean")
-    assert "blocks.2.attn.z[0, 13:14, :]" in visit.page.locator(".edits").inner_text()
+    visit.wait("document.querySelector('.edits').innerText.includes('blocks.2.attn.z[0, 13:14, :]')")
+    assert visit.words(".edits .what button") == ["knocked out: block 2, head 0 at “her” only, by its mean"]
     assert visit.next_tokens()[0] == shown_next(want)
 
 
@@ -212,7 +246,7 @@ def test_what_makes_no_sense_is_said_or_not_offered(visit: Visit) -> None:
     for _ in range(2):
         knock_out(visit, "the whole table", "zero")
     visit.page.wait_for_selector(".trouble.shown")
-    assert "would change nothing" in visit.page.locator(".trouble").inner_text()
+    assert "The table blocks.1.mlp_out is knocked out already, by zero" in visit.page.locator(".trouble").inner_text()
     visit.go("W_E[0, 0]")
     visit.wait("document.querySelector('.knock-out').hidden")
 

@@ -41,7 +41,7 @@ export interface Opened {
   before: Guess[] | null;
   /** The likeliest tokens of before and after; null where no edit is in force. */
   compared: Compared[] | null;
-  edits: (({ ok: true } | { ok: false; error: string }) & { steers: Steers | null })[];
+  edits: (({ ok: true } | { ok: false; error: string }) & { steers: Steers | null; knocks: Knocks | null })[];
 }
 
 export interface Compared {
@@ -49,6 +49,11 @@ export interface Compared {
   readable: string;
   before: number;
   after: number;
+}
+
+/** By what an edit knocks out whole rows; "other" is one row for all positions that is not the mean of this very sentence. */
+export interface Knocks {
+  by: "zero" | "mean" | "other";
 }
 
 /** What an edit steers along: a feature, how hard, and where. */
