@@ -90,20 +90,39 @@ def test_who_looks_at_whom_is_told_as_by_the_library_and_leads_to_head_and_token
     visit.page.wait_for_selector(".looks button")
     want = workings.looks(visit.lab.model.trace(PROMPT), 8)
     told = visit.words(".looks button")
-    assert {text[0].lower() + text[1:] for text in told} == {str(look) for look in want}
+    for text, look in zip(told, want, strict=True):
+        assert text.startswith(
+            f"Block {look.block}, head {look.head}: “{look.token.strip()}” looks at “{look.at[0].token.strip()}” "
+        )
+        assert text.count("%") == len(look.at)
+    top, kinds = (visit.page.locator(one).bounding_box()["y"] for one in (".looks", ".kinds"))
+    assert top < kinds
     at = next(i for i, text in enumerate(told) if text.startswith("Block 3, head 1"))
     visit.page.locator(".looks button").nth(at).click()
     visit.wait("document.querySelector('.large-map').getAttribute('aria-label').includes('Block 3, head 1')")
     visit.wait("document.querySelector('.told').innerText.startsWith('her looks at Jedi')")
 
 
+@pytest.mark.parametrize("what", [".looks button", ".kinds td button"])
+def test_the_focus_goes_to_the_heads_tab_and_back_again(visit: Visit, what: str) -> None:
+    habits(visit)
+    visit.page.wait_for_selector(".looks button")
+    visit.page.locator(what).nth(3).focus()
+    said = visit.page.evaluate("document.activeElement.innerText + document.activeElement.title")
+    for _ in range(2):
+        visit.page.keyboard.press("Enter")
+        visit.wait("document.activeElement.matches('.small-map[aria-selected=true]')")
+        visit.page.keyboard.press("Alt+ArrowLeft")
+        visit.wait("said => document.activeElement.innerText + document.activeElement.title === said", said)
+
+
 def test_heads_written_by_hand_carry_their_kinds_on_their_maps(browser: Any, hand: Lab) -> None:
     visit = Visit(browser, hand).open("#prompt=&ids=7,3,5,1,2,3&show=attention&block=blocks.1.attn.pattern", ".habit")
     visit.wait("document.querySelector('.small-map').innerText.includes('induction')")
-    assert visit.words(".small-map") == ["0 · induction", "1 · first token"]
+    assert visit.words(".small-map") == ["Head 0\ninduction", "Head 1\nfirst token"]
     visit.page.click(TAB.format("Block 0"))
     visit.wait("document.querySelector('.small-map').innerText.includes('previous token')")
-    assert visit.words(".small-map") == ["0 · previous token", "1 · same token"]
+    assert visit.words(".small-map") == ["Head 0\nprevious token", "Head 1\nsame token"]
     assert "No head" not in visit.page.locator(".habits").inner_text()
     complaints, _ = visit.complaints, visit.close()
     assert not complaints
@@ -134,11 +153,14 @@ def test_a_head_is_knocked_out_by_one_click_by_zero_or_by_its_mean_and_comes_bac
     before = visit.next_tokens()
     visit.show("attention")
     visit.page.wait_for_selector(".small-map")
+    visit.settled()
+    before_it = visit.page.locator(".map-room").bounding_box()
     visit.page.check(".knock input")
     visit.page.wait_for_selector(".edits li")
     visit.settled()
     assert visit.words(".edits .what") == ["knocked out: block 2, head 0, by zero\nblocks.2.attn.z[0, :, :]"]
-    assert visit.words(".small-map")[0].startswith("0 · knocked")
+    assert visit.words(".small-map")[0] == "Head 0\nknocked out"
+    assert visit.page.locator(".map-room").bounding_box() == before_it
     assert visit.next_tokens()[0] == shown_next(workings.knock_out(trace, "blocks.2.attn.z", head=0))
     visit.page.select_option(".knock select", "mean")
     visit.wait("document.querySelector('.edits').innerText.includes('knocked out: block 2, head 0, by its mean')")
@@ -249,6 +271,34 @@ def test_what_makes_no_sense_is_said_or_not_offered(visit: Visit) -> None:
     assert "The table blocks.1.mlp_out is knocked out already, by zero" in visit.page.locator(".trouble").inner_text()
     visit.go("W_E[0, 0]")
     visit.wait("document.querySelector('.knock-out').hidden")
+
+
+IN_SIGHT = """() => {
+    const [room, spot, corner] = ['.map-room', '.map-spot', '.map-edge.left'].map((one) => document.querySelector(one).getBoundingClientRect());
+    const top = document.querySelector('.map-edge.above').getBoundingClientRect().bottom;
+    return spot.width > 0 && spot.left >= corner.right - 1 && spot.top >= top - 1 && spot.right <= room.right + 1 && spot.bottom <= Math.min(room.bottom, innerHeight) + 1;
+}"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (900, 700)])
+def test_a_map_of_many_tokens_takes_the_width_and_what_is_pointed_at_is_in_sight(
+    browser: Any, lab: Lab, width: int, height: int
+) -> None:
+    visit = Visit(browser, lab, width, height)
+    visit.open(f"#prompt={' '.join([PROMPT + ' lightsaber.'] * 7)}&show=attention", ".small-map")
+    visit.settled()
+    assert len(visit.words(".chip")) > 90
+    room, map_ = (visit.page.locator(one).bounding_box() for one in (".map-room", ".large-map"))
+    assert map_["width"] > room["width"] - 40
+    visit.wait(IN_SIGHT)  # the last token's row
+    visit.page.focus(".large-map")
+    for key in ["ArrowUp"] * 80 + ["ArrowDown"] * 60:
+        visit.page.keyboard.press(key)
+        if key == "ArrowUp" and visit.page.evaluate("document.querySelector('.map-spot').offsetTop") < 120:
+            assert visit.page.evaluate(IN_SIGHT)
+    assert visit.page.evaluate(IN_SIGHT)
+    complaints, _ = visit.complaints, visit.close()
+    assert not complaints
 
 
 @pytest.mark.parametrize("width", [900, 1440])

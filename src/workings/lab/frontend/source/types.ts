@@ -260,8 +260,8 @@ export interface Look {
   block: number;
   head: number;
   position: number;
-  share: number;
-  sentence: string;
+  readable: string;
+  looks_at: { position: number; readable: string; share: number }[];
 }
 
 export interface Written {
