@@ -193,7 +193,7 @@ export class Attention {
     const here = { ...asked, row: Math.min(asked.row, pattern.n - 1) };
     this.map.draw({ width: room.clientWidth - 8, height: room.clientHeight - 8 }, here);
     const row = `${this.drawn.large} ${this.page.get().token}`;
-    if (!this.pointed && row !== this.drawn.row) this.map.reveal({ ...here, column: here.row });
+    if (!this.pointed && row !== this.drawn.row) room.scrollTo(this.map.cornerOf(here.row, room));
     if (!this.pointed) this.drawn.row = row;
     this.tell(here);
   }

@@ -70,6 +70,12 @@ export class AttentionMap {
     context.strokeRect(margin + column * cell - gap, margin + row * cell - gap, count * cell + 2 * gap, cell + 2 * gap);
   }
 
+  /** How far a room around the map is scrolled for a row's own cell to be its last. */
+  cornerOf(row: number, room: HTMLElement): { left: number; top: number } {
+    const end = this.margin + (row + 1) * this.cell + 4;
+    return { left: end - room.clientWidth, top: end - room.clientHeight };
+  }
+
   /** Scroll whatever scrolls until a cell is in sight, beside the words along the edges. */
   reveal({ row, column }: Pointed): void {
     const { cell, margin, spot } = this;
