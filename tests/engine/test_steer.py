@@ -76,7 +76,7 @@ def test_a_label_is_found_in_the_autoencoder_that_comes_with_a_bundled_model(tmp
     storybook = workings.load("storybook")
     config = config_of("standard", storybook.config.d_model, 8, "blocks.2.resid_post")
     autoencoder(config, labels={5: "jedi"}, metadata={"model_name": "storybook"}).save(tmp_path / "storybook" / "sae")
-    monkeypatch.setattr("workings.checkpoints.load_sae.BUNDLED", tmp_path)
+    monkeypatch.setattr("workings.checkpoints.companions.BUNDLED", tmp_path)
     model = workings.load("storybook")
     steered = model.trace("Mike is quick. He").steer("Jedi", 2.0)
     feature = workings.load_sae("storybook").feature(5)

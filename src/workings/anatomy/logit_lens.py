@@ -127,7 +127,9 @@ def logit_lens(
     """Read off every residual stream of a prompt what the model would say if it stopped there.
 
     Of a trace the edits stay in force, such as those of `trace.steer`; then `dtype` is the trace's own.
-    `after_attention` reads the streams between attention and MLP too. `MEANING` says what it means, and what it does not.
+    `after_attention` reads the streams between attention and MLP too. What it means: the final norm and the unembedding,
+    which were made for the last stream, applied to an earlier one. What it does not mean: that this is what the model
+    "thinks" there (`MEANING`, as people read it).
     Source: nostalgebraist 2020. Raises `InputError` as `model.as_trace` does.
     """
     plain = model.as_trace(prompt, dtype)

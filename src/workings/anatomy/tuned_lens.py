@@ -173,7 +173,9 @@ def draw_tuned_lens(graph: Graph, lens: TunedLens) -> list[str]:
 def tuned_lens(model: Model, prompt: Prompt | Trace, lens: TunedLens, dtype: str = "float32") -> LogitLens:
     """Read off every residual stream what the model would say, each through its learnt map: as `logit_lens`, but tuned.
 
-    `prompt` may be a trace, whose edits stay in force. `MEANING` says what it means, and what it does not.
+    `prompt` may be a trace, whose edits stay in force. What it means: the best that a linear map of the stream can say of the
+    model's own last distribution. What it does not mean: that the model uses what the lens finds there (`MEANING`, as
+    people read it).
 
     Source: Belrose et al. 2023, Eliciting Latent Predictions from Transformers with the Tuned Lens, section 3.
 

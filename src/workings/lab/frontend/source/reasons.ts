@@ -32,7 +32,7 @@ export class ReasonsView {
   ) {
     this.token = wordField(page, "answer", "The word whose score is taken apart", "reasons-words");
     this.against = wordField(page, "against", "The word that it is compared with", "reasons-others");
-    this.against.otherwise("no other word");
+    this.against.otherwise("none");
     this.order = h("select", { "aria-label": "Order of the bars" }, h("option", { value: "model" }, "in the order of working"), h("option", { value: "size" }, "largest first"));
     this.order.addEventListener("change", () => ask(page, { order: this.order.value === "size" ? "size" : "model" }));
     this.element = h(

@@ -31,7 +31,7 @@ export function slopeBar(page: Page, travel: Travel): { toggle: HTMLElement; ask
   const against = wordField(page, "against", "The word whose score is taken off", "slopes-others");
   const after = h("span", { class: "soft" });
   const asked = h("div", { class: "line slopes-of" }, "Score of", token.element, "less that of", against.element, after);
-  against.otherwise("no other word");
+  against.otherwise("none");
 
   function show(): void {
     const state = page.get();
