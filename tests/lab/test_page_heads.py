@@ -112,7 +112,7 @@ def test_the_focus_goes_to_the_heads_tab_and_back_again(visit: Visit, what: str)
     for _ in range(2):
         visit.page.keyboard.press("Enter")
         visit.wait("document.activeElement.matches('.small-map[aria-selected=true]')")
-        visit.page.keyboard.press("Alt+ArrowLeft")
+        visit.page.evaluate("history.back()")
         visit.wait("said => document.activeElement.innerText + document.activeElement.title === said", said)
 
 
