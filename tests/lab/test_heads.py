@@ -137,7 +137,37 @@ def test_what_is_knocked_out_already_is_said_to_change_nothing(visitor, view, by
     edit = visitor.json("knockout", view=view, table="blocks.1.attn.z", head=0, by=by)["edit"]
     out = visitor.open(PROMPT, edits=[edit])["id"]
     answer = visitor.get("knockout", view=out, table="blocks.1.attn.z", head=0, by=by)
-    assert answer.status_code == 400 and "would change nothing" in answer.json()["error"]
+    assert answer.status_code == 400 and answer.json()["error"] == (
+        f"head 0 of blocks.1.attn.z is knocked out already, by {'zero' if by == 'zero' else 'its mean'}; doing it again would change nothing"
+    )
+
+
+def test_the_view_says_of_every_edit_by_what_it_knocks_out(visitor, view):
+    def asked(table, by, **part):
+        return visitor.json("knockout", view=view, table=table, by=by, **part)["edit"]
+
+    head, mlp = asked("blocks.1.attn.z", "mean", head=1), asked("blocks.0.mlp_out", "mean", positions="1:")
+    zero, whole = asked("blocks.1.attn.z", "zero", head=1), asked("blocks.1.attn.z", "mean")
+    silent = {"table": "blocks.1.attn.z", "index": [1], "scale": 0}
+    single = {"table": "blocks.1.mlp_out", "index": [2, 0], "value": 0}
+    wrong = {**mlp, "value": [[*mlp["value"][0][:-1], mlp["value"][0][-1] + 0.01]]}
+    pasted = {**mlp, "index": [2, ":"], "value": mlp["value"][0]}
+    unknown = {**mlp, "table": "tomato"}
+
+    def told(edits, prompt=PROMPT):
+        found = [one["knocks"] for one in visitor.open(prompt, edits=edits)["edits"]]
+        return [one and one["by"] for one in found]
+
+    cases = [(head, "mean"), (mlp, "mean"), (whole, "mean"), (zero, "zero"), (silent, "zero"), (wrong, "other"),
+             (single, None), (pasted, None), (unknown, None)]  # fmt: skip
+    for edit, by in cases:
+        assert told([edit]) == told([{**edit, "on": False}]) == [by]
+    assert told([head, mlp, zero], "Mike is slow. He ran") == ["other", "other", "zero"]
+    later = visitor.json(
+        "knockout", view=visitor.open(PROMPT, edits=[mlp])["id"], table="blocks.1.attn.z", head=1, by="mean"
+    )
+    assert told([mlp, later["edit"]]) == ["mean", "mean"] and told([later["edit"]]) == ["other"]
+    assert told([head, mlp]) == ["mean", "mean"]  # what is changed after it does not make it another
 
 
 @pytest.mark.parametrize(

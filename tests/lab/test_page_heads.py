@@ -90,20 +90,39 @@ def test_who_looks_at_whom_is_told_as_by_the_library_and_leads_to_head_and_token
     visit.page.wait_for_selector(".looks button")
     want = workings.looks(visit.lab.model.trace(PROMPT), 8)
     told = visit.words(".looks button")
-    assert {text[0].lower() + text[1:] for text in told} == {str(look) for look in want}
+    for text, look in zip(told, want, strict=True):
+        assert text.startswith(
+            f"Block {look.block}, head {look.head}: “{look.token.strip()}” looks at “{look.at[0].token.strip()}” "
+        )
+        assert text.count("%") == len(look.at)
+    top, kinds = (visit.page.locator(one).bounding_box()["y"] for one in (".looks", ".kinds"))
+    assert top < kinds
     at = next(i for i, text in enumerate(told) if text.startswith("Block 3, head 1"))
     visit.page.locator(".looks button").nth(at).click()
     visit.wait("document.querySelector('.large-map').getAttribute('aria-label').includes('Block 3, head 1')")
     visit.wait("document.querySelector('.told').innerText.startsWith('her looks at Jedi')")
 
 
+@pytest.mark.parametrize("what", [".looks button", ".kinds td button"])
+def test_the_focus_goes_to_the_heads_tab_and_back_again(visit: Visit, what: str) -> None:
+    habits(visit)
+    visit.page.wait_for_selector(".looks button")
+    visit.page.locator(what).nth(3).focus()
+    said = visit.page.evaluate("document.activeElement.innerText + document.activeElement.title")
+    for _ in range(2):
+        visit.page.keyboard.press("Enter")
+        visit.wait("document.activeElement.matches('.small-map[aria-selected=true]')")
+        visit.page.evaluate("history.back()")
+        visit.wait("said => document.activeElement.innerText + document.activeElement.title === said", said)
+
+
 def test_heads_written_by_hand_carry_their_kinds_on_their_maps(browser: Any, hand: Lab) -> None:
     visit = Visit(browser, hand).open("#prompt=&ids=7,3,5,1,2,3&show=attention&block=blocks.1.attn.pattern", ".habit")
     visit.wait("document.querySelector('.small-map').innerText.includes('induction')")
-    assert visit.words(".small-map") == ["0 · induction", "1 · first token"]
+    assert visit.words(".small-map") == ["Head 0\ninduction", "Head 1\nfirst token"]
     visit.page.click(TAB.format("Block 0"))
     visit.wait("document.querySelector('.small-map').innerText.includes('previous token')")
-    assert visit.words(".small-map") == ["0 · previous token", "1 · same token"]
+    assert visit.words(".small-map") == ["Head 0\nprevious token", "Head 1\nsame token"]
     assert "No head" not in visit.page.locator(".habits").inner_text()
     complaints, _ = visit.complaints, visit.close()
     assert not complaints
@@ -134,14 +153,17 @@ def test_a_head_is_knocked_out_by_one_click_by_zero_or_by_its_mean_and_comes_bac
     before = visit.next_tokens()
     visit.show("attention")
     visit.page.wait_for_selector(".small-map")
+    visit.settled()
+    before_it = visit.page.locator(".map-room").bounding_box()
     visit.page.check(".knock input")
     visit.page.wait_for_selector(".edits li")
     visit.settled()
-    assert "blocks.2.attn.z[0, :, :]" in visit.page.locator(".edits").inner_text()
-    assert visit.words(".small-map")[0].startswith("0 · knocked")
+    assert visit.words(".edits .what") == ["knocked out: block 2, head 0, by zero\nblocks.2.attn.z[0, :, :]"]
+    assert visit.words(".small-map")[0] == "Head 0\nknocked out"
+    assert visit.page.locator(".map-room").bounding_box() == before_it
     assert visit.next_tokens()[0] == shown_next(workings.knock_out(trace, "blocks.2.attn.z", head=0))
     visit.page.select_option(".knock select", "mean")
-    visit.wait("document.querySelector('.edits').innerText.includes('one row of 32 numbers')")
+    visit.wait("document.querySelector('.edits').innerText.includes('knocked out: block 2, head 0, by its mean')")
     visit.settled()
     assert visit.page.locator(".edits li").count() == 1
     assert visit.next_tokens()[0] == shown_next(workings.knock_out(trace, "blocks.2.attn.z", head=0, by="mean"))
@@ -149,6 +171,39 @@ def test_a_head_is_knocked_out_by_one_click_by_zero_or_by_its_mean_and_comes_bac
     visit.page.wait_for_selector(".edit-list", state="hidden")
     visit.settled()
     assert visit.next_tokens() == before
+
+
+def test_a_mean_of_another_sentence_is_not_called_its_mean_and_can_be_taken_afresh(visit: Visit) -> None:
+    visit.show("attention")
+    visit.page.wait_for_selector(".small-map")
+    visit.page.select_option(".knock select", "mean")
+    visit.page.check(".knock input")
+    by = "by => { const select = document.querySelector('.knock select'); return select.selectedOptions[0].innerText === by; }"
+    visit.page.wait_for_selector(".edits li")
+    visit.settled()
+    visit.wait(by, "by its mean")
+    visit.type_sentence("Mike is a vet. Anna is a Jedi. She picked up her")
+    visit.wait(by, "by other numbers")
+    assert visit.words(".edits .what button") == ["knocked out: block 2, head 0, by a row of other numbers"]
+    visit.page.select_option(".knock select", "mean")
+    visit.wait(by, "by its mean")
+    visit.settled()
+    assert visit.words(".knock option") == ["by zero", "by its mean"]
+    trace = visit.lab.model.trace("Mike is a vet. Anna is a Jedi. She picked up her")
+    assert visit.next_tokens()[0] == shown_next(workings.knock_out(trace, "blocks.2.attn.z", head=0, by="mean"))
+
+
+def test_undo_and_redo_work_from_the_switch(visit: Visit) -> None:
+    visit.show("attention")
+    visit.page.wait_for_selector(".small-map")
+    visit.page.check(".knock input")
+    visit.page.wait_for_selector(".edits li")
+    visit.page.keyboard.press("Control+z")
+    visit.page.wait_for_selector(".edit-list", state="hidden")
+    assert not visit.page.is_checked(".knock input")
+    visit.page.keyboard.press("Control+y")
+    visit.page.wait_for_selector(".edits li")
+    assert visit.page.is_checked(".knock input")
 
 
 def test_a_head_that_an_older_address_silenced_is_knocked_out_too(browser: Any, lab: Lab) -> None:
@@ -181,7 +236,8 @@ def test_one_row_is_knocked_out_alone(visit: Visit) -> None:
     visit.go("blocks.2.attn.z[0, 13, 0]")
     knock_out(visit, "“her”, position 13 only", "mean")
     want = workings.knock_out(visit.lab.model.trace(PROMPT), "blocks.2.attn.z", head=0, positions=13, by="mean")
-    assert "blocks.2.attn.z[0, 13:14, :]" in visit.page.locator(".edits").inner_text()
+    visit.wait("document.querySelector('.edits').innerText.includes('blocks.2.attn.z[0, 13:14, :]')")
+    assert visit.words(".edits .what button") == ["knocked out: block 2, head 0 at “her” only, by its mean"]
     assert visit.next_tokens()[0] == shown_next(want)
 
 
@@ -212,9 +268,38 @@ def test_what_makes_no_sense_is_said_or_not_offered(visit: Visit) -> None:
     for _ in range(2):
         knock_out(visit, "the whole table", "zero")
     visit.page.wait_for_selector(".trouble.shown")
-    assert "would change nothing" in visit.page.locator(".trouble").inner_text()
+    assert "The table blocks.1.mlp_out is knocked out already, by zero" in visit.page.locator(".trouble").inner_text()
     visit.go("W_E[0, 0]")
     visit.wait("document.querySelector('.knock-out').hidden")
+
+
+IN_SIGHT = """() => {
+    const [room, spot, corner] = ['.map-room', '.map-spot', '.map-edge.left'].map((one) => document.querySelector(one).getBoundingClientRect());
+    const top = document.querySelector('.map-edge.above').getBoundingClientRect().bottom;
+    return spot.width > 0 && spot.left >= corner.right - 1 && spot.top >= top - 1 && spot.right <= room.right + 1 && spot.bottom <= Math.min(room.bottom, innerHeight) + 1;
+}"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (900, 700)])
+def test_a_map_of_many_tokens_takes_the_width_and_what_is_pointed_at_is_in_sight(
+    browser: Any, lab: Lab, width: int, height: int
+) -> None:
+    visit = Visit(browser, lab, width, height)
+    visit.open(f"#prompt={' '.join([PROMPT + ' lightsaber.'] * 7)}&show=attention", ".small-map")
+    visit.settled()
+    assert len(visit.words(".chip")) > 90
+    room, map_ = (visit.page.locator(one).bounding_box() for one in (".map-room", ".large-map"))
+    assert map_["width"] > room["width"] - 40
+    last = "() => { const [room, map] = ['.map-room', '.large-map'].map((one) => document.querySelector(one).getBoundingClientRect()); return Math.abs(map.bottom - room.bottom) < 20; }"
+    if width > 1200:
+        visit.wait(last)  # the last token's row
+    assert visit.page.locator(".told").bounding_box()["y"] > visit.page.locator(".small-map").first.bounding_box()["y"]
+    visit.page.focus(".large-map")
+    for _ in range(75):
+        visit.page.keyboard.press("ArrowUp")
+    visit.wait(IN_SIGHT)
+    complaints, _ = visit.complaints, visit.close()
+    assert not complaints
 
 
 @pytest.mark.parametrize("width", [900, 1440])

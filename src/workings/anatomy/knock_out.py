@@ -73,7 +73,7 @@ def _amount(name: str, numbers: Array, place: Place, by: By) -> Any:
             raise InputError(
                 f"by is {' or '.join(map(repr, KINDS))}, a trace, a list of traces or numbers; {by!r} came"
             )
-        return 0.0 if by == "zero" else numbers.mean(axis=-2, keepdims=True)[(*place[:-2], WHOLE, WHOLE)]
+        return 0.0 if by == "zero" else mean_row(numbers, place)
     if not isinstance(by, Trace | Sequence):
         return by
     others = [by] if isinstance(by, Trace) else [other for other in by if isinstance(other, Trace)]
@@ -86,6 +86,11 @@ def _amount(name: str, numbers: Array, place: Place, by: By) -> Any:
                 "as many tokens (or give an array, such as the mean row over all positions)"
             )
     return np.mean([other[name][place] for other in others], axis=0)
+
+
+def mean_row(numbers: Array, place: Place) -> Array:
+    """The mean row over all positions of a table's numbers [..., pos, columns], for the heads of a place [..., 1, columns]."""
+    return np.asarray(numbers.mean(axis=-2, keepdims=True)[(*place[:-2], WHOLE, WHOLE)])
 
 
 __all__ = ["knock_out"]

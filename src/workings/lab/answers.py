@@ -22,6 +22,7 @@ from workings.errors import InputError, OutsideTable
 from workings.lab.asked import Asker, Query
 from workings.lab.comparing import compared
 from workings.lab.features import Features
+from workings.lab.knocking_out import knocks
 from workings.lab.lens import Lenses
 from workings.lab.outline import MOST_FOUND, Outline
 from workings.lab.patches import EACH
@@ -77,8 +78,12 @@ class Answers:
             following, refusals = self._next(trace, session), iter(session.refusals)
             tokens = [self.token(int(i)) for i in trace.ids]
         outcomes = [
-            {**(_outcome(next(refusals)) if edit.on else {"ok": True}), "steers": self.steering.steers(edit)}
-            for edit in view.given.edits
+            {
+                **(_outcome(next(refusals)) if edit.on else {"ok": True}),
+                "steers": self.steering.steers(edit),
+                "knocks": out,
+            }
+            for edit, out in zip(view.given.edits, knocks(self.views, view, asker), strict=True)
         ]
         in_force = any(edit.on and outcome["ok"] for edit, outcome in zip(view.given.edits, outcomes, strict=True))
         return {

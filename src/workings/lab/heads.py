@@ -7,6 +7,7 @@ from typing import Any
 
 from workings.anatomy.heads import KINDS, MEANINGS, HeadScores, head_scores
 from workings.anatomy.looks import Look, looks, n_blocks
+from workings.display.words import visible
 from workings.lab.asked import Asker, Query
 from workings.lab.views import Views
 
@@ -70,6 +71,8 @@ def _told(look: Look) -> Json:
         "block": look.block,
         "head": look.head,
         "position": look.position,
+        "readable": visible(look.token),
+        "looks_at": [{"position": s.position, "readable": visible(s.token), "share": s.share} for s in look.at],
         "share": look.share,
         "sentence": str(look),
     }

@@ -1,4 +1,4 @@
-"""Knocking out in the lab: the edit that takes out a table, one head of it, or some of its rows."""
+"""Knocking out in the lab: the edit that takes out a table, one head of it, or some of its rows, and which edits do so."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from workings.anatomy.cells import places
-from workings.anatomy.knock_out import KINDS, knock_out
-from workings.errors import InputError
-from workings.lab.asked import Query
+from workings.anatomy.knock_out import KINDS, knock_out, mean_row
+from workings.engine.trace import Trace
+from workings.errors import InputError, WorkingsError
+from workings.lab.asked import Asker, Query
 from workings.lab.patches import MOST_VALUES
 from workings.lab.refusals import TooMuch
 from workings.lab.replies import shortest
@@ -18,6 +19,9 @@ from workings.lab.views import View, Views
 from workings.surgery.edit_list import EditList, SavedEdit, index_parts
 
 Json = dict[str, Any]
+
+SAME = 1e-5
+"""How far a row may lie from the mean, beside its length, and still be it: what was worked out before in another order differs in its last digits."""
 
 
 def knocked_out(views: Views, query: Query) -> Json:
@@ -32,20 +36,75 @@ def knocked_out(views: Views, query: Query) -> Json:
     positions = query.positions("positions", len(view.ids)) if "positions" in query.given else None
     where = (table, head, positions)
     with views.working(view, asker=query.asker) as (trace, _):
-        name, index = trace.table(table).name, index_parts(next(places(trace, *where)))
+        name, index = str(trace.table(table).name), index_parts(next(places(trace, *where))) or ()
+    if by == "zero" and any(
+        edit.on and (edit.table, edit.index) == (name, index) and _zero(edit) for edit in view.given.edits
+    ):
+        raise _already(name, head, index, "by zero")
     # A mean is one of the numbers that stood there before they were set.
     before = _without(views, view, name, index) if by == "mean" else view
     with views.working(before, asker=query.asker) as (trace, _):
         edit = EditList.of(knock_out(trace, *where, by)).edits[-1]
     told = {**edit.to_dict(), "value": _travelling(edit)}
     if SavedEdit.from_dict(told) in view.given.edits:
-        raise InputError(
-            f"knocking out these cells of {name} by their mean would change nothing: that is in force already"
-        )
+        raise _already(name, head, index, "by its mean")
     return {"edit": told}
 
 
-def _without(views: Views, view: View, table: str | None, index: tuple[int | str, ...] | None) -> View:
+def knocks(views: Views, view: View, asker: Asker | None = None) -> list[Json | None]:
+    """Of every edit of a view by what it knocks out whole rows, `{"by": "zero" | "mean" | "other"}`; None for one that does not.
+
+    A mean is that of this very prompt with the edits before it; one row for all positions that is not that is "other".
+    """
+    found: list[Json | None] = []
+    for count, edit in enumerate(view.given.edits):
+        by = "zero" if _zero(edit) else "other" if _one_row(edit) else None
+        if by is not None:
+            earlier = replace(view, given=replace(view.given, edits=view.given.edits[:count]))
+            before = view if by == "zero" else earlier
+            with views.working(before, asker=asker) as (trace, _):
+                by = _checked(trace, edit, by)
+        found.append({"by": by} if by else None)
+    return found
+
+
+def _checked(trace: Trace, edit: SavedEdit, by: str) -> str | None:
+    """By what an edit knocks out, now that its table is at hand: not at all where it leaves some cells of a row."""
+    try:
+        axes = trace.table(edit.table).axes
+        index = (*edit.index, *(":" for _ in range(len(axes) - len(edit.index))))
+        place = next(places(trace, edit.table, index[0] if len(axes) > 2 and isinstance(index[0], int) else None))
+        if len(index) != len(axes) or index[-1] != ":":
+            return None
+        if by == "zero":
+            return by
+        if not isinstance(index[-2], str) or trace.table(edit.table).columns_are_positions:
+            return None
+        mean = mean_row(trace[edit.table], place)
+    except WorkingsError:
+        return None
+    row = np.asarray(edit.amount)
+    same = row.shape == mean.shape and np.linalg.norm(row - mean) <= SAME * np.linalg.norm(mean)
+    return "mean" if same else by
+
+
+def _zero(edit: SavedEdit) -> bool:
+    return edit.kind in ("value", "scale") and isinstance(edit.amount, int | float) and edit.amount == 0
+
+
+def _one_row(edit: SavedEdit) -> bool:
+    """Whether one row is to stand at all positions."""
+    shape = np.shape(edit.amount) if edit.kind == "value" else ()
+    return len(shape) > 1 and shape[-2] == 1
+
+
+def _already(name: str, head: int | None, index: tuple[int | str, ...], how: str) -> InputError:
+    part = f"the table {name}" if head is None else f"head {head} of {name}"
+    rows = "" if index[-2] == ":" else f"the rows [{index[-2]}] of "
+    return InputError(f"{rows}{part} is knocked out already, {how}; doing it again would change nothing")
+
+
+def _without(views: Views, view: View, table: str, index: tuple[int | str, ...]) -> View:
     """The view without the edits that set these very cells."""
     kept = tuple(edit for edit in view.given.edits if not (edit.table == table and edit.index == index and _sets(edit)))
     return view if len(kept) == len(view.given.edits) else views.open(replace(view.given, edits=kept))

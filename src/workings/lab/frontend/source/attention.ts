@@ -40,10 +40,13 @@ export class Attention {
   private readonly knock: HeadSwitch;
   private readonly habits: HabitsView;
   private readonly take = newest();
+  /** What had the focus in the one of both views that was left: it comes back to it. */
+  private left: HTMLElement | null = null;
+  private refocus = false;
   private pattern: Pattern | null = null;
   private pointed: Pointed | null = null;
-  /** What the small maps, and the large one, now show. */
-  private drawn = { small: "", large: "" };
+  /** What the small maps, and the large one, now show, and the row that was brought into sight. */
+  private drawn = { small: "", large: "", row: "" };
 
   constructor(
     private readonly page: Page,
@@ -78,7 +81,7 @@ export class Attention {
 
   /** Draw all of it again, in the colours that now hold. */
   repaint(): void {
-    this.drawn = { small: "", large: "" };
+    this.drawn = { ...this.drawn, small: "", large: "" };
     this.draw();
   }
 
@@ -143,12 +146,14 @@ export class Attention {
   private draw(): void {
     const { pattern, head, together } = this;
     if (this.page.get().screen !== "attention") return;
+    this.leave(together ? this.maps : this.habits.element);
     this.maps.hidden = together;
     this.habits.element.hidden = !together;
     if (together) {
       this.drawTabs(EVERY_HEAD);
       this.shadeBy(null);
-      return void this.habits.refresh();
+      void this.habits.refresh();
+      return this.focusOn(this.left?.isConnected ? this.left : this.tabs.querySelector("[aria-selected=true]"));
     }
     if (!pattern) return;
     this.drawTabs(pattern.block);
@@ -162,6 +167,22 @@ export class Attention {
       this.map.canvas.setAttribute("aria-label", `Attention of ${blockName(pattern.block)}, head ${head}: rows look at columns. Arrow keys move, Enter shows the number.`);
     }
     this.point();
+    if (pattern.block === this.block) this.focusOn(this.small.querySelector("[aria-selected=true]"));
+  }
+
+  /** Before one of both views is hidden: note that it has the focus, which else would be lost. */
+  private leave(view: HTMLElement): void {
+    const focused = document.activeElement;
+    if (!(focused instanceof HTMLElement) || !view.contains(focused)) return;
+    this.refocus = true;
+    if (view === this.habits.element) this.left = focused;
+  }
+
+  /** Where the focus goes that a view had which was left, unless it is elsewhere by now. */
+  private focusOn(element: HTMLElement | null): void {
+    const [{ activeElement }, wanted] = [document, this.refocus];
+    this.refocus = false;
+    if (wanted && (!activeElement || activeElement === document.body || activeElement.closest("[hidden]"))) element?.focus();
   }
 
   /** The large map with what is pointed at, and what it says in words. */
@@ -171,6 +192,9 @@ export class Attention {
     const asked = this.pointed ?? { row: this.page.get().token ?? pattern.n - 1, column: null };
     const here = { ...asked, row: Math.min(asked.row, pattern.n - 1) };
     this.map.draw({ width: room.clientWidth - 8, height: room.clientHeight - 8 }, here);
+    const row = `${this.drawn.large} ${this.page.get().token}`;
+    if (!this.pointed && row !== this.drawn.row) room.scrollTo(this.map.cornerOf(here.row, room));
+    if (!this.pointed) this.drawn.row = row;
     this.tell(here);
   }
 
@@ -187,10 +211,9 @@ export class Attention {
     fill(this.habit, found?.said, " ", h("button", { class: "link", onclick: () => this.travel.go({ block: EVERY_HEAD }) }, "What all heads do"));
   }
 
-  /** "Head 1", and what there is to know of it. */
-  private headName(block: string, head: number): string {
-    const known = [this.habits.of(blockNumber(block), head)?.kind, this.knock.knocked(head) && "knocked out"].filter(Boolean);
-    return known.length ? [head, ...known].join(" · ") : `Head ${head}`;
+  /** What there is to know of a head in two words: that it is knocked out, or its kind. */
+  private headMark(block: string, head: number): string {
+    return this.knock.knocked(head) ? "knocked out" : (this.habits.of(blockNumber(block), head)?.kind ?? "");
   }
 
   private drawSmall(pattern: Pattern, head: number): void {
@@ -201,7 +224,8 @@ export class Attention {
     }
     [...this.small.children].forEach((one, i) => {
       one.setAttribute("aria-selected", String(i === head));
-      one.lastElementChild!.textContent = this.headName(pattern.block, i);
+      one.classList.toggle("out", this.knock.knocked(i) !== null);
+      one.lastElementChild!.textContent = this.headMark(pattern.block, i);
       (one as HTMLElement).tabIndex = i === head ? 0 : -1;
     });
   }
@@ -212,7 +236,7 @@ export class Attention {
     const context = sharpen(picture, side, side);
     const { numbers, n } = pooled(this.square(head), this.pattern!.n, picture.width);
     context.drawImage(image(numbers, n, n, 1), 0, 0, side, side);
-    return h("button", { role: "tab", class: "small-map", onclick: () => this.page.set({ head }) }, picture, h("span", {}, `Head ${head}`));
+    return h("button", { role: "tab", class: "small-map", onclick: () => this.page.set({ head }) }, picture, h("span", {}, `Head ${head}`), h("small", {}));
   }
 
   private words(): string[] {
@@ -275,6 +299,7 @@ export class Attention {
     else if (by) {
       const row = clamp(at.row + by[0], 0, this.pattern.n - 1);
       this.show({ row, column: clamp((at.column ?? 0) + by[1], 0, row) });
+      this.map.reveal(this.pointed!);
     } else return false;
     return true;
   }

@@ -16,7 +16,9 @@ export class AttentionMap {
   readonly canvas = h("canvas", { class: "large-map", role: "img", tabindex: 0 });
   /** The map, and over its edges the words along them, which stay in sight while it is scrolled. */
   private readonly edges = { above: edge("above"), left: edge("left"), corner: edge("corner") };
-  readonly element = h("div", { class: "map-plane" }, this.canvas, ...Object.values(this.edges));
+  /** Lies over the cell that is to be seen. */
+  private readonly spot = h("span", { class: "map-spot", "aria-hidden": "true" });
+  readonly element = h("div", { class: "map-plane" }, this.canvas, ...Object.values(this.edges), this.spot);
   private cells: HTMLCanvasElement | null = null;
   private words: string[] = [];
   private margin = 0;
@@ -68,6 +70,20 @@ export class AttentionMap {
     context.strokeRect(margin + column * cell - gap, margin + row * cell - gap, count * cell + 2 * gap, cell + 2 * gap);
   }
 
+  /** How far a room around the map is scrolled for a row's own cell to be its last. */
+  cornerOf(row: number, room: HTMLElement): { left: number; top: number } {
+    const end = this.margin + (row + 1) * this.cell + 4;
+    return { left: end - room.clientWidth, top: end - room.clientHeight };
+  }
+
+  /** Scroll whatever scrolls until a cell is in sight, beside the words along the edges. */
+  reveal({ row, column }: Pointed): void {
+    const { cell, margin, spot } = this;
+    const place = { left: margin + (column ?? 0) * cell, top: margin + row * cell, width: cell, height: cell, "scroll-margin-left": margin, "scroll-margin-top": margin };
+    for (const [name, size] of Object.entries(place)) spot.style.setProperty(name, `${size}px`);
+    spot.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
   /** The cell under the mouse; a column of -1 is the words beside the map. */
   at(event: MouseEvent): { row: number; column: number } | null {
     const box = this.canvas.getBoundingClientRect();
@@ -82,8 +98,11 @@ export class AttentionMap {
     this.text = parseFloat(getComputedStyle(document.documentElement).fontSize) * 0.8;
     const longest = Math.min(LONGEST_LABEL, Math.max(2, ...this.words.map((word) => word.length)));
     this.margin = Math.round(longest * this.text * 0.62 + 14);
-    const fitting = (Math.min(room.width, room.height) - this.margin) / n;
-    this.cell = Math.max(n <= ALL_NAMED ? 1.35 * this.text : 1, Math.min(3 * this.text, fitting));
+    const named = 1.35 * this.text;
+    const [wide, high] = [(room.width - this.margin) / n, (room.height - this.margin) / n];
+    // A map of many tokens takes all the width, and is scrolled down.
+    const least = n <= ALL_NAMED ? named : Math.max(1, Math.min(named, wide));
+    this.cell = Math.max(least, Math.min(3 * this.text, wide, high));
   }
 
   /** Squares around what can be looked at; what lies in a token's future cannot. */

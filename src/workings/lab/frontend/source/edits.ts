@@ -2,6 +2,7 @@
 import { placeOf, written } from "./address";
 import { fill, h, icon } from "./dom";
 import { inText } from "./format";
+import { knocksBy, knocksSaid } from "./knocks";
 import { steersOf, steersSaid } from "./steers";
 import type { Session } from "./session";
 import type { Page } from "./state";
@@ -19,7 +20,9 @@ export function editList(page: Page, session: Session, travel: Travel): HTMLElem
 
   function row(edit: Edit, i: number): HTMLElement {
     const steers = steersOf(page, edit);
-    const name = steers ? steersSaid(steers) : written(edit.table, edit.index);
+    const by = knocksBy(edit);
+    const inWords = steers ? steersSaid(steers) : by && knocksSaid(page, edit, by);
+    const name = inWords ?? written(edit.table, edit.index);
     const told = page.get().opened?.edits[i];
     const change = (edits: (all: Edit[]) => Edit[]): void => void session.setEdits(edits([...page.get().edits]));
     const toggle = h("input", { type: "checkbox", role: "switch", "aria-label": `${name} in force`, onchange: () => change((all) => all.with(i, { ...edit, on: toggle.checked })) });
@@ -33,7 +36,7 @@ export function editList(page: Page, session: Session, travel: Travel): HTMLElem
       "li",
       { class: edit.on ? "" : "off" },
       toggle,
-      h("span", { class: "what" }, h("button", { class: steers ? "link" : "link mono", onclick: go }, name), h("span", { class: steers ? "soft mono" : "number" }, steers ? written(edit.table, edit.index) : said(edit))),
+      h("span", { class: "what" }, h("button", { class: inWords ? "link" : "link mono", onclick: go }, name), h("span", { class: inWords ? "soft mono" : "number" }, inWords ? written(edit.table, edit.index) : said(edit))),
       h("button", { class: "quiet", "aria-label": `Take out the edit of ${name}`, title: "Take out", onclick: () => change((all) => all.toSpliced(i, 1)) }, icon("×")),
       told && !told.ok ? h("p", { class: "note" }, told.error) : null,
     );

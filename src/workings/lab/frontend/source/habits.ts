@@ -1,7 +1,7 @@
 // What heads do: how much of its attention every head gives to each kind of place, and who looks at whom in the sentence.
 import { api, LabError } from "./api";
 import { cellsPicture, fillCells, walkCells, type Cell, type Cells } from "./cellmap";
-import { fill, h, newest } from "./dom";
+import { fill, h, newest, word } from "./dom";
 import { capital, percent, shortName } from "./format";
 import { rovingTabs } from "./screens";
 import { sentence } from "./session";
@@ -16,6 +16,7 @@ export const patternOf = (block: number): string => `blocks.${block}.attn.patter
 export class HabitsView {
   readonly element: HTMLElement;
   private readonly measured = h("p", { class: "soft" });
+  private readonly kindless = h("p", { class: "soft" });
   private readonly tabs = h("div", { class: "blocks", role: "tablist", "aria-label": "Kinds of heads" });
   private readonly maps = h("div", { class: "kinds" });
   private readonly looks = h("ol", { class: "looks" });
@@ -34,13 +35,14 @@ export class HabitsView {
     this.element = h(
       "div",
       { class: "habits" },
-      h("h3", {}, "What each head is in the habit of doing"),
-      this.measured,
-      this.tabs,
-      this.maps,
       h("h3", {}, "Who looks at whom in your sentence"),
       h("p", { class: "soft" }, "The strongest looks of all heads, but for those at the token itself and at the first one, where many heads rest. That a head looks somewhere does not mean that it matters for what comes next: knock the head out to see."),
       this.looks,
+      h("h3", {}, "What each head is in the habit of doing"),
+      this.kindless,
+      this.tabs,
+      this.maps,
+      this.measured,
     );
     rovingTabs(this.tabs);
   }
@@ -97,7 +99,8 @@ export class HabitsView {
     this.drawn = kind;
     const none = found.heads.flat().every(({ kind }) => kind === null);
     const name = shortName(this.page.get().model.name);
-    fill(this.measured, found.measured, " Numbers are percent; each leads to its head.", none && ` No head of ${name} gives half of its attention or more to one of these places, so none is called by a kind.`);
+    fill(this.measured, found.measured, " Numbers are percent; each leads to its head.");
+    fill(this.kindless, none && `No head of ${name} gives half of its attention to one of these places, so none is called by a kind.`);
     const shown = this.chosen(found);
     const all = shown.length > 1;
     const tab = (value: string, said: string): HTMLElement => {
@@ -134,8 +137,10 @@ export class HabitsView {
     };
   }
 
-  private look({ block, head, position, sentence: said }: Look): HTMLElement {
-    return h("li", {}, h("button", { class: "link", onclick: () => this.travel.go({ block: patternOf(block), head, token: position }) }, capital(said)));
+  private look({ block, head, position, readable, looks_at }: Look): HTMLElement {
+    const at = looks_at.map((seen) => `“${word(seen.readable)}” ${percent(seen.share)}`).join(", ");
+    const said = `Block ${block}, head ${head}: “${word(readable)}” looks at ${at}`;
+    return h("li", {}, h("button", { class: "link", onclick: () => this.travel.go({ block: patternOf(block), head, token: position }) }, said));
   }
 }
 

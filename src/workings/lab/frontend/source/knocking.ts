@@ -2,24 +2,24 @@
 import { api, type Query } from "./api";
 import { fill, h, word } from "./dom";
 import type { Grid } from "./grid";
+import { knocksBy, type By } from "./knocks";
 import { sentence, type Session } from "./session";
 import { isPosition } from "./sheet";
 import type { Page } from "./state";
 import type { Edit, Part } from "./types";
 
-export type By = "zero" | "mean";
-
 /** What takes the place of a part, as people say it. */
-const BY: Record<By, string> = { zero: "zero: nothing at all", mean: "mean: its mean row over all positions" };
+const BY: Record<Exclude<By, "other">, string> = { zero: "zero: nothing at all", mean: "mean: its mean row over all positions" };
 const MEANING =
   "What is left is what the model says with that part replaced. It does not mean that the part does by itself what is lost, or does nothing where nothing is lost: others may stand in for it.";
 
-/** By what an edit knocks out just these cells; null for one that does not. */
-export function knockedBy(edit: Edit, table: string, index: Part[]): By | null {
-  if (edit.table !== table || String(edit.index) !== String(index)) return null;
-  if (edit.value === 0 || edit.scale === 0) return "zero";
-  return Array.isArray(edit.value) ? "mean" : null;
+/** Whether an edit sets all rows of just these cells to nothing, or to one row. */
+function knocksOut(edit: Edit, table: string, index: Part[]): boolean {
+  const sets = edit.value === 0 || edit.scale === 0 || Array.isArray(edit.value);
+  return sets && edit.table === table && String(edit.index) === String(index);
 }
+
+const OTHERS = "These numbers are not its mean on this sentence: they are of another sentence, or were set by hand. Choose “by its mean” to take the mean of this one.";
 
 /** Make the edit that knocks a part out, or show why there is none. */
 export async function knockOut(page: Page, session: Session, part: Query): Promise<void> {
@@ -107,6 +107,8 @@ export function knockPanel(page: Page, session: Session, grid: Grid): { element:
 export class HeadSwitch {
   private readonly box = h("input", { type: "checkbox", role: "switch" });
   private readonly by = h("select", { "aria-label": "By what this head is knocked out" }, h("option", { value: "zero" }, "by zero"), h("option", { value: "mean" }, "by its mean"));
+  /** Offered only while it is so: a mean of another sentence, or numbers set by hand. */
+  private readonly byOthers = h("option", { value: "other" }, "by other numbers");
   readonly element = h(
     "div",
     { class: "knock", title: "Replace what this head found, at every token, and see what the model says then: zero ablation or mean ablation" },
@@ -120,23 +122,26 @@ export class HeadSwitch {
     private readonly page: Page,
     private readonly session: Session,
   ) {
-    this.box.addEventListener("change", () => (this.box.checked ? this.out() : void session.setEdits(this.others())));
-    this.by.addEventListener("change", () => this.box.checked && this.out());
+    this.box.addEventListener("change", () => void (this.box.checked ? this.out() : session.setEdits(this.others())));
+    this.by.addEventListener("change", () => this.box.checked && void this.out());
   }
 
   /** The head whose switch this is: where it puts what it found, and its number. */
   show(table: string, head: number): void {
     [this.table, this.head] = [table, head];
-    const now = this.knocked(head);
-    this.box.checked = now !== null;
+    const edit = this.knocked(head);
+    const now = edit && knocksBy(edit);
+    this.box.checked = edit !== null;
+    if (now === "other") this.by.append(this.byOthers);
+    else this.byOthers.remove();
     if (now) this.by.value = now;
+    this.by.title = now === "other" ? OTHERS : "";
     this.element.hidden = !this.page.get().model.tables.some((one) => one.name === table);
   }
 
-  /** By what a head is knocked out now; null where it is not. */
-  knocked(head: number): By | null {
-    const found = this.page.get().edits.map((edit) => (edit.on ? knockedBy(edit, this.table, this.index(head)) : null));
-    return found.findLast((by) => by !== null) ?? null;
+  /** The edit that knocks a head out now; null where it is not. */
+  knocked(head: number): Edit | null {
+    return this.page.get().edits.findLast((edit) => edit.on && knocksOut(edit, this.table, this.index(head))) ?? null;
   }
 
   private index(head: number): Part[] {
@@ -144,10 +149,13 @@ export class HeadSwitch {
   }
 
   private others(): Edit[] {
-    return this.page.get().edits.filter((edit) => knockedBy(edit, this.table, this.index(this.head)) === null);
+    return this.page.get().edits.filter((edit) => !knocksOut(edit, this.table, this.index(this.head)));
   }
 
-  private out(): void {
-    void knockOut(this.page, this.session, { table: this.table, head: this.head, by: this.by.value }).then(() => this.show(this.table, this.head));
+  private async out(): Promise<void> {
+    const { table, head } = this;
+    await knockOut(this.page, this.session, { table, head, by: this.by.value });
+    this.page.set({ head }); // which stays in sight, whatever sentence comes next
+    this.show(table, head);
   }
 }

@@ -14,6 +14,7 @@ import { Grid } from "./grid";
 import { gridBar } from "./gridbar";
 import { listenToGrid } from "./gridkeys";
 import { fromHash } from "./hash";
+import { keepKnocks } from "./knocks";
 import { LensView } from "./lens";
 import { architectureMap } from "./map";
 import { nextBars } from "./next";
@@ -44,6 +45,7 @@ async function begin(): Promise<void> {
 }
 
 function build(root: HTMLElement, page: Page): void {
+  keepKnocks(page);
   const session = new Session(page);
   const travel = new Travel(page, () => void session.open());
   const grid = new Grid(page);
@@ -134,9 +136,12 @@ function keepGrid(page: Page, grid: Grid): void {
   if (page.get().screen === "numbers") void grid.refresh();
 }
 
+/** Fields that take no text, so that keys such as Ctrl-Z are not theirs. */
+const NOT_TYPED = ["range", "checkbox", "radio", "file", "button"];
+
 function listenToKeys(session: Session, search: () => void): void {
   document.addEventListener("keydown", (event) => {
-    const typing = (event.target instanceof HTMLInputElement && event.target.type !== "range") || event.target instanceof HTMLTextAreaElement;
+    const typing = (event.target instanceof HTMLInputElement && !NOT_TYPED.includes(event.target.type)) || event.target instanceof HTMLTextAreaElement;
     const control = event.ctrlKey || event.metaKey;
     const key = event.key.toLowerCase();
     if (control && key === "k") search();

@@ -33,5 +33,6 @@ export function placeSaid(page: Page, positions: string): string {
   if (positions === ":") return "at every token";
   const [first = "", last] = positions.split(":");
   if (last === undefined) return `at ${word(Number(first))} only`;
+  if (Number(last) === Number(first) + 1) return `at ${word(Number(first))} only`;
   return last === "" ? `from ${word(Number(first))} on` : `at positions ${first || 0} to ${Number(last) - 1}`;
 }

@@ -41,7 +41,7 @@ export interface Opened {
   before: Guess[] | null;
   /** The likeliest tokens of before and after; null where no edit is in force. */
   compared: Compared[] | null;
-  edits: (({ ok: true } | { ok: false; error: string }) & { steers: Steers | null })[];
+  edits: (({ ok: true } | { ok: false; error: string }) & { steers: Steers | null; knocks: Knocks | null })[];
 }
 
 export interface Compared {
@@ -50,6 +50,11 @@ export interface Compared {
   /** Null where an edit left no numbers. */
   before: number | null;
   after: number | null;
+}
+
+/** By what an edit knocks out whole rows; "other" is one row for all positions that is not the mean of this very sentence. */
+export interface Knocks {
+  by: "zero" | "mean" | "other";
 }
 
 /** What an edit steers along: a feature, how hard, and where. */
@@ -258,8 +263,8 @@ export interface Look {
   block: number;
   head: number;
   position: number;
-  share: number;
-  sentence: string;
+  readable: string;
+  looks_at: { position: number; readable: string; share: number }[];
 }
 
 export interface Written {
