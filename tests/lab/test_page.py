@@ -105,7 +105,8 @@ def test_a_whole_selection_is_edited_at_once(visit: Visit) -> None:
     visit.go("blocks.0.attn.pattern[1, 0, 0]")
     visit.page.keyboard.press("Control+a")
     visit.edit("*0")
-    assert "blocks.0.attn.pattern[1, :, :]" in visit.words(".edits .link")
+    assert visit.words(".edits .link") == ["knocked out: block 0, head 1, pattern, by zero"]
+    assert "blocks.0.attn.pattern[1, :, :]" in visit.page.locator(".edits").inner_text()
     edited = visit.lab.model.trace(PROMPT).edit("blocks.0.attn.pattern", (1, slice(None), slice(None)), scale=0.0)
     visit.go("logits[13, 766]")
     assert visit.value() == pytest.approx(float(edited["logits"][13, 766]), rel=1e-5)

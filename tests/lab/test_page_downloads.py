@@ -93,7 +93,7 @@ def test_each_view_is_kept_as_a_picture_that_is_not_blank(visit: Visit, tmp_path
     path = keep(visit, "Picture", tmp_path)
     assert path.name == name
     width, height, colours = picture(visit, path)
-    assert min(width, height) >= 14 and max(width, height) >= 400 and colours > 10
+    assert min(width, height) >= 14 and max(width, height) >= 350 and colours > 10
 
 
 def test_the_picture_of_a_sheet_has_a_square_for_every_number(visit: Visit, tmp_path: Path) -> None:

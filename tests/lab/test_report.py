@@ -103,6 +103,16 @@ def test_an_edit_that_lets_a_token_look_ahead_is_drawn(visitor):
     assert "no token looks ahead" in report(visitor, PROMPT)
 
 
+@pytest.mark.parametrize("table", ["embed", "blocks.1.resid_post"])
+def test_where_an_edit_left_no_numbers_it_says_so(visitor, table):
+    view = visitor.open(PROMPT, edits=[{"table": table, "index": [], "value": 1e38}])["id"]
+    answer = visitor.get("report.html", view=view)
+    assert answer.status_code == 200
+    page = Page(answer.text)
+    assert "It has none. No token is the likeliest here: an edit made these numbers overflow" in page.text
+    assert "no number" in page.text and "nan" not in page.text.lower()
+
+
 def test_a_text_of_signs_is_only_text(visitor):
     text = report(visitor, '<script>alert("&")</script>\n\u202e')
     assert "<script" not in text

@@ -16,6 +16,7 @@ from workings.anatomy.logit_lens import streams_asked
 from workings.anatomy.looks import ITSELF, Look, looks, n_blocks
 from workings.display import parts
 from workings.display.words import percent, spoken, visible
+from workings.engine.no_numbers import NO_NUMBERS
 from workings.lab.answers import Answers
 from workings.lab.asked import Asker
 from workings.lab.report_style import STYLE
@@ -58,11 +59,16 @@ def report(answers: Answers, view: View, asker: Asker | None = None) -> str:
 
 
 def _opening(answers: Answers, opened: dict[str, Any], tokens: Sequence[str]) -> str:
-    best = opened["next"][0]
+    answer = f"It has none. {NO_NUMBERS}"
+    if opened["next"]:
+        best = opened["next"][0]
+        answer = (
+            f"Its first choice: <strong>{escape(spoken(best['readable']))}</strong>, with a share of "
+            f"<strong>{escape(percent(best['share']))}</strong>."
+        )
     return (
         f'<header><p class="eyebrow">How {escape(answers.model.name)} reads a text</p><h1>{escape(_spoken(tokens, 400))}</h1>'
-        f'<p class="lead">The model was asked which word (or piece of a word) comes next. Its first choice: '
-        f"<strong>{escape(spoken(best['readable']))}</strong>, with a share of <strong>{escape(percent(best['share']))}</strong>.</p></header>\n"
+        f'<p class="lead">The model was asked which word (or piece of a word) comes next. {answer}</p></header>\n'
     )
 
 
@@ -78,6 +84,8 @@ def _tokens(opened: dict[str, Any]) -> str:
 
 def _prediction(opened: dict[str, Any], before: Array | None) -> str:
     best = opened["next"]
+    if not best:
+        return _section("What comes next", NO_NUMBERS, "")
     was = [] if before is None else [[percent(float(before[entry["id"]])) for entry in best]]
     said = (
         "The model gives every token of its vocabulary a share; all shares add up to 100%. These are the ten largest."
@@ -118,8 +126,12 @@ def _lens(answers: Answers, view: View, tokens: Sequence[str], asker: Asker | No
     first = max(0, len(tokens) - MOST_LENS)
     names = streams_asked(answers.lenses.streams["logit"], False)
     found = answers.lenses.read(view, (first, len(tokens)), "logit", names, asker=asker)
-    words = [[answers.readable(int(ids[place])) for ids, _ in found] for place in range(len(tokens) - first)]
     shares = np.array([shares for _, shares in found]).T  # [pos, block]
+    words = [
+        [answers.readable(int(ids[place])) if np.isfinite(read[place]) else "no number" for ids, read in found]
+        for place in range(len(tokens) - first)
+    ]
+    shares = np.nan_to_num(shares)
     table = parts.word_table(words, shares, tokens[first:], [str(block) for block in range(len(names))], "after")
     return _section(
         "How it makes up its mind",

@@ -1,17 +1,16 @@
 // What looks at what: all heads of a block as small maps, one of them large, and the words for a token's looking.
 import { api } from "./api";
 import { AttentionMap, type Pointed } from "./attentionmap";
-import { arrow, clamp, fill, h, newest, word } from "./dom";
-import { percent } from "./format";
-import { HabitsView, patternOf } from "./habits";
+import { arrow, clamp, fill, h, keepFocus, newest, word } from "./dom";
+import { blockNumber, HabitsView } from "./habits";
 import { image, pooled, sharpen } from "./heatmap";
 import { HeadSwitch } from "./knocking";
+import { looking } from "./looking";
 import { rovingTabs } from "./screens";
 import { sentence, type Session } from "./session";
 import { EVERY_HEAD, type Page } from "./state";
 import type { Travel } from "./travel";
 
-const MOST_TOLD = 4;
 const SMALL = 5.5; // rem: the side of a small map
 const MEASURED_UNASKED = 1e9; // numbers of a model whose heads are measured as soon as this view is opened
 const IN_A_ROW = 8; // more heads than these stand beside the large map, not above it
@@ -248,21 +247,7 @@ export class Attention {
     const words = this.words();
     const shares = this.row(row);
     this.shadeBy(shares, row);
-    const strong = (text: string | undefined): HTMLElement => h("b", {}, text ?? "");
-    if (!shares.every(Number.isFinite)) {
-      fill(this.told, "Where ", strong(words[row]), " looks cannot be told: an edit made its shares overflow, or no numbers at all.");
-      return;
-    }
-    if (column !== null && column <= row) {
-      fill(this.told, strong(words[row]), " takes ", strong(percent(shares[column] ?? 0)), " of what it takes in here from ", strong(words[column]), ".");
-      return;
-    }
-    const most = [...shares.keys()].sort((a, b) => shares[b]! - shares[a]!).slice(0, MOST_TOLD).filter((i) => shares[i]! > 0.005);
-    if (most.length === 0) {
-      fill(this.told, strong(words[row]), " looks a little at everything before it.");
-      return;
-    }
-    fill(this.told, strong(words[row]), " looks at ", ...most.flatMap((i, place) => [place ? ", " : "", strong(words[i]), ` ${percent(shares[i]!)}`]), ".");
+    fill(this.told, ...looking(row, column, shares, words));
   }
 
   private show(cell: { row: number; column: number } | null): void {
@@ -305,21 +290,8 @@ export class Attention {
   }
 }
 
-/** Redraw a list of tabs without losing the keyboard's place in it. */
-function keepFocus(list: HTMLElement, redraw: () => void): void {
-  const focused = list.contains(document.activeElement);
-  redraw();
-  if (focused) list.querySelector<HTMLElement>("[aria-selected=true]")?.focus();
-}
-
 /** "blocks.3.attn.pattern" as people say it. */
 function blockName(table: string): string {
   const found = /(?:(\w+)\.)?blocks\.(\d+)\.(cross_)?/.exec(table);
   return found ? `${found[1] ? `${found[1]} ` : ""}${found[3] ? "cross " : ""}Block ${found[2]}` : table;
-}
-
-/** Which block a pattern is of; that of a side of an encoder and decoder is none of those that are measured. */
-function blockNumber(table: string): number {
-  const number = Number(/^blocks\.(\d+)\./.exec(table)?.[1] ?? -1);
-  return table === patternOf(number) ? number : -1;
 }

@@ -90,3 +90,10 @@ export function spelt(readable: string): HTMLElement {
   const plain = word(readable);
   return h("span", { class: "word", title: readable }, plain === readable ? null : h("span", { class: "blank" }, "␣"), plain);
 }
+
+/** Redraw a list of tabs without losing the keyboard's place in it. */
+export function keepFocus(list: HTMLElement, redraw: () => void): void {
+  const focused = list.contains(document.activeElement);
+  redraw();
+  if (focused) list.querySelector<HTMLElement>("[aria-selected=true]")?.focus();
+}

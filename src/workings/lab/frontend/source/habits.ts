@@ -150,3 +150,9 @@ function strongest({ scores }: Kind): Cell {
   scores.forEach((row, block) => row.forEach((score, column) => score > scores[best.block]![best.column]! && (best = { block, column })));
   return best;
 }
+
+/** Which block a pattern is of; that of a side of an encoder and decoder is none of those that are measured. */
+export function blockNumber(table: string): number {
+  const number = Number(/^blocks\.(\d+)\./.exec(table)?.[1] ?? -1);
+  return table === patternOf(number) ? number : -1;
+}
