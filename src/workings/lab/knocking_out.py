@@ -29,9 +29,7 @@ def knocked_out(views: Views, query: Query) -> Json:
 
     Raises `InputError` where it would change nothing, `TooMuch` for a row that is too long to travel.
     """
-    view, table, by = views.view(query.text("view")), query.text("table"), query.given.get("by", KINDS[0])
-    if by not in KINDS:
-        raise InputError(f"by is {' or '.join(KINDS)}; {by[:40]!r} came")
+    view, table, by = views.view(query.text("view")), query.text("table"), query.choice("by", KINDS)
     head = query.whole("head", most=10_000) if "head" in query.given else None
     positions = query.positions("positions", len(view.ids)) if "positions" in query.given else None
     where = (table, head, positions)

@@ -2,7 +2,7 @@
 import { behind, palette } from "./colours";
 import { arrow, clamp, fill, h } from "./dom";
 import { minus } from "./format";
-import { sharpen, styled } from "./heatmap";
+import { tablePicture } from "./heatmap";
 
 const NOTHING = 0.005; // what would be written as 0
 
@@ -58,18 +58,7 @@ export function walkCells(table: HTMLElement, columns: number, first: Cell): voi
 
 /** The map as a picture. */
 export function cellsPicture({ headings, rows, values, largest }: Cells): HTMLCanvasElement {
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const [names, width, height] = [8 * rem, 4.5 * rem, 1.8 * rem];
-  const canvas = document.createElement("canvas");
-  const context = sharpen(canvas, names + width * headings[0]!.names.length, height * (values.length + headings.length));
-  const write = (text: string, left: number, top: number, room: number, ink = "--ink"): void => {
-    context.fillStyle = styled(ink);
-    context.fillText(text, left + 0.4 * rem, top + height / 2, room - 0.8 * rem);
-  };
-  context.fillStyle = styled("--surface");
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.font = `${0.85 * rem}px ${styled("--sans")}`;
-  context.textBaseline = "middle";
+  const { canvas, context, write, names, width, height } = tablePicture(headings[0]!.names.length, values.length + headings.length, 4.5);
   headings.forEach((line, i) => {
     write(line.title, 0, i * height, names, "--soft");
     line.names.forEach((name, column) => write(name, names + column * width, i * height, width, line.marked?.(column) && i > 0 ? "--warm" : "--soft"));

@@ -42,3 +42,22 @@ export function pooled(numbers: ArrayLike<number>, n: number, size: number): { n
   }
   return { numbers: largest, n: size };
 }
+
+const [NAMES, LINE] = [8, 1.8]; // rem: how wide the names of rows are, and how high a line is
+
+/** A picture of a table whose columns are `wide` rem each: its canvas, its measures in pixels, and what writes into it. */
+export function tablePicture(columns: number, lines: number, wide: number) {
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const [names, width, height] = [NAMES * rem, wide * rem, LINE * rem];
+  const canvas = document.createElement("canvas");
+  const context = sharpen(canvas, names + width * columns, height * lines);
+  const write = (text: string, left: number, top: number, room: number, ink = "--ink"): void => {
+    context.fillStyle = styled(ink);
+    context.fillText(text, left + 0.4 * rem, top + height / 2, room - 0.8 * rem);
+  };
+  context.fillStyle = styled("--surface");
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.font = `${0.85 * rem}px ${styled("--sans")}`;
+  context.textBaseline = "middle";
+  return { canvas, context, write, names, width, height };
+}

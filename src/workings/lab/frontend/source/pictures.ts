@@ -3,7 +3,7 @@ import { LabError } from "./api";
 import { shade } from "./colours";
 import { h, word } from "./dom";
 import type { Grid } from "./grid";
-import { image, sharpen, styled } from "./heatmap";
+import { image, tablePicture } from "./heatmap";
 import type { Lens, Token } from "./types";
 
 const MOST_PIXELS = 4_000_000;
@@ -30,18 +30,7 @@ export async function sheetPicture(grid: Grid): Promise<HTMLCanvasElement | null
 
 /** A lens with what is written in its cells, each as strong as its share. */
 export function lensPicture(lens: Lens, tokens: Token[], rowName: (stream: string) => string, written: (cell: Lens["cells"][0][0]) => string): HTMLCanvasElement {
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const [width, height, margin] = [5.5 * rem, 1.8 * rem, 8 * rem];
-  const canvas = document.createElement("canvas");
-  const context = sharpen(canvas, margin + width * lens.cells[0]!.length, height * (lens.blocks.length + 1));
-  const write = (text: string, left: number, top: number, room: number, ink: string): void => {
-    context.fillStyle = styled(ink);
-    context.fillText(text, left + 0.4 * rem, top + height / 2, room - 0.8 * rem);
-  };
-  context.fillStyle = styled("--surface");
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.font = `${0.85 * rem}px ${styled("--sans")}`;
-  context.textBaseline = "middle";
+  const { canvas, context, write, names: margin, width, height } = tablePicture(lens.cells[0]!.length, lens.blocks.length + 1, 5.5);
   tokens.slice(lens.first, lens.first + lens.cells[0]!.length).forEach((token, column) => write(word(token.readable), margin + column * width, 0, width, "--soft"));
   lens.blocks.forEach((stream, row) => {
     const top = (row + 1) * height;
