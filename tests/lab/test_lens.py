@@ -132,7 +132,6 @@ def test_where_the_model_reads_on_through_an_autoencoder_the_tuned_lens_does_too
     assert np.array_equal(read.logits(read.streams[-1]), trace["logits"])
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_numbers_that_overflow_have_no_share_and_no_rank(lensed):
     edits = [{"table": "blocks.0.resid_post", "index": [1, ":"], "scale": 3e38, "on": True}]
     view = lensed.open(PROMPT, edits=edits)["id"]
@@ -210,7 +209,6 @@ def test_a_prompt_of_many_words_asked_about_keeps_a_bounded_number_of_answers():
 NO_NUMBERS = [{"table": "blocks.1.ln1.scale", "index": [3, 0], "value": 0.0, "on": True}]
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_where_an_edit_left_no_numbers_no_token_is_told_as_the_likeliest(visitor):
     opened = visitor.open("Mike is quick.", edits=NO_NUMBERS)
     at = len(opened["tokens"]) - 1

@@ -263,7 +263,8 @@ class Trace:
             before.shape, before.dtype
         )  # of edits one after another each takes the memory of the one before the last
         changed[...] = before
-        edit.apply(changed)
+        with np.errstate(all="ignore"):
+            edit.apply(changed)
         stale = old.stale_after({table: Rows.run(0, len(self))}, old.causal)
         return self._with(old.fork((*old.edits, edit), old.ids, stale, {**old.weights, edit.name: changed}))
 
