@@ -9,7 +9,7 @@ import pytest
 from histories import amounts, entries, selected_shape
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from little import make_model, make_tokenizer
+from little import make_model, make_tokenizer, needs_storybook
 
 import workings
 from tiny import Tiny, model_of, random_ids, tinies
@@ -262,3 +262,52 @@ def test_a_workbook_takes_edits_of_weights_and_none_that_it_has_no_place_for(pla
     )
     said(["export", folder, book, "--edits", str(weights)])
     assert (tmp_path / "model.xlsx").stat().st_size > 1000
+
+
+ACTS = {"table": "blocks.2.resid_post.sae.acts", "index": [4, 577], "value": 14.0, "on": True}
+STUDENT = "The student picked up his"
+
+
+@needs_storybook
+def test_an_edit_of_a_feature_is_replayed_in_the_models_own_autoencoder():
+    storybook = workings.load("storybook")
+    through = storybook.with_sae(workings.load_sae("storybook"))
+    expected = through.trace(STUDENT).edit("blocks.2.resid_post.sae.acts", (4, 577), value=14.0)
+    edits = workings.EditList.from_dict({"model": "storybook", "prompt": STUDENT, "edits": [ACTS]})
+    np.testing.assert_array_equal(edits.trace(storybook)["logits"], expected["logits"])
+    assert edits.trace(storybook).top(1)[0][0] == " lightsaber"
+    np.testing.assert_array_equal(edits.trace(through)["logits"], expected["logits"])
+    assert edits.spliced(through) is through
+    lens = workings.logit_lens(edits.spliced(storybook), edits.trace(storybook))
+    np.testing.assert_array_equal(lens.logits(lens.streams[-1]), expected["logits"])
+    for name in ("blocks.2.resid_post.hook_sae_acts_post", "blocks.2.hook_resid_post.sae.acts"):
+        again = workings.EditList.from_dict({"prompt": STUDENT, "edits": [{**ACTS, "table": name}]})
+        np.testing.assert_array_equal(again.trace(storybook)["logits"], expected["logits"])
+
+
+@needs_storybook
+def test_without_an_edit_of_a_feature_the_model_stays_as_it_is():
+    storybook = workings.load("storybook")
+    for edits in ([], [SILENCED], [{**ACTS, "on": False}], [{**ACTS, "table": "blocks.2.resid_pst"}]):
+        assert workings.EditList.from_dict({"prompt": "Mike", "edits": edits}).spliced(storybook) is storybook
+
+
+@needs_storybook
+def test_where_there_is_no_autoencoder_it_is_said_what_to_do(model):
+    storybook = workings.load("storybook")
+    edits = workings.EditList.from_dict({"prompt": STUDENT, "edits": [ACTS]})
+    for ask in (
+        lambda: edits.apply(storybook.trace(STUDENT)),
+        lambda: edits.trace(model),
+        lambda: workings.EditList.from_dict({"prompt": "a", "edits": [{**ACTS, "table": "blocks.1.resid_post.sae.acts"}]}).trace(storybook),
+    ):  # fmt: skip
+        with pytest.raises(UnknownTable, match=r"^edit 1: there is no table .*with_sae\(workings.load_sae\(FOLDER\)\)"):
+            ask()
+    with pytest.raises(UnknownTable) as error:
+        edits.trace(storybook).edit("blocks.2.resid_post.sae.axts", value=1.0)
+    assert "FOLDER" not in str(error.value)
+    with pytest.raises(InputError, match=r"edits\.spliced\(model\)"):
+        workings.logit_lens(
+            storybook,
+            edits.trace(storybook),
+        )

@@ -289,7 +289,10 @@ class Trace:
         old = self._evaluation
         known = {*program.graph.named, *program.graph.weights}
         if lost := [edit.name for edit in old.edits if edit.name not in known]:
-            raise InputError(f"the trace has an edit of {lost[0]}, which this model does not have")
+            hint = "; give the model that reads on through this sparse autoencoder (model.with_sae, or edits.spliced(model))"
+            raise InputError(
+                f"the trace has an edit of {lost[0]}, which this model does not have{hint if '.sae.' in lost[0] else ''}"
+            )
         return Evaluation(program, old.ids, old.dtype, old.edits, old.weights)
 
     def drawn_with(self, other: Trace) -> bool:

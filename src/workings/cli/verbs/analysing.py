@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, DEFAULT_MODEL, asked
-from workings.cli.verb import Against, Edits, Json, ModelName, Position, Prompt, Token, open_model, verb
+from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, DEFAULT_MODEL
+from workings.cli.verb import Against, Edits, Json, ModelName, Position, Prompt, Token, open_model, opened, verb
 
 
 @verb(
@@ -40,7 +40,7 @@ def lens(
     """Show what the model would say, block by block."""
     from workings.cli.lens import show_lens
 
-    show_lens(open_model(model), asked(prompt, edits), token, attention, tuned, json)
+    show_lens(*opened(model, prompt, edits), token, attention, tuned, json)
 
 
 @verb(
@@ -66,7 +66,7 @@ def attribution(
     """Show which parts of the model a score comes from."""
     from workings.cli.attributing import show_attribution
 
-    show_attribution(open_model(model), asked(prompt, edits), token, against, position, part, json)
+    show_attribution(*opened(model, prompt, edits), token, against, position, part, json)
 
 
 @verb(
@@ -93,7 +93,7 @@ def gradient(
     """Show how a score would answer small changes."""
     from workings.cli.gradient import show_gradient
 
-    show_gradient(open_model(model), asked(prompt, edits), token, against, position, table, top, json)
+    show_gradient(*opened(model, prompt, edits), token, against, position, table, top, json)
 
 
 @verb(
@@ -206,4 +206,4 @@ def knockout(
     from workings.cli.knocking_out import show_knock_out
 
     heads = [one.strip() for listed in head or [] for one in listed.split(",")]
-    show_knock_out(open_model(model), asked(prompt, edits), heads, table or [], by, positions, top, json)
+    show_knock_out(*opened(model, prompt, edits), heads, table or [], by, positions, top, json)
