@@ -15,6 +15,7 @@ import workings
 from tiny import Tiny, model_of, random_ids, tinies
 from workings.errors import InputError, OutsideTable, UnknownTable
 from workings.surgery.weights import with_edited_weights
+from workings.workbook.operations import Operations
 
 SILENCED = {"table": "blocks.0.resid_post", "index": [1, ":"], "scale": 0.0, "on": True}
 
@@ -311,3 +312,38 @@ def test_where_there_is_no_autoencoder_it_is_said_what_to_do(model):
             storybook,
             edits.trace(storybook),
         )
+
+
+def test_edits_of_a_model_of_another_name_are_used_with_a_warning(model, recwarn):
+    edits = workings.EditList("Mike is", None, (), "gpt2")
+    with pytest.warns(UserWarning, match="made in 'gpt2' and are used in 'tiny'"):
+        edits.trace(model)
+    for name in (None, "tiny"):
+        workings.EditList("Mike is", None, (), name).trace(model)
+    assert not recwarn.list
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path):
+    given = {"model": None, "prompt": "Größe", "ids": None, "edits": [SILENCED]}
+    path = tmp_path / "edits.json"
+    path.write_text(json.dumps(given), encoding="utf-8-sig")
+    assert workings.load_edits(path) == workings.EditList.from_dict(given)
+
+
+@pytest.mark.parametrize("edit", [{"add": 0.0}, {"scale": 1.0}, {"add": [0.0] * 12}])
+@pytest.mark.parametrize("table", ["blocks.0.resid_post", "blocks.0.mlp_out", "blocks.1.attn.q"])
+def test_edits_that_change_nothing_are_allowed_everywhere(model, tmp_path, table, edit):
+    index = [1, ":"] if "attn" not in table else [0, 1, ":"]
+    if "attn" in table and isinstance(edit.get("add"), list):
+        edit = {"add": 0.0}
+    edits = workings.EditList.from_dict({"prompt": "Mike is", "edits": [{"table": table, "index": index, **edit}]})
+    trace = edits.trace(model)
+    np.testing.assert_array_equal(trace["logits"], model.trace("Mike is")["logits"])
+    operations = Operations.of(trace, 16)
+    assert (operations.pushed, operations.switches) == (None, {})
+
+
+def test_what_is_added_and_taken_away_again_leaves_the_page_surgery_as_it_is(model):
+    there_and_back = [{"table": "blocks.0.resid_post", "index": [1, ":"], "add": amount} for amount in (2.0, -2.0)]
+    trace = workings.EditList.from_dict({"prompt": "Mike is", "edits": there_and_back}).trace(model)
+    assert Operations.of(trace, 16).pushed is None

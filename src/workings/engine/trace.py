@@ -197,7 +197,7 @@ class Trace:
         `index` is a NumPy index into the table (`(4, slice(None))` is row 4); give exactly one of `value`, `add` and
         `scale`, a number or an array that fits the indexed cells. This trace stays as it is. The edit stays in force
         while tokens are appended; a slice that is open at its end takes new tokens in. Weights and `ids` can be
-        edited too.
+        edited too. `add=0` and `scale=1` change nothing and are allowed, since a series of strengths begins there.
 
         Raises `UnknownTable`, `OutsideTable`, `InputError`.
         """

@@ -140,11 +140,6 @@ class Views:
 
     def open(self, given: EditList) -> View:
         """Take in a view. Raises `InputError` for a prompt that cannot be read, `TooMuch` for too long a list."""
-        if given.model not in (None, self.model.name):
-            raise InputError(
-                f"this is a view of the model {given.model!r:.80}, and this lab shows {self.model.name}; "
-                "models are named when the lab is started"
-            )
         if len(given.prompt) > MOST_CHARACTERS:
             raise TooMuch(f"a prompt has at most {MOST_CHARACTERS:,} characters here; {len(given.prompt):,} came")
         if len(given.edits) > MOST_EDITS:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import re
 import reprlib
+import warnings
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,10 +145,21 @@ class EditList:
         """The prompt read by a model, with all edits in force that are on.
 
         Where one names a table of the model's own sparse autoencoder, it is read by `self.spliced(model)`, which is then the
-        model to ask about the trace. Raises as `apply` and `model.trace` do.
+        model to ask about the trace. Raises as `apply` and `model.trace` do; warns where the list names another model.
         """
+        if doubt := self.doubt(model.name):
+            warnings.warn(doubt, stacklevel=2)
         prompt = self.prompt if self.ids is None else list(self.ids)
         return self.apply(self.spliced(model).trace(prompt, dtype=dtype))
+
+    def doubt(self, model_name: str) -> str:
+        """A sentence that says that the list was made in a model of another name; empty where it was not, or does not say."""
+        if self.model in (None, model_name):
+            return ""
+        return (
+            f"the edits were made in {self.model!r:.80} and are used in {model_name!r:.80}; if these are two models, and not two "
+            "names of one, they mean something else here"
+        )
 
     def spliced(self, model: Model) -> Model:
         """The model that the edits are of: one that reads on through its own sparse autoencoder, if they name its tables.
@@ -207,7 +220,7 @@ def load_edits(path: str | Path) -> EditList:
     import orjson
 
     try:
-        given = orjson.loads(Path(path).read_bytes())
+        given = orjson.loads(Path(path).read_bytes().removeprefix(BOM_UTF8))  # which Notepad begins a file with
     except OSError as error:
         raise InputError(f"the edits in {path} cannot be read: {error.strerror}") from None
     except orjson.JSONDecodeError as error:

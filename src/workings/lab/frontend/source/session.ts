@@ -3,7 +3,7 @@ import { api, LabError, whenTroubled } from "./api";
 import { newest } from "./dom";
 import type { Page } from "./state";
 import { edits as readEdits } from "./state";
-import type { Asked, Edit, Opened, Written } from "./types";
+import type { AskedOf, Edit, Opened, Written } from "./types";
 
 const RETRY_EVERY = 1500;
 
@@ -13,14 +13,16 @@ export class Session {
   private stream: AbortController | null = null;
   private readonly take = newest();
   private retry = 0;
+  /** The model that a file of edits names. */
+  private madeIn: string | null = null;
 
   constructor(private readonly page: Page) {
     whenTroubled({ reopen: () => api.open(this.asked()), lost: () => this.lose() });
   }
 
-  private asked(): Asked {
+  private asked(): AskedOf {
     const { prompt, ids, edits } = this.page.get();
-    return { prompt, ids, edits };
+    return { prompt, ids, edits, model: this.madeIn };
   }
 
   /** Open what the state now asks for; the newest of overlapping calls wins. */
@@ -30,7 +32,8 @@ export class Session {
     try {
       const opened = await api.open(this.asked(), current.signal);
       if (!current()) return;
-      this.page.set({ opened, busy: false, stale: false, trouble: null });
+      this.madeIn = null; // said once, when a file is loaded
+      this.page.set({ opened, busy: false, stale: false, trouble: opened.doubt });
       this.spell(opened);
     } catch (error) {
       if (current()) this.page.set({ busy: false, stale: true, trouble: sentence(error) });
@@ -105,11 +108,12 @@ export class Session {
   /** Take up a file of edits: a whole view, or a list of edits alone. */
   async load(file: File): Promise<void> {
     try {
-      const told = JSON.parse(await file.text()) as { prompt?: unknown; ids?: unknown; edits?: unknown };
+      const told = JSON.parse(await file.text()) as { prompt?: unknown; ids?: unknown; edits?: unknown; model?: unknown };
       const list = readEdits(JSON.stringify(Array.isArray(told) ? told : told.edits));
       if (list.length === 0 && typeof told.prompt !== "string") throw new LabError("input", `${file.name} holds no edits.`);
       if (typeof told.prompt === "string")
         this.page.set({ prompt: told.prompt, ids: Array.isArray(told.ids) ? (told.ids as number[]) : null });
+      this.madeIn = typeof told.model === "string" ? told.model : null;
       void this.setEdits(list);
     } catch (error) {
       this.page.set({ trouble: error instanceof SyntaxError ? `${file.name} is not a file of edits.` : sentence(error) });
