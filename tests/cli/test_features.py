@@ -267,3 +267,11 @@ def test_an_edit_of_a_feature_that_the_lab_saved_is_in_force_in_every_verb(ask, 
         assert found.exit_code == 0, found.stderr
     refused = call("run", "--edits", str(path), "--model", folder)
     assert refused.exit_code == 1 and "none comes with it. In Python" in refused.stderr
+
+
+def test_edits_of_a_model_of_another_name_are_used_and_it_is_said(call, tmp_path):
+    path = tmp_path / "edits.json"
+    edit = {"table": "blocks.2.resid_post", "index": [1, 3], "add": 1.0}
+    path.write_text(json.dumps({"model": "gpt2", "prompt": PHONE, "edits": [edit]}), encoding="utf-8-sig")
+    found = call("run", "--edits", str(path))
+    assert found.exit_code == 0 and found.stderr.count("made in 'gpt2' and are used in 'storybook'") == 1
