@@ -54,9 +54,14 @@ class Outline:
             "config": config,
             "has_tokenizer": model.tokenizer is not None,
             "diagram": model.diagram(),
-            "tables": [_entry(table) for table in self.tables],
-            "weights": [_entry(table) for table in self.weights],
+            "tables": self.entries[: len(self.tables)],
+            "weights": self.entries[len(self.tables) :],
         }
+
+    @cached_property
+    def entries(self) -> list[dict[str, Any]]:
+        """What is told of every table, then of every weight."""
+        return [_entry(table) for table in (*self.tables, *self.weights)]
 
     @cached_property
     def feeds(self) -> dict[str, list[str]]:

@@ -94,8 +94,11 @@ class Reasons:
 def asked_token(model: Model, query: Query, name: str) -> int | None:
     """The token that a request names by its word or its id; None where it names none. Raises `InputError`."""
     text = query.given.get(name, "").strip()[:200]
-    if not text:
-        return None
+    return token_called(model, text) if text else None
+
+
+def token_called(model: Model, text: str) -> int:
+    """The token that a person calls by its word or its id. Raises `InputError`."""
     if text.isdigit() and text.isascii() and int(text) < model.config.d_vocab:
         return int(text)
     tokenizer = model.tokenizer
