@@ -1,5 +1,6 @@
 // What is being looked at: opening a sentence with its edits, undo and redo, writing on, and a lost connection.
 import { api, LabError, whenTroubled } from "./api";
+import { arrive } from "./arrival";
 import { newest } from "./dom";
 import type { Page } from "./state";
 import { edits as readEdits } from "./state";
@@ -29,8 +30,9 @@ export class Session {
     this.page.set({ busy: true });
     try {
       const opened = await api.open(this.asked(), current.signal);
+      const arrived = await arrive(this.page.get(), opened);
       if (!current()) return;
-      this.page.set({ opened, busy: false, stale: false, trouble: null });
+      this.page.set({ opened, busy: false, stale: false, trouble: null, ...arrived });
       this.spell(opened);
     } catch (error) {
       if (current()) this.page.set({ busy: false, stale: true, trouble: sentence(error) });
@@ -39,7 +41,7 @@ export class Session {
 
   setPrompt(prompt: string, ids: number[] | null = null): void {
     void this.stop();
-    this.page.set({ prompt: this.page.get().model.has_tokenizer ? prompt : "", ids, misread: null });
+    this.page.set({ prompt: this.page.get().model.has_tokenizer ? prompt : "", ids, misread: null, fresh: null });
     void this.open();
   }
 

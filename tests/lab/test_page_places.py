@@ -1,0 +1,71 @@
+"""Which number the page stands at: by its address, by its name box, and when the sentence changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from browsing import Lab, Visit
+
+
+@contextmanager
+def visiting(browser: Any, lab: Lab, words: str) -> Iterator[Visit]:
+    visit = Visit(browser, lab).open(f"#prompt=Mike+is&{words}")
+    yield visit
+    visit.close()
+    assert not visit.complaints
+
+
+def carried(visit: Visit) -> dict[str, str]:
+    """The words of the address bar."""
+    return {name: values[0] for name, values in parse_qs(visit.hash().removeprefix("#")).items()}
+
+
+def trouble(visit: Visit) -> str:
+    visit.settled()
+    return " ".join(visit.page.locator(".trouble").inner_text().split())
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "shown", "carries"),
+    [
+        ("table=nope&at=0,0,0", ["named 'nope'", "Ctrl-K finds tables"], "probabilities[1, ", {"table": "probabilities"}),
+        ("table=blocks.0.attn.patern&at=0,0,0", ["blocks.0.attn.pattern"], "probabilities[1, ", {"table": "probabilities"}),
+        ("table=logits&at=0,99,99999", ["at=0,99,99999", "to 0,1,1023"], "logits[1, 1023]", {"at": "0,1,1023"}),
+        ("table=logits&at=5,-3,0", ["at=5,-3,0"], "logits[0, 0]", {"at": "0,0,0"}),
+        ("table=logits&at=1,2", ["at=1,2", "three whole numbers"], "logits[1, ", {"table": "logits"}),
+        ("table=logits&at=,,", ["at=,,", "whole numbers"], "logits[1, ", {"table": "logits"}),
+        ("head=99&token=77&feature=100000", ["head=99 (there are: 0 to 3)", "token=77 (there are: 0 to 1)", "feature=100000"], "probabilities[1, ", {}),
+    ],
+)  # fmt: skip
+def test_a_place_that_there_is_not_is_told_and_goes(
+    browser: Any, lab: Lab, asked: str, told: list[str], shown: str, carries: dict[str, str]
+) -> None:
+    with visiting(browser, lab, f"show=numbers&{asked}") as visit:
+        said = trouble(visit)
+        assert all(part in said for part in told), said
+        assert visit.address().startswith(shown)
+        visit.page.wait_for_selector("td.cursor")
+        assert visit.page.input_value(".name-box").startswith(shown)
+        words = carried(visit)
+        assert {**words, **carries} == words
+        assert not {"head", "token", "feature"} & set(words)
+
+
+@pytest.mark.parametrize("words", ["table=logits", "table=logits&at=0,1,5", "at=0,1,5", "token=1&head=3", "at=0,-1,-1"])
+def test_a_place_that_there_is_is_shown_without_a_word(browser: Any, lab: Lab, words: str) -> None:
+    with visiting(browser, lab, f"show=numbers&{words}") as visit:
+        assert trouble(visit) == ""
+        assert visit.address().startswith("logits[1, " if "table" in words else "probabilities[1, ")
+
+
+def test_a_shorter_sentence_moves_the_cursor_to_its_last_row_without_a_word(visit: Visit) -> None:
+    visit.go("blocks.1.resid_post[9, 3]")
+    visit.page.click(".chip >> nth=8")
+    visit.type_sentence("Mike is a")
+    visit.wait("document.querySelector('.workings-body .address').innerText === 'blocks.1.resid_post[2, 3]'")
+    words = carried(visit)
+    assert words["at"] == "0,2,3" and "token" not in words and trouble(visit) == ""
