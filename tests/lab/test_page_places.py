@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -69,3 +70,64 @@ def test_a_shorter_sentence_moves_the_cursor_to_its_last_row_without_a_word(visi
     visit.wait("document.querySelector('.workings-body .address').innerText === 'blocks.1.resid_post[2, 3]'")
     words = carried(visit)
     assert words["at"] == "0,2,3" and "token" not in words and trouble(visit) == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("table=blocks.0.hook_resid_post&at=0,1,3", "blocks.0.resid_post[1, 3]"),
+        ("table=gradient.blocks.0.mlp.hook_post&at=0,1,3", "gradient.blocks.0.mlp.post[1, 3]"),
+        ("table=embed.W_E&at=0,5,3", "W_E[5, 3]"),
+    ],
+)
+def test_an_address_takes_the_names_of_transformer_lens(browser: Any, lab: Lab, words: str, shown: str) -> None:
+    with visiting(browser, lab, f"show=numbers&{words}") as visit:
+        assert visit.address() == shown and trouble(visit) == ""
+        assert carried(visit)["table"] == shown.split("[")[0]
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("blocks.0.attn.hook_pattern[0,1,1]", "blocks.0.attn.pattern[0, 1, 1]"),
+        ("hook_embed[0,0]", "embed[0, 0]"),
+        ("logits[-1, Jedi]", "logits[13, {Jedi}]"),
+        ('logits[-1, " Jedi"]', "logits[13, {Jedi}]"),
+    ],
+)
+def test_the_name_box_and_the_search_take_what_python_and_the_command_line_take(
+    visit: Visit, typed: str, shown: str
+) -> None:
+    shown = shown.replace("{Jedi}", str(visit.lab.model.tokenizer.token_id(" Jedi")))
+    visit.show("numbers")
+    visit.page.fill(".name-box", typed)
+    visit.page.keyboard.press("Enter")
+    visit.wait("a => document.querySelector('.workings-body .address').innerText === a", shown)
+    visit.wait("a => document.querySelector('.name-box').value === a", shown)
+    visit.go("ids[0]")
+    visit.page.keyboard.press("Control+k")
+    visit.page.fill("dialog input", typed)
+    visit.wait("a => document.querySelector('#found li')?.dataset.name === a", shown)
+    visit.page.keyboard.press("Enter")
+    visit.wait("a => document.querySelector('.workings-body .address').innerText === a", shown)
+
+
+def test_search_knows_tables_by_the_names_of_transformer_lens(visit: Visit) -> None:
+    visit.page.keyboard.press("Control+k")
+    visit.page.fill("dialog input", "blocks.1.hook_resid_mid")
+    visit.wait("document.querySelector('#found li')?.dataset.name === 'blocks.1.resid_mid'")
+
+
+def test_a_file_of_edits_may_use_the_names_of_transformer_lens(visit: Visit, tmp_path: Any) -> None:
+    edits = [{"table": "blocks.1.hook_resid_post", "index": [1, ":"], "scale": 0}]
+    (tmp_path / "theirs.json").write_text(json.dumps({"prompt": "Mike is", "edits": edits}))
+    visit.page.set_input_files("input[type=file]", tmp_path / "theirs.json")
+    visit.page.wait_for_selector(".edits li")
+    visit.go("blocks.1.resid_post[1, 3]")
+    visit.page.wait_for_selector("td.cursor.edited")
+    assert visit.value() == 0
+    assert json.loads(carried(visit)["edits"])[0]["table"] == "blocks.1.resid_post"
+    assert "blocks.1.resid_post" in visit.page.locator(".edits").inner_text()
+    assert visit.page.locator(".edits .note").count() == 0 and trouble(visit) == ""
+    after = visit.lab.model.trace("Mike is").edit("blocks.1.resid_post", 1, scale=0).top(1)[0][0]
+    assert visit.next_tokens()[0][0].strip("␣") == after.strip()

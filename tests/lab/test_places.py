@@ -81,3 +81,17 @@ def test_a_word_stands_for_its_token_and_in_quotes_exactly(visitor, view, model)
 def test_what_names_no_number_is_refused_in_words(visitor, view, typed, told):
     answer = visitor.get("place", view=view, text=typed)
     assert answer.status_code == 400 and told in answer.json()["error"], answer.text
+
+
+def test_edits_are_told_by_the_names_that_tables_have_here(visitor):
+    edits = [{"table": name, "index": [0], "scale": 2.0, "on": True} for name in ("hook_embed", "embed.W_E", "nope")]
+    told = visitor.client.post("/api/view", json={"prompt": PROMPT, "ids": None, "edits": edits}).json()["edits"]
+    assert [edit["table"] for edit in told] == ["embed", "W_E", "nope"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [("blocks.1.hook_resid_mid", "blocks.1.resid_mid"), ("gradient.hook_embed", "gradient.embed"), ("hook_mlp_out", "blocks.0.mlp_out"), ("embed.W_E", "W_E")],
+)  # fmt: skip
+def test_search_finds_tables_in_every_spelling(visitor, typed, name):
+    assert visitor.json("find", text=typed)["found"][0]["name"] == name

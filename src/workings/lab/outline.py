@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from workings.checkpoints.model import Model
+from workings.engine.lookup import plain_name
 from workings.engine.program import Program
 from workings.language.glossary import sentence
 from workings.language.tables import Table, axis_labels
@@ -73,9 +74,14 @@ class Outline:
                 readers.setdefault(source or "", []).append(name)
         return readers
 
+    def spelt(self, name: str) -> str:
+        """A table's name as it is spelt here, of whatever spelling it came in; one that nobody knows as it came."""
+        plain, graph = plain_name(name), self.program.graph
+        return plain if plain in graph.named or plain in graph.weights else name
+
     def find(self, text: str) -> list[dict[str, str]]:
-        """Tables and weights whose names are like the text, best first."""
-        text = text.strip().lower()
+        """Tables and weights whose names are like the text, in any spelling, best first."""
+        text = plain_name(text.strip()).lower()
         scored = [
             (_likeness(text, table.name or ""), place, table)
             for place, table in enumerate((*self.tables, *self.weights))

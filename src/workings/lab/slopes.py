@@ -117,7 +117,7 @@ class Slopes:
 
     def find(self, words: str) -> list[Json]:
         """Slopes whose names have all these words in them, where one of the words says that slopes are meant."""
-        found, asked = [], words.lower().replace("[", " ").split()
+        found, asked = [], plain_name(words).lower().replace("[", " ").split()
         rest = [word for word in asked if not "slopes".startswith(word) or len(word) < 4]
         if len(rest) == len(asked) and not any("grad" in word for word in asked):
             return []

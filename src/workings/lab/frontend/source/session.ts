@@ -29,7 +29,7 @@ export class Session {
     const current = this.take();
     this.page.set({ busy: true });
     try {
-      const opened = await api.open(this.asked(), current.signal);
+      const opened = await this.opened(current.signal);
       const arrived = await arrive(this.page.get(), opened);
       if (!current()) return;
       this.page.set({ opened, busy: false, stale: false, trouble: null, ...arrived });
@@ -37,6 +37,16 @@ export class Session {
     } catch (error) {
       if (current()) this.page.set({ busy: false, stale: true, trouble: sentence(error) });
     }
+  }
+
+  /** What the state asks for; edits that came with tables in another spelling are taken up with the tables' names here. */
+  private async opened(signal: AbortSignal): Promise<Opened> {
+    const asked = this.asked();
+    const opened = await api.open(asked, signal);
+    const edits = asked.edits.map((edit, i) => ({ ...edit, table: opened.edits[i]?.table ?? edit.table }));
+    if (signal.aborted || edits.every(({ table }, i) => table === asked.edits[i]!.table)) return opened;
+    this.page.set({ edits });
+    return api.open(this.asked(), signal);
   }
 
   setPrompt(prompt: string, ids: number[] | null = null): void {
