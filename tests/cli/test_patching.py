@@ -10,6 +10,7 @@ import pytest
 from little import needs_storybook
 
 import workings
+from workings.anatomy.contrast import Contrast
 
 PROMPT = "Mike is quick. He"
 
@@ -34,6 +35,34 @@ def test_maps_of_patches_keep_to_the_width_and_have_colour_on_a_terminal_only(ca
     assert max(len(line) for line in result.stdout.splitlines() if not line.strip().startswith("workings")) <= columns
     assert "\x1b[" not in result.stdout and result.stderr == ""
     assert "48;2;" in call(*words, columns=columns, FORCE_COLOR="1", COLORTERM="truecolor").stdout
+
+
+def spoilt(monkeypatch, cells):
+    """Let the patches of these cells leave no number."""
+    whole = Contrast.differences
+
+    def differences(self, traces):
+        found = whole(self, traces)
+        return [np.nan if place in cells else value for place, value in enumerate(found)]
+
+    monkeypatch.setattr(Contrast, "differences", differences)
+
+
+@pytest.mark.parametrize("over", ["resid_pre", "heads"])
+@pytest.mark.parametrize("all_of_them", [False, True])
+def test_a_patch_that_left_no_number_says_so_and_is_never_the_strongest(call, wordless, monkeypatch, over, all_of_them):
+    words = ["patch", "3 1 4 1 5", "3 1 9 1 5", "--answer", "7", "--against", "8", "--model", wordless, "--over", over]
+    spoilt(monkeypatch, range(1000) if all_of_them else [2])
+    result = call(*words, columns=140, FORCE_COLOR="1", COLORTERM="truecolor")
+    text = re.sub("\x1b\\[[0-9;]*m", "", result.stdout)
+    rows = [line for line in text.splitlines() if re.match(r"\s+(before )?block \d", line)]
+    cells = sum(row.count("no number") for row in rows)
+    assert cells == 1 if not all_of_them else cells >= 6
+    assert f"No number in {'1 cell' if not all_of_them else str(cells) + ' cells'}: with that patch" in " ".join(
+        text.split()
+    )
+    assert ("The strongest cell: " in text) != all_of_them
+    assert "nan" not in text.replace("(NaN)", "")
 
 
 @needs_storybook

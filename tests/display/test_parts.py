@@ -89,7 +89,7 @@ def test_a_heat_map_has_every_number_and_shades_by_size_and_sign():
     cells = page.all("td")
     assert [cell["style"] for cell in cells] == ["--s:1.00", "--s:0.50", "--s:0.00", "--s:0.00"]
     assert [cell.get("class") for cell in cells] == [None, "less", None, None]
-    assert page.text == ["c", "d", "a", "2", "−1", "b", "0", "·"]
+    assert page.text == ["c", "d", "a", "2", "−1", "b", "0", "no number"]
 
 
 def test_a_word_table_has_the_share_where_one_points():

@@ -24,7 +24,7 @@ from workings.cli.screen import (
     spelled,
 )
 from workings.cli.streams import write_json
-from workings.display.words import percent
+from workings.display.words import NO_NUMBER, percent
 from workings.engine.no_numbers import NO_NUMBERS, has_likeliest
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
-NONE = Cell("no number", 0.0)
+NONE = Cell(NO_NUMBER, 0.0)
 
 
 def show_lens(

@@ -13,7 +13,7 @@ import numpy as np
 
 from workings.display.picture import as_address
 from workings.display.style import STYLE
-from workings.display.words import count, number, percent, visible
+from workings.display.words import NO_NUMBER, count, number, percent, visible
 
 Array = np.ndarray
 
@@ -170,7 +170,7 @@ def heat_map(
 ) -> str:
     """A table whose cells are shaded by `values` [row, column]: blue above 0, orange below, the number in the cell.
 
-    `words` stand in the cells instead, and the number where one points. `largest` is the number with the full shade.
+    `words` stand in the cells instead, and the number where one points; NaN and infinity are “no number”. `largest` is the number with the full shade.
     A table that is too large for a page shows its last rows and columns; `whole` says where all numbers are.
     """
     values = np.asarray(values)
@@ -208,7 +208,7 @@ def word_table(
 def _cell(value: float, largest: float, write: Callable[[float], str], word: str | None) -> str:
     strength = min(abs(value) / largest, 1.0) if np.isfinite(value) else 0.0
     kind = " class=less" if value < 0 else ""
-    said = write(value) if np.isfinite(value) else "·"
+    said = write(value) if np.isfinite(value) else NO_NUMBER
     pointed = "" if word is None else f' title="{escape(said)}"'
     return f'<td{kind} style="--s:{strength:.2f}"{pointed}>{escape(said if word is None else word)}</td>'
 
