@@ -68,13 +68,13 @@ def test_a_patch_that_left_no_number_says_so_and_is_never_the_strongest(call, wo
 @needs_storybook
 def test_the_map_shows_how_she_hands_the_jedi_on_to_her(call):
     text = call("patch", columns=140).stdout
-    assert "Which single patch brings “lightsaber” back?" in text
+    assert "Which single patch brings “␣lightsaber” back?" in text
     rows = [line.split()[-14:] for line in text.splitlines() if re.match(r"  before block \d ", line)]
     assert len(rows) == 4 and rows[0][10] == rows[1][10] == "99"
     assert int(rows[3][13]) > 90
     told = " ".join(text.split())
     assert "at “She” before blocks 0 and 1, then at “her” before blocks 2 and 3" in told
-    assert "The corrupted prompt with it says “lightsaber”, 99.9% (without: “knife”" in told
+    assert "The corrupted prompt with it says “␣lightsaber”, 99.9% (without: “␣knife”" in told
 
 
 @needs_storybook
@@ -131,7 +131,7 @@ def test_two_heads_stand_in_for_each_other(call, ask):
     prompt = "Mike is a chef. Anna is a Jedi. She picked up her"
     words = ["knockout", prompt, "--head", "2.0,3.1"]
     told = " ".join(call(*words).stdout.split())
-    assert "“lightsaber” falls from 99.9% to <0.1%, and “knife” comes first with 99.5%" in told
+    assert "“␣lightsaber” falls from 99.9% to <0.1%, and “␣knife” comes first with 99.5%" in told
     assert "So each stands in for the other" in told
     document = ask(*words)
     model = workings.load("storybook")

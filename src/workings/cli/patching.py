@@ -17,6 +17,7 @@ from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, find_token, ids
 from workings.cli.maps import Cell, HeatMap, print_map, print_scale
 from workings.cli.screen import (
     command,
+    exactly,
     make_console,
     one_line,
     print_indented,
@@ -110,7 +111,7 @@ def _bar() -> Progress:
 
 def _print_title(console: Console, model: Model, sweep: PatchingSweep) -> None:
     pair = sweep.contrast
-    answer, against = (quoted(pair.base.spell(token or 0)) for token in (pair.choice.token, pair.choice.against))
+    answer, against = (exactly(pair.base.spell(token or 0)) for token in (pair.choice.token, pair.choice.against))
     denoising = pair.direction == "denoising"
     what = f"Which single patch {'brings' if denoising else 'costs'} {answer} {'back' if denoising else 'its lead'}?"
     print_title(console, (model.name, "bold cyan"), f"  {what}")
@@ -226,7 +227,7 @@ def _says(trace: Trace, sweep: PatchingSweep) -> str:
     if not has_likeliest(shares):
         return "no token (its scores overflow, or are no numbers)"
     best = int(np.argmax(shares))
-    return f"{quoted(trace.spell(best))}, {percent(float(shares[best]))}"
+    return f"{exactly(trace.spell(best))}, {percent(float(shares[best]))}"
 
 
 def _way(sweep: PatchingSweep) -> str:
