@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from workings.display.picture import as_address
-from workings.display.style import STYLE
+from workings.display.style import BLUE, ORANGE, STYLE
 from workings.display.words import NO_NUMBER, count, number, percent, visible
 
 Array = np.ndarray
@@ -81,7 +81,7 @@ def token_chips(tokens: Sequence[str], ids: Sequence[int] | Array | None = None)
 def shaded_text(tokens: Sequence[str], shades: Sequence[float]) -> str:
     """Tokens as running text, each shaded by a share of 0 to 1; the share where one points."""
     marks = "".join(
-        f'<span style="--s:{min(max(shade, 0.0), 1.0):.2f}" title="{escape(percent(shade))}">{escape(visible(token).replace("␣", " "))}</span>'
+        f'<span style="{_shade(min(max(shade, 0.0), 1.0))}" title="{escape(percent(shade))}">{escape(visible(token).replace("␣", " "))}</span>'
         for token, shade in zip(tokens, shades, strict=True)
     )
     return f'<p class="shaded">{marks}</p>'
@@ -210,7 +210,17 @@ def _cell(value: float, largest: float, write: Callable[[float], str], word: str
     kind = " class=less" if value < 0 else ""
     said = write(value) if np.isfinite(value) else NO_NUMBER
     pointed = "" if word is None else f' title="{escape(said)}"'
-    return f'<td{kind} style="--s:{strength:.2f}"{pointed}>{escape(said if word is None else word)}</td>'
+    return f'<td{kind} style="{_shade(strength, value < 0)}"{pointed}>{escape(said if word is None else word)}</td>'
+
+
+def _shade(strength: float, less: bool = False) -> str:
+    """How strong a shade is, for our style; and the shade itself, since a notebook that is not trusted keeps only that.
+
+    Our style has the last word where it is there: it knows light from dark.
+    """
+    red, green, blue = ORANGE if less else BLUE
+    alone = f";background-color:rgba({red},{green},{blue},{strength / 2:.2f})" if strength >= FAINTEST * 2 else ""
+    return f"--s:{strength:.2f}{alone}"
 
 
 def _left_out(first: int, size: int, what: str, whole: str) -> str:
