@@ -62,6 +62,7 @@ def test_a_patch_that_left_no_number_says_so_and_is_never_the_strongest(call, wo
         text.split()
     )
     assert ("The strongest cell: " in text) != all_of_them
+    assert "clean      3 1 4 1 5  →" in text, "ids are told apart"
     assert "nan" not in text.replace("(NaN)", "")
 
 

@@ -116,7 +116,9 @@ def _print_title(console: Console, model: Model, sweep: PatchingSweep) -> None:
     what = f"Which single patch {'brings' if denoising else 'costs'} {answer} {'back' if denoising else 'its lead'}?"
     print_title(console, (model.name, "bold cyan"), f"  {what}")
     for name, trace, difference in (("clean", pair.clean, sweep.clean), ("corrupted", pair.corrupted, sweep.corrupted)):
-        line = Text.assemble((f"{name:<11}", "bold"), one_line("".join(trace.tokens)).strip())
+        line = Text.assemble(
+            (f"{name:<11}", "bold"), one_line(("" if model.tokenizer else " ").join(trace.tokens)).strip()
+        )
         ahead = answer if difference >= 0 else against
         print_indented(console, line.append(f"  → {ahead}, by {abs(difference):.1f}", "dim"))
     source, base = ("clean", "corrupted") if denoising else ("corrupted", "clean")
