@@ -24,9 +24,12 @@ from workings.models.sae import ARCHITECTURES, SAEConfig
 Array = np.ndarray
 
 CONFIG, WEIGHTS, FEATURES, SCALER = "cfg.json", "sae_weights.safetensors", "features.json", "activation_scaler.json"
+OF_HEADS = ".attn.z"
 LAYOUT = "6.0.0"
 """The version of SAELens whose layout is written: the first with nested metadata."""
 
+HEADS_IN_A_ROW = "hook_z"
+"""SAELens's word for reading what all heads found side by side, as `attn.z` always is here."""
 _NOT_HERE: dict[str, tuple[Any, ...]] = {
     "hook_name_out": (None,),
     "hook_point_out": (None,),
@@ -38,7 +41,7 @@ _NOT_HERE: dict[str, tuple[Any, ...]] = {
     "hook_point_head_index": (None,),
     "finetuning_scaling_factor": (None, False),
     "use_error_term": (None, False),
-    "reshape_activations": (None, "none"),
+    "reshape_activations": (None, "none", HEADS_IN_A_ROW),
 }
 """Settings that change the numbers and are not supported, and the values at which they change nothing."""
 MODEL_SETTINGS, CENTERED = "model_from_pretrained_kwargs", "center_writing_weights"
@@ -109,7 +112,7 @@ def _stored_config(sae: SparseAutoencoder) -> dict[str, Any]:
         "device": "cpu",
         "apply_b_dec_to_input": c.apply_b_dec_to_input,
         "normalize_activations": c.normalize_activations,
-        "reshape_activations": "none",
+        "reshape_activations": HEADS_IN_A_ROW if c.table.endswith(OF_HEADS) else "none",
     }
     if c.architecture == "topk":
         stored |= {"k": c.k, "rescale_acts_by_decoder_norm": c.rescale_acts_by_decoder_norm}
@@ -137,8 +140,13 @@ def _config(path: Path, stored: Mapping[str, Any], metadata: Mapping[str, Any], 
         for place in (stored, metadata):
             if place.get(key) not in harmless:
                 raise CheckpointError(
-                    f"{path}: {key} is {place[key]!r}, which is not supported; expected {harmless[-1]!r}"
+                    f"{path}: {key} is {place[key]!r:.80}, which is not supported; expected {harmless[1 if len(harmless) > 1 else 0]!r}"
                 )
+    if stored.get("reshape_activations") == HEADS_IN_A_ROW and not table.endswith(OF_HEADS):
+        raise CheckpointError(
+            f"{path}: reshape_activations is {HEADS_IN_A_ROW!r}, which is for rows of all heads (blocks.N.attn.hook_z); "
+            f"this one reads {table}"
+        )
     for key in ("d_in", "d_sae"):
         if key not in stored:
             raise CheckpointError(f"{path} does not say {key}")

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from workings.errors import InputError
 from workings.language.names import UNEDITED, Weights, at, name
 from workings.language.operations import gated_relu, jump_relu, linear, operation, relu, square, top_k
-from workings.language.primitives import exp, matmul, row_mean, row_sum, sqrt, transpose
+from workings.language.primitives import add, exp, join, matmul, row_mean, row_sum, split, sqrt, transpose
 from workings.language.tables import ONE, Axis, Table
 
 ARCHITECTURES = {
@@ -25,6 +27,7 @@ ARCHITECTURES = {
     "gated": "whether a feature fires and how strongly are asked apart (Rajamanoharan et al. 2024, Gated SAEs)",
 }
 NORMALIZATIONS = ("none", "expected_average_only_in", "constant_norm_rescale", "layer_norm")
+Array = np.ndarray
 Tables = tuple[Any, ...]
 TINY = 1e-5
 """Keeps `layer_norm` from dividing by 0, as in SAELens."""
@@ -35,7 +38,7 @@ class SAEConfig:
     """The sizes and options of a sparse autoencoder. Raises `InputError` where they do not go together."""
 
     d_in: int
-    """Width of the table that it reads."""
+    """Width of the rows that it reads; of `attn.z`, n_heads*d_head."""
     d_sae: int
     """Number of features."""
     table: str
@@ -217,17 +220,39 @@ def through_sae(x: Any, w: Any, config: SAEConfig) -> Any:
     What they miss (`error`) is taken from `unedited.acts`, out of reach of edits, so that an edit of `pre`, `acts` or `recons`
     shows in the result and is not made good again. Both begin with the same numbers, `unedited.pre`. Source: Marks et al.
     2024, Sparse Feature Circuits, section 2.
+
+    `x` is [pos, d_in], or what heads found, [head, pos, d_head], which is read head after head as one row.
     """
+    rows = join(x) if is_stack(x) else x  # [pos, d_in]
     with at(w):
         with at(UNEDITED):
-            seen = name("centered", x - row_mean(x)) if config.centered_input else x  # [pos, d_in]
+            seen = name("centered", rows - row_mean(rows)) if config.centered_input else rows  # [pos, d_in]
             sizes = _sizes(seen, config)
             addressed = _address(seen, w, config, sizes)
             unedited = name("recons", _decode(_fire(addressed, w, config), w, config, sizes))  # [pos, d_in]
         sizes, addressed = _once_more(sizes), _once_more(addressed)
         recons = name("recons", _decode(_fire(addressed, w, config), w, config, sizes))  # [pos, d_in]
-        error = name("error", x - unedited)  # [pos, d_in]
-        return name("out", error + recons)  # [pos, d_in]
+        error = name("error", rows - unedited)  # [pos, d_in]
+        parts = (split(part, sheets=x.axes[0].size) if is_stack(x) else part for part in (error, recons))
+        return name("out", add(*parts))  # [pos, d_in] or [head, pos, d_head], as x
+
+
+def is_stack(x: Any) -> bool:
+    """Whether a table or an array is a stack of sheets, one a head, which an autoencoder reads side by side as one row."""
+    return len(x.axes if isinstance(x, Table) else x.shape) == 3
+
+
+def rows_read(x: Array) -> Array:
+    """The rows that an autoencoder reads of an array: [pos, d] as it is, [head, pos, d_head] head after head as [pos, d]."""
+    rows: Array = join(x) if is_stack(x) else x
+    return rows
+
+
+def row_width(table: Table) -> int | None:
+    """How long the row is that an autoencoder would read for each token; None where the table has no row a token."""
+    if table.row_axis != -2 or table.columns_are_positions:
+        return None
+    return math.prod(axis.size or 1 for axis in table.axes if not axis.is_pos)
 
 
 def _once_more(tables: Tables) -> Tables:
