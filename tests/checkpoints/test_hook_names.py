@@ -99,7 +99,7 @@ def bridge(tmp_path_factory):
 def test_names_of_transformerlens_stand_for_the_same_numbers(bridge):
     _, cache = bridge.run_with_cache(torch.tensor([IDS]))
     trace = pair(TINY)[1].trace(IDS)
-    heads = cache["blocks.1.attn.hook_z"][0].detach().numpy()  # which the bridge gives side by side
+    heads = cache["blocks.1.attn.hook_z"][0].detach().numpy().reshape(5, 6)  # [pos, head, d_head] side by side
     assert_close(np.hstack(trace[table_of("blocks.1.attn.hook_z")]), heads, 1e-5, "hook_z")
     for name in ["hook_embed", "hook_pos_embed", *(f"blocks.1.{name}" for name in BRIDGE)]:
         assert_close(trace[table_of(name)], cache[name][0].detach().numpy(), 1e-5, name)
