@@ -57,7 +57,9 @@ def test_a_name_with_other_numbers_is_refused_with_those_that_are_understood(tmp
     assert all(name in understood for name in ("hook_mlp_out", "mlp.hook_post", "hook_embed", "transformer.h.N"))
 
 
-@pytest.mark.parametrize("table", ["embed", "blocks.0.resid_mid", "blocks.0.attn.z", "blocks.0.mlp.post", "blocks.0.ln2.normalized"])
+@pytest.mark.parametrize(
+    "table", ["embed", "blocks.0.resid_mid", "blocks.0.attn.z", "blocks.0.mlp.post", "blocks.0.ln2.normalized"]
+)
 def test_what_is_written_names_the_same_table_when_it_is_read(tmp_path, table):
     assert table_of(hook_of(table)) == table
     autoencoder(config_of("standard", 6, 20, table=table)).save(tmp_path)

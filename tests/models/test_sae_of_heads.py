@@ -85,7 +85,9 @@ def test_an_edit_of_a_feature_moves_every_head_by_its_own_part_of_the_decoder_ro
     assert_close(changed["logits"], by_hand["logits"], tolerance, "logits")
 
 
-@pytest.mark.parametrize("change", [None, (f"{TABLE}.sae.acts", (2, 3)), (f"{TABLE}.sae.out", (1, 2, 3)), (TABLE, (0, 2))])
+@pytest.mark.parametrize(
+    "change", [None, (f"{TABLE}.sae.acts", (2, 3)), (f"{TABLE}.sae.out", (1, 2, 3)), (TABLE, (0, 2))]
+)
 def test_kernels_give_what_the_definition_gives_edited_or_not(model, change):
     through = model.with_sae(sae_of_heads("gated", normalize_activations="constant_norm_rescale"))
     quick, plain = through.trace(IDS, dtype="float64"), trace_without_kernels(through, IDS)

@@ -27,6 +27,8 @@ ARCHITECTURES = {
     "gated": "whether a feature fires and how strongly are asked apart (Rajamanoharan et al. 2024, Gated SAEs)",
 }
 NORMALIZATIONS = ("none", "expected_average_only_in", "constant_norm_rescale", "layer_norm")
+STREAM = ("embed", "pos_embed", "resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")
+"""Tables, by their last word, that hold the residual stream or what is written into it."""
 Array = np.ndarray
 Tables = tuple[Any, ...]
 TINY = 1e-5
@@ -58,7 +60,8 @@ class SAEConfig:
     """Whether features are weighed as if every decoder row had length 1: `topk` alone."""
     centered_input: bool = False
     """Whether it was trained on a model whose weights write no mean into the stream (TransformerLens's `center_writing_weights`).
-    In another model the mean of every row is taken off before it reads; `encode` itself takes rows as that model had them."""
+    In another model the mean of every row is taken off before it reads; `encode` itself takes rows as that model had them. Only
+    of tables in `STREAM`: all others are the same in such a model."""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -96,8 +99,18 @@ def _check(config: SAEConfig) -> None:
             f"scaling_factor {factor} belongs to normalize_activations 'expected_average_only_in'; "
             f"it is {config.normalize_activations!r}"
         )
+    if config.centered_input and not of_stream(config.table):
+        raise InputError(
+            f"centered_input belongs to tables of the residual stream ({', '.join(STREAM)}); {config.table} is the same in a "
+            "model whose weights write no mean into it"
+        )
     if config.d_in == 1 and config.normalize_activations == "layer_norm":
         raise InputError("normalize_activations 'layer_norm' needs rows of at least 2 numbers; d_in is 1")
+
+
+def of_stream(table: str) -> bool:
+    """Whether a table holds the residual stream, or what is written into it."""
+    return table.rpartition(".")[2] in STREAM
 
 
 def sae_weight_axes(config: SAEConfig) -> dict[str, tuple[Axis, ...]]:
