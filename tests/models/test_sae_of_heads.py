@@ -184,3 +184,12 @@ def test_examples_of_its_features_are_found(model):
     number = int(found.largest.argmax())
     assert found.of(number)[0].peak == pytest.approx(found.largest[number], rel=1e-5)
     assert workings.feature_card(found, number).promotes
+
+
+def test_a_steering_vector_of_heads_is_the_mean_difference_of_their_rows(model):
+    pairs = [([3, 1], [4, 1]), ([2, 2, 5], [7, 2, 5])]
+    rows = [[side_by_side(model.trace(ids, "float64")[TABLE])[-1] for ids in pair] for pair in pairs]
+    found = workings.steering_vector(model, pairs, TABLE)
+    assert_close(found.vector, np.mean([a - b for a, b in rows], axis=0), 1e-10, "vector")
+    steered = model.trace(IDS, "float64").steer(found, 2.0)
+    assert_close(side_by_side(steered[TABLE] - model.trace(IDS, "float64")[TABLE])[3], 2.0 * found.vector, 1e-10, "added")

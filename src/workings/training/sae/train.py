@@ -54,7 +54,7 @@ def train_sae(
     the same numbers as without the interruption. `unfinished.remove` removes it when it is not needed any more.
     `progress` is called after each step.
 
-    Raises `InputError`: a table that the model does not have or that is not [pos, d], or a folder that holds
+    Raises `InputError`: a table that the model does not have or that is neither [pos, d] nor [head, pos, d_head], or a folder that holds
     another training.
     """
     trainer, kept = Trainer(model, recipe, texts), monotonic()
