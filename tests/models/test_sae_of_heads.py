@@ -192,4 +192,6 @@ def test_a_steering_vector_of_heads_is_the_mean_difference_of_their_rows(model):
     found = workings.steering_vector(model, pairs, TABLE)
     assert_close(found.vector, np.mean([a - b for a, b in rows], axis=0), 1e-10, "vector")
     steered = model.trace(IDS, "float64").steer(found, 2.0)
-    assert_close(side_by_side(steered[TABLE] - model.trace(IDS, "float64")[TABLE])[3], 2.0 * found.vector, 1e-10, "added")
+    assert_close(
+        side_by_side(steered[TABLE] - model.trace(IDS, "float64")[TABLE])[3], 2.0 * found.vector, 1e-10, "added"
+    )

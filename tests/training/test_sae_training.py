@@ -142,7 +142,9 @@ def test_of_heads_the_rows_are_all_heads_side_by_side_and_one_is_trained_and_mea
     sae = train_sae(model, recipe, texts_again_and_again(texts))
     assert (sae.config.table, sae.config.d_in) == (table, D_MODEL)
     measured = measure(model, sae, texts)
-    assert measured.explained_variance == pytest.approx(explained_variance(rows, sae.decode(sae.encode(rows))), abs=1e-5)
+    assert measured.explained_variance == pytest.approx(
+        explained_variance(rows, sae.decode(sae.encode(rows))), abs=1e-5
+    )
     assert measured.explained_variance > 0.8
     silent = model.trace(texts[0]).edit(table, ..., value=0.0)["logits"]
     through = model.with_sae(sae).trace(texts[0])
