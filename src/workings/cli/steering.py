@@ -47,6 +47,7 @@ N_LIKELIEST = 4
 LEAST = 0.001
 """Tokens whose share is smaller before and after are not shown."""
 _STREAM = re.compile(r"blocks\.(\d+)\.resid_(pre|mid|post)")
+_HEADS = re.compile(r"blocks\.(\d+)\.attn\.z")
 _WHEN = {"pre": "before", "mid": "after the attention of", "post": "after"}
 
 
@@ -225,6 +226,8 @@ class _Told:
 
 def _carried(table: str) -> str:
     """What a table holds, for somebody who does not know its name."""
+    if found := _HEADS.fullmatch(table):
+        return f"what the heads of block {found[1]} found ({table})"
     if not (found := _STREAM.fullmatch(table)):
         return table
     return f"what the model carries along {_WHEN[found[2]]} block {found[1]}"

@@ -226,7 +226,8 @@ class Trace:
         """A new trace in which `strength` times a direction is added to the residual stream.
 
         `what` is a vector [d_model], a feature (anything with `.vector` and `.table`), or the label of a feature of the model's
-        sparse autoencoder. It is added to `blocks.{layer}.resid_post`; without a `layer`, to the feature's own table.
+        sparse autoencoder. It is added to `blocks.{layer}.resid_post`; without a `layer`, to the feature's own table
+        (of one of `attn.z`, to every head its part).
         `positions` are a position, a list of them or a slice; None means all, those too that generation adds. A strength
         below 0 takes away; 0 changes nothing, so that a slider may rest there. The feature's vector is as long as it is
         stored, so a strength is in units of how strongly the feature fires.

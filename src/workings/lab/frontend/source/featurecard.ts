@@ -5,7 +5,7 @@ import { fill, h, spelt } from "./dom";
 import { inText, percent } from "./format";
 import type { Session } from "./session";
 import type { Page } from "./state";
-import { featureName } from "./steers";
+import { featureName, tableSaid } from "./steers";
 import { Slider } from "./steering";
 import type { Card, Weighed } from "./featuretypes";
 
@@ -50,9 +50,8 @@ export class FeatureCard {
 
   private draw(card: Card): void {
     const { model } = this.page.get();
-    const block = /blocks\.(\d+)/.exec(model.features!.table)?.[1];
     const often = card.density === null || card.largest === null ? "" : `It fires at ${percent(card.density)} of all tokens, with ${inText(card.largest)} at most.`;
-    const where = block === undefined ? model.features!.table : `what the model carries along after block ${block}`;
+    const where = tableSaid(model.features!.table);
     fill(
       this.head,
       h("h3", {}, featureName({ feature: card.number, label: card.label }), h("span", { class: "soft" }, ` feature ${card.number}`)),

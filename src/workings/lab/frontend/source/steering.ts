@@ -5,7 +5,7 @@ import { fill, h, later, newest, word } from "./dom";
 import { inText, typed } from "./format";
 import { sentence, type Session } from "./session";
 import type { Page } from "./state";
-import { featureName, keepSteers, placeSaid, steersOf } from "./steers";
+import { featureName, keepSteers, placeSaid, steersOf, tableSaid } from "./steers";
 import type { Card, Reach } from "./featuretypes";
 import type { Edit, Steers } from "./types";
 
@@ -122,10 +122,9 @@ export class Slider {
     const focused = [...this.where.children].indexOf(document.activeElement as Element);
     fill(this.where, ...names.map(([kind, name]) => h("button", { "aria-pressed": String(kind === chosen), onclick: () => this.choose(kind) }, name)));
     if (focused >= 0) (this.where.children[focused] as HTMLElement).focus();
-    const block = /blocks\.(\d+)/.exec(this.page.get().model.features!.table)?.[1];
     const off = steers && !edits[this.at()]!.on ? " This edit is switched off." : "";
     fill(this.told, steers
-      ? `${inText(steers.strength)} × ${featureName({ feature: card.number, label: card.label })} is added to what the model carries along after block ${block}, ${placeSaid(this.page, String(steers.positions))}.${off}`
+      ? `${inText(steers.strength)} × ${featureName({ feature: card.number, label: card.label })} is added to ${tableSaid(this.page.get().model.features!.table)}, ${placeSaid(this.page, String(steers.positions))}.${off}`
       : "Move the slider: to the right for more of it, to the left for less.");
   }
 
