@@ -84,7 +84,8 @@ class Model:
 
         An autoencoder of a table T adds `T.sae.pre` and `T.sae.acts` [pos, d_sae] (the features), `T.sae.recons` (the row rebuilt
         from them), `T.sae.error` (what they miss) and `T.sae.out`, the sum of the two [pos, d_in], which the model goes on
-        with. Unedited, it is the row itself up to rounding; an edit of `pre`, `acts` or `recons` shows in all that follows.
+        with. One of `blocks.2.attn.z` reads all heads side by side as one row [pos, n_heads*d_head] (SAELens's `hook_z`), and its `out` is
+        cut back to heads. Unedited, it is the row itself up to rounding; an edit of `pre`, `acts` or `recons` shows in all that follows.
         Weights are shared with this model, and those of an autoencoder are at `T.sae.W_enc` and so on.
 
         Raises `UnknownTable` for a table that the model does not have, `InputError` for another width, for a table that

@@ -142,6 +142,10 @@ class Trace:
         """The table of this name as the model's graph has it: its axes, and what it follows from."""
         return find_table(self._evaluation.program.graph, name)
 
+    def used_by(self, name: str) -> list[str]:
+        """The tables that are worked out directly from this table or weight, in order of working; slopes from slopes, where there are any."""
+        return self._evaluation.program.readers.get(str(self.table(name).name), [])
+
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a table, without working it out."""
         return self.table(name).shape(len(self))
@@ -222,7 +226,8 @@ class Trace:
         """A new trace in which `strength` times a direction is added to the residual stream.
 
         `what` is a vector [d_model], a feature (anything with `.vector` and `.table`), or the label of a feature of the model's
-        sparse autoencoder. It is added to `blocks.{layer}.resid_post`; without a `layer`, to the feature's own table.
+        sparse autoencoder. It is added to `blocks.{layer}.resid_post`; without a `layer`, to the feature's own table
+        (of one of `attn.z`, to every head its part).
         `positions` are a position, a list of them or a slice; None means all, those too that generation adds. A strength
         below 0 takes away; 0 changes nothing, so that a slider may rest there. The feature's vector is as long as it is
         stored, so a strength is in units of how strongly the feature fires.

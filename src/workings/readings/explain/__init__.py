@@ -15,7 +15,7 @@ from workings.display.words import number
 from workings.errors import OutsideTable
 from workings.language.glossary import CHOICES, sentence
 from workings.language.primitives import GIVEN
-from workings.language.tables import Table, axis_labels
+from workings.language.tables import Call, Table, axis_labels
 from workings.readings.explain.bar import in_one_line
 from workings.readings.explain.explanation import Breakdown, Explanation, Term
 from workings.readings.explain.expressions import Address, Array, Reader
@@ -128,10 +128,16 @@ def _given(trace: Explainable, table: Table, address: Address, value: float, axe
 
 
 def _operation(table: Table) -> str:
-    """The sentence of the outermost operation (or else the primitive) that gave the table."""
-    calls = table.graph.calls_giving(table)
+    """The sentence of the outermost operation (or else the primitive) that gave the table; of what a splice drew behind a
+    table, that of the splice."""
+    calls = [call for call in table.graph.calls_giving(table) if not _draws_before(call, table)]
     body = calls[0].operation if calls else table.primitive.compute
     return " ".join((body.__doc__ or "").strip().split("\n\n")[0].split())
+
+
+def _draws_before(call: Call, table: Table) -> bool:
+    """Whether the operation named the very table that this one was drawn behind: `z` of `z.sae.out`."""
+    return any(f"{table.name}".startswith(f"{inner.name}.") for inner in call.members)
 
 
 def _edited(
