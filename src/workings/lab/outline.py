@@ -65,8 +65,8 @@ class Outline:
 
     def spelt(self, name: str) -> str:
         """A table's name as it is spelt here, of whatever spelling it came in; one that nobody knows as it came."""
-        plain, graph = plain_name(name), self.program.graph
-        return plain if plain in graph.named or plain in graph.weights else name
+        plain = plain_name(name)
+        return plain if any(entry["name"] == plain for entry in self.entries) else name
 
     def find(self, text: str) -> list[dict[str, str]]:
         """Tables and weights whose names are like the text, in any spelling, best first."""
