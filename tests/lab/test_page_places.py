@@ -131,3 +131,15 @@ def test_a_file_of_edits_may_use_the_names_of_transformer_lens(visit: Visit, tmp
     assert visit.page.locator(".edits .note").count() == 0 and trouble(visit) == ""
     after = visit.lab.model.trace("Mike is").edit("blocks.1.resid_post", 1, scale=0).top(1)[0][0]
     assert visit.next_tokens()[0][0].strip("␣") == after.strip()
+
+
+@pytest.mark.parametrize(("told", "shown"), [("logits has no such place", "logits has"), ("there is none", "There is")])
+def test_what_is_told_begins_as_a_sentence_but_names_stay_as_they_are_spelt(
+    visit: Visit, told: str, shown: str
+) -> None:
+    answer = {"error": told, "kind": "input"}
+    visit.page.route("**/api/place?*", lambda route: route.fulfill(status=400, json=answer))
+    visit.show("numbers")
+    visit.page.fill(".name-box", "logits[9]")
+    visit.page.keyboard.press("Enter")
+    visit.wait("told => document.querySelector('.trouble').innerText.startsWith(told)", shown)
