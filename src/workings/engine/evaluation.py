@@ -41,10 +41,11 @@ class Evaluation:
         self.stores: dict[Table, Store] = {}
         self.grown = False
         self.edits_of: dict[Table, list[Edit]] = {}
-        for edit in edits:
+        in_force = (*program.following(edits), *edits)
+        for edit in in_force:
             if edit.name in program.graph.named:
                 self.edits_of.setdefault(program.graph.named[edit.name], []).append(edit)
-        self.shown = {edit.name for edit in edits}  # tables that somebody looked at or edited
+        self.shown = {edit.name for edit in in_force}  # tables that somebody looked at or edited
         self.causal = not any(
             table.columns_are_positions and any(edit.looks_ahead(len(ids)) for edit in edits_here)
             for table, edits_here in self.edits_of.items()
