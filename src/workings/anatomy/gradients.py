@@ -63,7 +63,8 @@ def trace_gradient(
 
 def _program(model: Model, edited: frozenset[str]) -> Program:
     """The model with the gradients of whatever is chosen, where these tables are edited."""
-    return model.program_kept(("gradients", edited), partial(_draw, edited=edited), partial(_redrawn, model, edited))
+    draw, redraw = partial(_draw, edited=edited), partial(_redrawn, model, edited)
+    return model.program_kept(("gradients", edited), draw, redraw=redraw, asked_at=CHOSEN_POSITION)
 
 
 def _redrawn(model: Model, edited: frozenset[str], edits: Sequence[Edit]) -> Program | None:

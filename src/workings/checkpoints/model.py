@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from numbers import Integral
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,6 @@ from workings.checkpoints.splicing import (
 )
 from workings.checkpoints.tokenizer import Tokenizer
 from workings.checkpoints.tokenizer_files import tokenizer_files_in
-from workings.engine.edits import Edit
 from workings.engine.evaluation import Evaluation
 from workings.engine.generation import Sampling, continue_trace
 from workings.engine.program import Program, draw
@@ -83,18 +83,16 @@ class Model:
             drawing(graph)
         return Program(graph, {**self.weights, **(weights or {})}, base=self._program)
 
-    def program_kept(
-        self, key: Hashable, drawing: Callable[[Graph], object], redraw: Callable[[Sequence[Edit]], Program | None]
-    ) -> Program:
+    def program_kept(self, key: Hashable, drawing: Callable[[Graph], object], **options: Any) -> Program:
         """A program of the model with the tables of `drawing`, drawn once for each key; the last few are kept with the model.
 
-        `redraw` gives the program for other edits where tables are drawn otherwise for them, else None.
+        `options` are those of `Program`.
         """
         program = self._drawn.pop(key, None)
         if program is None:
             graph = self._draw()
             drawing(graph)
-            program = Program(graph, self.weights, redraw=redraw, base=self._program)
+            program = Program(graph, self.weights, base=self._program, **options)
         self._drawn[key] = program
         for oldest in list(self._drawn)[:-MOST_DRAWN]:
             self._drawn.pop(oldest, None)

@@ -15,7 +15,7 @@ from workings.engine.together import joined, weight_names
 from workings.language.names import Weights
 from workings.language.primitives import POS, given
 from workings.language.tables import Axis, Graph, Table
-from workings.readings.gradient import passed_name
+from workings.readings.gradient import is_gradient, passed_name
 
 Array = np.ndarray
 
@@ -34,7 +34,8 @@ class Program:
 
     `weights` maps every weight's name to a float32 array of the graph's shape; arrays may be views of a memory-mapped
     file, and are never written to. `redraw` gives the program for other edits where tables are drawn otherwise for them, else None.
-    What `base`, a program of the same model, has made of the weights is shared with it.
+    What `base`, a program of the same model, has made of the weights is shared with it. `asked_at` names a weight
+    [n_ctx, 1] that is 0 but for the positions whose score the slopes are of, if there are some.
     """
 
     def __init__(
@@ -44,9 +45,14 @@ class Program:
         kernels: bool = True,
         redraw: Callable[[Sequence[Edit]], Program | None] | None = None,
         base: Program | None = None,
+        asked_at: str = "",
     ) -> None:
         self.graph = graph
         self._redraw, self._base = redraw, base
+        self.asked_at = asked_at
+        self.slopes = (
+            frozenset(table for name, table in graph.named.items() if is_gradient(name)) if asked_at else frozenset()
+        )
         self.book = RecipeBook(graph, KERNELS if kernels else {}, PRIMITIVE_KERNELS if kernels else {})
         self._weights = dict(weights)
         self._cast: dict[tuple[str, np.dtype], Array] = {}

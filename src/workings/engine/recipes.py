@@ -22,17 +22,29 @@ from workings.language.tables import Call, Graph, Table
 
 
 class Part(IntEnum):
-    """Which part of a position axis is needed for the rows [start, stop): the same, all up to them, or the whole."""
+    """Which part of a position axis is needed for the rows [start, stop): the same, all up to them, all from them on, or the whole."""
 
     SAME = 1
     PAST = 2
-    WHOLE = 3
+    LATER = 3
+    WHOLE = 4
 
-    def span(self, start: int, stop: int, n_pos: int) -> tuple[int, int]:
-        """The positions that the part stands for."""
+    def span(self, start: int, stop: int, n_pos: int, end: int) -> tuple[int, int]:
+        """The positions that the part stands for; what is asked of later rows (slopes) is asked of those before `end`."""
         if self is Part.SAME:
             return start, stop
+        if self is Part.LATER:
+            return start, end
         return 0, stop if self is Part.PAST else n_pos
+
+    def wider(self, other: Part) -> Part:
+        """The part that takes both in."""
+        return Part.WHOLE if {self, other} == {Part.PAST, Part.LATER} else max(self, other)
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether rows after a row are needed for it."""
+        return self in (Part.LATER, Part.WHOLE)
 
 
 @dataclass(frozen=True)
@@ -90,7 +102,7 @@ class Recipe:
         """For every source the widest part of its rows that is read."""
         widest: dict[Table, Part] = {}
         for source in self.sources:
-            widest[source.table] = max(source.rows, widest.get(source.table, Part.SAME))
+            widest[source.table] = source.rows.wider(widest.get(source.table, Part.SAME))
         return widest
 
 
@@ -155,7 +167,7 @@ class RecipeBook:
     def looks_ahead(self, causal: bool) -> bool:
         """Whether a row of some table needs rows after it."""
         recipes = (self.step_by_step(table, causal) for table in self.graph.named.values())
-        return any(part is Part.WHOLE for recipe in recipes for part in recipe.reach.values())
+        return any(part.looks_ahead for recipe in recipes for part in recipe.reach.values())
 
     @cached_property
     def around_attention(self) -> frozenset[str]:
@@ -347,7 +359,12 @@ class _Writer:
         kind, inputs = table.primitive.name, table.inputs
         if kind == "matmul":
             a, b = inputs
-            between = self._between(a, rows) if a.columns_are_positions or b.row_axis is not None else Part.WHOLE
+            if a.columns_are_positions or b.row_axis is not None:
+                between = (
+                    Part.LATER if self._turned_past(a) and rows in (Part.SAME, Part.LATER) else self._between(a, rows)
+                )
+            else:
+                between = Part.WHOLE
             return [(a, rows, between), (b, between, columns)]
         if kind == "transpose":
             return [(inputs[0], columns, rows)]
@@ -359,8 +376,12 @@ class _Writer:
 
     def _between(self, table: Table, rows: Part) -> Part:
         """How many columns of a row matter: only those up to the row itself where the rest is masked or 0."""
-        masked = self._fill(table) is not None and rows is not Part.WHOLE
+        masked = self._fill(table) is not None and not rows.looks_ahead
         return Part.PAST if masked else Part.WHOLE
+
+    def _turned_past(self, table: Table) -> bool:
+        """Whether rows are columns of what is 0 right of the diagonal: all before the row itself is 0 then."""
+        return table.name is None and table.primitive.name == "transpose" and self._fill(table.inputs[0]) == 0.0
 
     def _call_arguments(self, call: Call, rows: Part, columns: Part) -> list[Any]:
         parts = self._parts_inside(call, rows, columns)

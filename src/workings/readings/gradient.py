@@ -59,6 +59,11 @@ def gradient_name(table_name: str) -> str:
     return f"gradient.{table_name}"
 
 
+def is_gradient(table_name: str) -> bool:
+    """Whether a table of this name is a gradient, or what one hands on."""
+    return table_name.startswith(gradient_name(""))
+
+
 def passed_name(table_name: str) -> str:
     """The name of what a table's gradient gives to the tables before it: itself, until somebody edits this table."""
     return f"{gradient_name(table_name)}.passed"
