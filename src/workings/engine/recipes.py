@@ -178,7 +178,8 @@ class RecipeBook:
         return frozenset(known for known in before | after if known is not None)
 
     def _write(self, table: Table, shown: Set[str], causal: bool, passes: Callable[[Table], bool]) -> Recipe:
-        blocked = frozenset(call for call in self._calls_inside(table) if not self.inner_names[call].isdisjoint(shown))
+        inside = self._calls_inside(table) if shown else ()  # a walk, which nothing shown makes needless
+        blocked = frozenset(call for call in inside if not self.inner_names[call].isdisjoint(shown))
         return _Writer(self, table, causal, blocked, lambda t: passes(t) and t.name not in shown).recipe
 
     def _is_passed(self, table: Table) -> bool:
