@@ -185,3 +185,17 @@ def test_the_lens_reads_a_trace_with_slopes_that_was_edited(model):
     lens = workings.logit_lens(model, edited(slopes_of(model, IDS), edits))
     expected = workings.logit_lens(model, edited(model.trace(IDS, "float64"), edits))
     np.testing.assert_array_equal(lens.trace["logits"], expected.trace["logits"])
+
+
+@pytest.mark.parametrize("read", ["numbers", "slopes"])
+def test_what_is_read_already_is_shared_with_the_slopes_of_it(model, read):
+    prompt = edited(model.trace(IDS, "float64"), EDITS["two tables, the later one first"])
+    fresh = slopes_of(model, prompt)
+    before = workings.trace_gradient(model, prompt, 9) if read == "slopes" else prompt
+    for name in before.names():
+        before.rows(name)
+    slopes = slopes_of(model, before)
+    for name in [name for name in prompt.names() if before[name].size > 1]:
+        assert np.shares_memory(slopes[name], before[name]), name
+    for name in slopes.names():
+        np.testing.assert_allclose(slopes[name], fresh[name], rtol=1e-9, atol=1e-12, err_msg=name)

@@ -305,6 +305,20 @@ class Evaluation:
         child.shown |= self.shown & {table.name for table in child.stores}
         return child
 
+    def in_program(self, program: Program, edits: tuple[Edit, ...], weights: dict[str, Array]) -> Evaluation:
+        """An evaluation of the same prompt in another program of the model, which shares all rows of the model's own tables.
+
+        In these tables and their weights the edits must be those that are in force here.
+        """
+        child = Evaluation(program, self.ids, self.dtype, edits, weights)
+        child.grown = self.grown
+        own = len(program.root.graph.tables) if program.root is self.program.root else 0
+        for table, store in self.stores.items():
+            if table.number < own:
+                child.stores[program.graph.tables[table.number]] = store.fork(NO_ROWS, self.n_pos)
+        child.shown |= self.shown & {table.name for table in child.stores}
+        return child
+
     def grow(self, ids: Array) -> None:
         """Take in more token ids at the end, in place: for whoever made this evaluation and alone holds it."""
         self.ids = np.concatenate([self.ids, ids])

@@ -59,6 +59,11 @@ class Program:
         self._joined: dict[tuple[tuple[Table, ...], np.dtype], tuple[Array, Array] | None] = {}
         keep_freed_memory()
 
+    @property
+    def root(self) -> Program:
+        """The program of the model alone, whose tables, all of them, are the first of this one."""
+        return self._base or self
+
     def for_edits(self, edits: Sequence[Edit]) -> Program:
         """The program in which these edits are in force: this one, unless its tables follow from which tables are edited."""
         return (self._redraw and self._redraw(edits)) or self

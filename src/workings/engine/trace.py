@@ -294,7 +294,8 @@ class Trace:
     ) -> Evaluation:
         """The same prompt with the same edits, but for those of `without`, in another program of the model, one with more tables.
 
-        `chosen` are weights that go with this one evaluation. Raises `InputError` where that program does not have a table that is edited here.
+        The model's own rows that are worked out are shared. `chosen` are weights that go with this one evaluation, and `without` names no table
+        that the model has by itself. Raises `InputError` where that program does not have a table that is edited here.
         """
         old = self._evaluation
         known = {*program.graph.named, *program.graph.weights}
@@ -302,7 +303,7 @@ class Trace:
         if lost := [edit.name for edit in edits if edit.name not in known]:
             raise InputError(f"the trace has an edit of {lost[0]}, which this model does not have")
         weights = {name: array for name, array in old.weights.items() if name in known}
-        return Evaluation(program, old.ids, old.dtype, edits, {**weights, **(chosen or {})})
+        return old.in_program(program, edits, {**weights, **(chosen or {})})
 
     def drawn_with(self, other: Trace) -> bool:
         """Whether the other trace has the very same tables, so that numbers of one fit into the other."""
