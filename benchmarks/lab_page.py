@@ -62,7 +62,8 @@ await new Promise((done) => {
 });
 times.push(moved);
 """
-SCROLLS = 4
+WEIGHTS = ("W_E", "W_U", "blocks.0.mlp.W_in", "blocks.1.mlp.W_out")  # each scrolled through
+TABLES = ("mlp.pre[0, 0]", "resid_mid[0, 0]", "attn.q[0, 0, 0]")  # each opened in every block
 TILES = "times.push(...performance.getEntriesByType('resource').filter(e => e.name.includes('/api/tile')).map(e => e.duration));"
 
 
@@ -92,7 +93,7 @@ def scroll(visit: Visit) -> None:
     )
 
 
-def run(browser: Any, model: Any, hash: str, positions: int, weights: str) -> None:
+def run(browser: Any, model: Any, hash: str, positions: int) -> None:
     with a_lab(model) as lab:
         Visit(browser, lab).open(hash).close()  # the first visit works everything out; the second is what is felt
         visit = Visit(browser, lab).open(hash)
@@ -110,11 +111,12 @@ def run(browser: Any, model: Any, hash: str, positions: int, weights: str) -> No
         visit.page.click("text=Take all out")
         visit.settled()
         visit.page.evaluate("performance.clearResourceTimings(), performance.setResourceTimingBufferSize(5000)")
-        for _ in range(SCROLLS):
-            visit.go(f"{weights}[0, 0]")
+        for table in WEIGHTS:
+            visit.go(f"{table}[0, 0]")
             scroll(visit)
-        for sheet in range(min(4, model.config.n_layers)):
-            visit.go(f"blocks.{sheet}.mlp.pre[0, 0]")
+        for table in TABLES:
+            for layer in range(model.config.n_layers):
+                visit.go(f"blocks.{layer}.{table}")
         report("a tile", measure(visit, TILES))
         visit.close()
 
@@ -124,10 +126,10 @@ def main(folder: str) -> None:
     with a_browser() as browser:
         storybook = workings.load("storybook")
         print("storybook, 14 tokens")
-        run(browser, storybook, "", len(storybook.trace(PROMPT).tokens), "W_E")
+        run(browser, storybook, "", len(storybook.trace(PROMPT).tokens))
         print("GPT-2 small's shape, 64 tokens")
         ids = ",".join(str(37 * i % 50257) for i in range(64))
-        run(browser, workings.load(str(make_checkpoint(folder))), f"#prompt=&ids={ids}", 64, "W_E")
+        run(browser, workings.load(str(make_checkpoint(folder))), f"#prompt=&ids={ids}", 64)
 
 
 if __name__ == "__main__":

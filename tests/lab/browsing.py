@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
 import shutil
 import socket
 import threading
@@ -28,6 +30,8 @@ ARGUMENTS = [
 ]
 PROMPT = "Mike is a chef. Anna is a Jedi. She picked up her"
 TOKEN = "a-token-for-tests-of-the-page"
+LATE = float(os.environ.get("LAB_LATE", "0"))  # seconds: see `belated`
+SLOW = float(os.environ.get("LAB_SLOW", "1"))  # how many times slower the browser works
 FRONTEND = Path(static.__file__).parent / "frontend"
 AXE = FRONTEND / "node_modules/axe-core/axe.min.js"
 
@@ -68,7 +72,8 @@ class Lab:
         from workings.lab.server import make_app
 
         self.app = self.app or make_app(self.model, self.port, self.token)
-        settings = uvicorn.Config(self.app, port=self.port, log_level="warning", timeout_graceful_shutdown=1)
+        app = belated(self.app, LATE) if LATE else self.app
+        settings = uvicorn.Config(app, port=self.port, log_level="warning", timeout_graceful_shutdown=1)
         self.server = uvicorn.Server(settings)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
@@ -86,6 +91,19 @@ def until(holds: Any, what: str, seconds: float = 60.0) -> None:
     while not holds():
         assert time.monotonic() < end, f"waited {seconds} s in vain until {what}"
         time.sleep(0.02)
+
+
+def belated(app: Any, most: float) -> Any:
+    """An app whose every answer, and every piece of one, comes late, by chance up to `most` seconds: to find tests that race."""
+
+    async def late(scope: Any, receive: Any, send: Any) -> None:
+        async def send_late(message: Any) -> None:
+            await asyncio.sleep(random.random() * most)
+            await send(message)
+
+        await app(scope, receive, send_late if scope["type"] == "http" else send)
+
+    return late
 
 
 def free_port() -> int:
@@ -129,6 +147,8 @@ class Visit:
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
         self.context.set_default_timeout(60_000)
         self.page = self.context.new_page()
+        if SLOW > 1:
+            self.context.new_cdp_session(self.page).send("Emulation.setCPUThrottlingRate", {"rate": SLOW})
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._heard)
@@ -164,9 +184,10 @@ class Visit:
 
         until(holds, script)
 
-    # What is seen
+    # What is seen, once the newest answers are shown
 
     def words(self, selector: str) -> list[str]:
+        self.settled()
         return [text.strip() for text in self.page.locator(selector).all_inner_texts()]
 
     def next_tokens(self) -> list[tuple[str, str]]:
@@ -174,12 +195,15 @@ class Visit:
         return list(zip(self.words(".next-bars .word"), self.words(".next-bars .bar .number"), strict=True))
 
     def address(self) -> str:
+        self.settled()
         return str(self.page.locator(".workings-body .address").inner_text())
 
     def value(self) -> float:
+        self.settled()
         return float(self.page.locator(".workings-body .value").inner_text().replace("−", "-"))
 
     def cursor(self) -> str:
+        self.settled()
         return str(self.page.locator("td.cursor").inner_text())
 
     def hash(self) -> str:

@@ -7,7 +7,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from browsing import PROMPT, Lab, Visit
+from browsing import PROMPT, Lab, Visit, free_port
 
 from workings.lab import sweeps, views
 
@@ -24,7 +24,7 @@ def test_a_lost_connection_is_told_in_plain_words_and_the_page_recovers(browser:
 
 
 def test_a_lab_that_was_started_again_is_told_from_one_that_answers(browser: Any, lab: Lab) -> None:
-    own = Lab(lab.model, lab.port + 2)
+    own = Lab(lab.model, free_port())
     own.start()
     visit = Visit(browser, own).open()
     own.stop()
@@ -47,7 +47,7 @@ def test_a_lab_that_ends_during_a_sweep_is_a_lost_connection_like_any_other(
         stopped.wait(60)
         progress(1, 2)  # nobody waits for it any more
 
-    own = Lab(lab.model, lab.port + 3)
+    own = Lab(lab.model, free_port())
     own.start()
     visit = Visit(browser, own).open()
     with monkeypatch.context() as during:

@@ -314,7 +314,7 @@ def test_a_sweep_that_nobody_waits_for_stops_and_holds_nobody_up(model, monkeypa
 
     monkeypatch.setattr(contrast.Contrast, "differences", slow)
     monkeypatch.setattr(contrast, "MOST_FORKS", 1)
-    with serving(model) as home, httpx2.Client(base_url=home, timeout=30) as client:
+    with serving(model) as home, httpx2.Client(base_url=home, timeout=100) as client:
         leaver = Leaver(client, home)
         query = {"view": leaver.open(PROMPT)["id"], "other": OTHER, "answer": TOKEN, "against": AGAINST}
         with client.stream("GET", f"/api/patching?{urlencode(query)}") as answer:

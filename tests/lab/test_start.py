@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import http.client
 import os
 import re
@@ -63,7 +65,7 @@ def test_the_printed_address_opens_the_lab_and_ctrl_c_ends_it_quietly(running, f
     process, address = running
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{32}", address)
     home = address.split("/?")[0]
-    with httpx2.Client(base_url=home, timeout=20) as client:
+    with httpx2.Client(base_url=home, timeout=100) as client:
         assert client.get("/api/model").status_code == 403
         assert client.get(address).headers["location"] == "/"
         document = client.get("/api/model").json()
@@ -73,7 +75,7 @@ def test_the_printed_address_opens_the_lab_and_ctrl_c_ends_it_quietly(running, f
         with client.stream("GET", "/api/write", params={"view": view}) as answer:
             next(answer.iter_lines())
             process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=100)
     assert process.returncode == 0
     assert "Traceback" not in err
     assert err.strip() == "The lab is closed."
@@ -98,7 +100,7 @@ main()
 def test_ctrl_c_while_it_works_ends_it_as_quietly_and_does_not_wait_for_the_work(folder, presses, tmp_path):
     with started(folder, "-c", LONG_WORK) as (process, address):
         home = address.split("/?")[0]
-        with httpx2.Client(base_url=home, timeout=20) as client, ThreadPoolExecutor(1) as beside:
+        with httpx2.Client(base_url=home, timeout=100) as client, ThreadPoolExecutor(1) as beside:
             client.get(address)
             asked = beside.submit(client.get, "/api/explain", params={"mark": str(tmp_path / "working")})
             while not (tmp_path / "working").exists():
@@ -139,7 +141,7 @@ def test_a_long_text_may_stand_in_an_address_and_an_endless_one_not(model):
     with serving(model) as address, coming(address) as visitor:
         text = "Größe " * 3000
         assert visitor.json("merges", text=text)["ids"] == model.tokenizer.encode(text)
-        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=100)
         connection.request("GET", f"/api/merges?text={'a' * 500_000}")
         assert connection.getresponse().status == 400
 
@@ -147,13 +149,16 @@ def test_a_long_text_may_stand_in_an_address_and_an_endless_one_not(model):
 def test_answers_are_not_held_back(model):
     """Nagle's algorithm, left on, would hold every answer back for 40 milliseconds."""
     with serving(model) as address, coming(address) as visitor:
-        view = visitor.open("Mike is")["id"]
-        times = []
-        for _ in range(20):
-            began = time.perf_counter()
-            visitor.array("tile", view=view, table="embed")
-            times.append(time.perf_counter() - began)
-    assert sorted(times)[3] < 0.03
+        visitor.open("Mike is")
+        served = [
+            transport.get_extra_info("socket")
+            for transport in gc.get_objects()
+            if isinstance(transport, asyncio.Transport) and not transport.is_closing()
+        ]
+        port = int(address.rpartition(":")[2])
+        ours = [one for one in served if one and one.family == socket.AF_INET and one.getsockname()[1] == port]
+        assert ours
+        assert all(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for one in ours)
 
 
 def test_the_browser_opens_unless_it_is_not_to(model, monkeypatch, capsys):

@@ -74,12 +74,12 @@ def serving(model: workings.Model, **more: Any) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(100)
         listening.close()
         assert not thread.is_alive()
 
 
 @contextmanager
 def coming(address: str) -> Iterator[Visitor]:
-    with httpx2.Client(base_url=address, timeout=30) as client:
+    with httpx2.Client(base_url=address, timeout=100) as client:
         yield Visitor(client, address)

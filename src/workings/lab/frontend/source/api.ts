@@ -76,6 +76,15 @@ export interface Told {
 
 /** What the server tells bit by bit, until it ends or `signal` stops it; one that breaks off is a lost connection. */
 async function* listen(path: string, query: Query, signal: AbortSignal): AsyncGenerator<Told> {
+  underway(1);
+  try {
+    yield* events(path, query, signal);
+  } finally {
+    underway(-1);
+  }
+}
+
+async function* events(path: string, query: Query, signal: AbortSignal): AsyncGenerator<Told> {
   const answer = await ask(url(path, query), { signal });
   const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
   const read = (): ReturnType<typeof reader.read> =>
@@ -88,9 +97,9 @@ async function* listen(path: string, query: Query, signal: AbortSignal): AsyncGe
     const { done, value } = await read();
     if (done && kind === "message" && !signal.aborted) throw noAnswer();
     if (done) return;
-    const events = (waiting + value).split("\n\n");
-    waiting = events.pop() ?? "";
-    for (const event of events) {
+    const told = (waiting + value).split("\n\n");
+    waiting = told.pop() ?? "";
+    for (const event of told) {
       const lines = event.split("\n").map((line) => [line.slice(0, line.indexOf(": ")), line.slice(line.indexOf(": ") + 2)]);
       const of = (name: string): string | undefined => lines.find(([key]) => key === name)?.[1];
       kind = of("event") ?? "message";

@@ -37,9 +37,10 @@ export class Comparison {
       h("thead", {}, h("tr", {}, ...["Next token", "Before", "After"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, ...rows.map((row) => this.row(row))),
     );
-    if (this.wrote === opened.id) return;
-    this.texts.classList.add("waiting");
-    this.writeLater();
+    this.take(); // what was asked of other edits counts no more
+    const known = this.wrote === opened.id;
+    this.texts.classList.toggle("waiting", !known);
+    if (!known) this.writeLater();
   }
 
   private row({ readable, before, after }: Compared): HTMLElement {
@@ -56,7 +57,8 @@ export class Comparison {
       this.wrote = opened.id;
       this.tell(before, after, !!opened.compared);
     } catch (error) {
-      if (current()) fill(this.texts, h("dt", {}, "It cannot write on"), h("dd", { class: "note" }, sentence(error)));
+      if (!current()) return;
+      fill(this.texts, h("dt", {}, "It cannot write on"), h("dd", { class: "note" }, sentence(error)));
     }
     this.texts.classList.remove("waiting");
   }

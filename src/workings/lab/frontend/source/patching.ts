@@ -1,6 +1,6 @@
 // What matters: numbers of one sentence put into another, place by place, as a map of what brings the answer back.
 import { placeOf } from "./address";
-import { api } from "./api";
+import { api, LabError } from "./api";
 import { arrow, clamp, fill, h, newest, word } from "./dom";
 import { PatchQuestion } from "./patchquestion";
 import { legend, outcome } from "./patchwords";
@@ -63,8 +63,11 @@ export class PatchingView {
     page.on(["opened", "screen", "question"], () => void this.refresh());
   }
 
-  picture(): HTMLCanvasElement | null {
-    return this.result && sweepPicture(this.result);
+  /** The map as a picture. Throws where there is none yet. */
+  picture(): HTMLCanvasElement {
+    if (this.result) return sweepPicture(this.result);
+    const trying = "The patches are still being tried; once the map is there, it can be kept as a picture.";
+    throw new LabError("input", this.stream ? trying : "There is no map here yet that could be kept as a picture.");
   }
 
   repaint(): void {
