@@ -406,5 +406,5 @@ KERNELS = {
 }
 """The kernel of each operation that has one, by the operation's name."""
 
-PRIMITIVE_KERNELS = {"join": join, "matmul": matmul}
+PRIMITIVE_KERNELS: dict[str, Any] = {"join": join, "matmul": matmul}
 """Faster bodies for single primitives."""
