@@ -11,8 +11,8 @@ import numpy as np
 from workings.engine.edits import Edit
 from workings.engine.kernels import linear_together
 from workings.engine.program import Program
-from workings.engine.recipes import Group, Part, Recipe, Slot
-from workings.engine.rows import NO_ROWS, Rows
+from workings.engine.recipes import Group, Recipe, Slot
+from workings.engine.rows import NO_ROWS, Part, Rows
 from workings.engine.store import Store
 from workings.engine.together import weight_names
 from workings.language.primitives import GIVEN

@@ -16,7 +16,7 @@ from workings.engine.memory import room
 from workings.engine.past import clear_future, product_of_past
 from workings.engine.recipes import Kernel
 from workings.engine.threads import share
-from workings.engine.together import side_by_side
+from workings.engine.together import matmul, side_by_side
 from workings.language.primitives import MASK
 
 Array = np.ndarray
@@ -38,17 +38,6 @@ def product(x: Array, weight: Array) -> Array:
         return np.matmul(x, weight, out=room((len(x), weight.shape[1]), x.dtype)) if plain else np.matmul(x, weight)
     sheets, _, width = weight.shape
     return np.matmul(x, flat).reshape(len(x), sheets, width).transpose(1, 0, 2)
-
-
-def matmul(a: Array, b: Array) -> Array:
-    """`a @ b`, without a's rows of zeros where they are many: the score's slopes of the last tables are 0 but in its own row."""
-    if a.ndim == b.ndim == 2 and len(a) > 1 and b.size > PIECE:
-        rows = np.flatnonzero(a.any(axis=1))
-        if 2 * len(rows) <= len(a):
-            out = np.zeros((len(a), b.shape[1]), a.dtype)
-            out[rows] = np.matmul(a[rows], b)
-            return out
-    return np.matmul(a, b)
 
 
 def linear_together(x: Array, weight: Array, bias: Array, n_tables: int, n_heads: int) -> list[Array]:

@@ -10,41 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass, field
-from enum import IntEnum
 from functools import cache, cached_property
 from typing import Any
 
 from workings.engine.past import of_the_past
+from workings.engine.rows import Part
 from workings.engine.together import products_of_one_table
 from workings.language.names import Weights
 from workings.language.primitives import GIVEN, MASK, NUMBER
 from workings.language.tables import Call, Graph, Table
-
-
-class Part(IntEnum):
-    """Which part of a position axis is needed for the rows [start, stop): the same, all up to them, all from them on, or the whole."""
-
-    SAME = 1
-    PAST = 2
-    LATER = 3
-    WHOLE = 4
-
-    def span(self, start: int, stop: int, n_pos: int, end: int) -> tuple[int, int]:
-        """The positions that the part stands for; what is asked of later rows (slopes) is asked of those before `end`."""
-        if self is Part.SAME:
-            return start, stop
-        if self is Part.LATER:
-            return start, end
-        return 0, stop if self is Part.PAST else n_pos
-
-    def wider(self, other: Part) -> Part:
-        """The part that takes both in."""
-        return Part.WHOLE if {self, other} == {Part.PAST, Part.LATER} else max(self, other)
-
-    @property
-    def looks_ahead(self) -> bool:
-        """Whether rows after a row are needed for it."""
-        return self in (Part.LATER, Part.WHOLE)
 
 
 @dataclass(frozen=True)
@@ -414,4 +388,4 @@ class _Writer:
         return parts
 
 
-__all__ = ["Group", "Kernel", "Part", "Recipe", "RecipeBook", "Slot", "Source", "Step"]
+__all__ = ["Group", "Kernel", "Recipe", "RecipeBook", "Slot", "Source", "Step"]
