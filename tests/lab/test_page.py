@@ -269,6 +269,7 @@ def test_it_can_all_be_done_with_the_keyboard(visit: Visit) -> None:
     page.locator("regular-table").focus()
     page.keyboard.press("ArrowRight")
     visit.wait("document.querySelector('.workings-body .address').innerText === 'blocks.1.resid_post[13, 4]'")
+    page.wait_for_selector("td.cursor")
     page.keyboard.type("25")
     page.keyboard.press("Enter")
     page.wait_for_selector("td.edited")

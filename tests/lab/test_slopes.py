@@ -46,6 +46,7 @@ def test_a_slope_is_explained_and_has_a_formula(visitor, model, view):
     assert told["value"] == pytest.approx(expected.value, rel=1e-5)
     assert [source["table"] for source in told["sources"]] == [source.name for source in expected.sources]
     assert "gradient.mlp_out[" in visitor.json("formula", **place)["formula"]
+    assert told["feeds"] == ["gradient.blocks.1.mlp.pre"]
     assert told["slope_of"].startswith("the score of “is” after")
     plain = visitor.json("explain", view=view, table="blocks.1.mlp.post", index="-1,3")
     assert plain["slope_of"] is None

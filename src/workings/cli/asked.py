@@ -142,10 +142,15 @@ def choice_again(model: Model, trace: Trace, choice: Choice) -> list[str]:
     options = []
     for option, token in (("--token", choice.token), ("--against", choice.against)):
         if token is not None:
-            spelling = trace.spell(token).strip() if model.tokenizer else ""
-            again = find_token(model, spelling) == token if spelling and spelling.isalpha() else False
-            options += [option, spelling if again else str(token)]
+            options += [option, token_again(model, trace, token)]
     return options + ([] if choice.position == len(trace) - 1 else ["--position", str(choice.position)])
+
+
+def token_again(model: Model, trace: Trace, token: int) -> str:
+    """What asks for the same token again: its word where that means this very token, else its number."""
+    spelling = trace.spell(token).strip() if model.tokenizer else ""
+    again = find_token(model, spelling) == token if spelling and spelling.isalpha() else False
+    return spelling if again else str(token)
 
 
 def _prompt_again(prompt: str) -> str:

@@ -17,6 +17,7 @@ from workings.cli.positions import at_positions, numbered, positions_in
 from workings.cli.screen import (
     bar,
     command,
+    exactly,
     figure,
     fitted,
     make_console,
@@ -25,7 +26,6 @@ from workings.cli.screen import (
     print_line,
     print_next,
     print_title,
-    quoted,
     typed,
 )
 from workings.cli.streams import complain, write_json
@@ -216,11 +216,11 @@ class _Told:
             print_line(console, line)
 
     def _verdict(self) -> str:
-        first, now = quoted(self.trace.top(1)[0][0]), quoted(self.steered.top(1)[0][0])
+        first, now = exactly(self.trace.top(1)[0][0]), exactly(self.steered.top(1)[0][0])
         changed = f"{now} comes first instead of {first}." if first != now else f"{first} still comes first."
         if self.flip is None:
             return f"{changed} {self.why_not[0].upper()}{self.why_not[1:]}."
-        return f"{changed} The smallest strength that brings {quoted(self.flip.after[0])} to the first place is {figure(self.flip.strength)}."
+        return f"{changed} The smallest strength that brings {exactly(self.flip.after[0])} to the first place is {figure(self.flip.strength)}."
 
 
 def _carried(table: str) -> str:

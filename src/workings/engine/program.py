@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,16 @@ class Program:
         """What edits of tables do to the slopes that go back through them."""
         passed = [(edit, passed_name(edit.name)) for edit in edits if edit.kind != "add"]
         return [edit.backwards(name) for edit, name in passed if name in self.graph.named]
+
+    @cached_property
+    def readers(self) -> dict[str, list[str]]:
+        """For every table and weight the named tables that are worked out directly from it, in order of working."""
+        readers: dict[str, list[str]] = {}
+        for name, table in self.graph.named.items():
+            recipe = self.book.step_by_step(table, True)
+            for source in (*(one.name for one in recipe.reach), *recipe.weights):
+                readers.setdefault(source or "", []).append(name)
+        return readers
 
     def weight(self, name: str, dtype: np.dtype) -> Array:
         """A weight as the wanted type; other types than the stored one are made once and shared by all traces."""

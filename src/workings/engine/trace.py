@@ -147,6 +147,10 @@ class Trace:
         """The table of this name as the model's graph has it: its axes, and what it follows from."""
         return find_table(self._evaluation.program.graph, name)
 
+    def used_by(self, name: str) -> list[str]:
+        """The tables that are worked out directly from this table or weight, in order of working; slopes from slopes, where there are any."""
+        return self._evaluation.program.readers.get(str(self.table(name).name), [])
+
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a table, without working it out."""
         return self.table(name).shape(len(self))

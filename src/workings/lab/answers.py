@@ -113,6 +113,7 @@ class Answers:
         """How one number came about."""
         with self._working(query) as (trace, session):
             found = trace.explain(query.text("table"), *query.index())
+            feeds = trace.used_by(found.address.name)
         terms, rest = _terms(found.terms)
         breakdowns = []
         for part in found.breakdowns:
@@ -130,7 +131,7 @@ class Answers:
             "rest": rest,
             "breakdowns": breakdowns,
             "sources": [_address(source) for source in found.sources],
-            "feeds": self.outline.feeds.get(found.address.name, []),
+            "feeds": feeds,
             "edits": found.edits,
             "slope_of": session.asked,
         }

@@ -34,8 +34,7 @@ class Outline:
     """The tables and weights of a model's program."""
 
     def __init__(self, model: Model, program: Program) -> None:
-        self.model, self.program = model, program
-        graph = program.graph
+        self.model, graph = model, program.graph
         self.tables = [graph.weights["ids"], *graph.named.values()]
         self.weights = [table for name, table in graph.weights.items() if name != "ids"]
 
@@ -57,16 +56,6 @@ class Outline:
             "tables": [_entry(table) for table in self.tables],
             "weights": [_entry(table) for table in self.weights],
         }
-
-    @cached_property
-    def feeds(self) -> dict[str, list[str]]:
-        """For every table and weight the tables that are worked out directly from it."""
-        readers: dict[str, list[str]] = {}
-        for name, table in self.program.graph.named.items():
-            recipe = self.program.book.step_by_step(table, True)
-            for source in (*(one.name for one in recipe.reach), *recipe.weights):
-                readers.setdefault(source or "", []).append(name)
-        return readers
 
     def find(self, text: str) -> list[dict[str, str]]:
         """Tables and weights whose names are like the text, best first."""

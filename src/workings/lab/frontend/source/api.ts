@@ -141,8 +141,8 @@ export const api = {
   merges: (text: string) => json<unknown>("merges", { text }),
   write: (query: { view: string; temperature: number; most: number }, signal: AbortSignal) => listen("write", query, signal),
   /** A file to be kept, and what the server calls it. */
-  file: (path: string, view: string): Promise<{ made: Blob; name: string }> =>
-    whole(url(path, { view }), {}, async (answer) => {
+  file: (path: string, view: string, asked: Query = {}): Promise<{ made: Blob; name: string }> =>
+    whole(url(path, { view, ...asked }), {}, async (answer) => {
       const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1];
       return { made: await answer.blob(), name: name ?? path };
     }),

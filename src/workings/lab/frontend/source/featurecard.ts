@@ -28,19 +28,17 @@ export class FeatureCard {
     this.element = h("section", { class: "feature-card", "aria-label": "The feature" }, this.head, this.slider.element, this.about);
   }
 
-  /** Show a feature, and tell what its card says. */
-  async show(feature: number): Promise<Card> {
-    const card = await this.card(feature);
-    const key = `${feature} ${matchMedia("(prefers-color-scheme: dark)").matches}`;
+  show(card: Card): void {
+    const key = `${card.number} ${matchMedia("(prefers-color-scheme: dark)").matches}`;
     if (key !== this.shown) {
       this.shown = key;
       this.draw(card);
     }
     this.slider.show(card);
-    return card;
   }
 
-  private card(feature: number): Promise<Card> {
+  /** What the card of a feature says, asked for once. */
+  read(feature: number): Promise<Card> {
     const view = this.page.get().opened!.id;
     const key = String(feature);
     const known = this.kept.get(key) ?? api.card(view, feature);
