@@ -39,6 +39,11 @@ class Edit:
         """The rows that the edit touches, `axis` being the row axis (counted from the end)."""
         return _touched(self.index[axis], n_pos)
 
+    def backwards(self, name: str) -> Edit:
+        """What it does to the slopes that go back through its table, kept in a table of this name: nothing passes a number
+        that is set, and through a scaled one its factor does."""
+        return Edit(name, self.index, "scale", np.zeros(()) if self.kind == "value" else self.amount)
+
     def looks_ahead(self, n_pos: int) -> bool:
         """Whether a cell right of the diagonal is touched, in a table of positions by positions."""
         queries, keys = _touched(self.index[-2], n_pos), _touched(self.index[-1], n_pos)

@@ -31,7 +31,7 @@ class Reasons:
 
     def __init__(self, answers: Answers) -> None:
         self.answers = answers
-        self._last: LastFew[tuple[Trace, Attribution]] = LastFew(MOST_KEPT)
+        self._last: LastFew[tuple[Any, ...], tuple[Trace, Attribution]] = LastFew(MOST_KEPT)
 
     def attribution(self, query: Query) -> Json:
         """A score as a sum, or one part of it as a sum in turn."""
