@@ -86,7 +86,7 @@ def test_a_search_that_goes_too_far_does_not_keep_a_strength_from_being_shown(ca
 def test_before_and_after_stand_side_by_side(call):
     text = call("steer", PHONE, "--feature", "jedi", "--strength", "14").stdout
     assert "before" in text and "after" in text
-    assert "“lightsaber” comes first instead of “phone”" in text
+    assert "“␣lightsaber” comes first instead of “␣phone”" in text
     assert "smallest strength" in text
 
 

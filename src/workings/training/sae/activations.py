@@ -10,6 +10,7 @@ import numpy as np
 
 from workings.checkpoints.model import Model, Prompt
 from workings.errors import InputError
+from workings.models.sae import rows_read
 
 Array = np.ndarray
 Texts = Callable[[], Iterator[Prompt]]
@@ -77,8 +78,8 @@ class ShufflingBuffer:
     def _read(self, text: Prompt) -> Array:
         trace = self.model.trace(text)
         if len(trace) <= self.first_position:
-            return np.zeros((0, trace.shape(self.table)[-1]), np.float32)
-        return trace.rows(self.table, self.first_position)
+            return rows_read(np.zeros((*trace.shape(self.table)[:-2], 0, trace.shape(self.table)[-1]), np.float32))
+        return rows_read(trace.rows(self.table, self.first_position))
 
     def state(self) -> tuple[Array, dict[str, Any]]:
         """What is needed to go on: the rows that are waiting, and, ready for JSON, how far it has read."""
