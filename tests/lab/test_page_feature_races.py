@@ -93,7 +93,7 @@ def test_strengths_are_of_the_tokens_that_they_stand_at(seen: Visit) -> None:
 
 def test_a_feature_that_could_not_be_told_is_told_once_the_lab_answers(seen: Visit) -> None:
     held = Held(seen, "/api/features/(card|strengths|firing)")
-    find = f".feature-list button[data-feature]:not([aria-current]) >> nth=0"
+    find = ".feature-list button[data-feature]:not([aria-current]) >> nth=0"
     name = seen.page.inner_text(f"{find} >> .name")
     seen.page.click(find)
     held.came()
@@ -102,7 +102,10 @@ def test_a_feature_that_could_not_be_told_is_told_once_the_lab_answers(seen: Vis
     held.waiting.clear()
     seen.page.wait_for_selector("text=The lab does not answer")
     held.release()
-    seen.wait("name => document.querySelector('.feature-card h3')?.innerText.startsWith(name) && !document.querySelector('.feature-card').hidden", name)
+    seen.wait(
+        "name => document.querySelector('.feature-card h3')?.innerText.startsWith(name) && !document.querySelector('.feature-card').hidden",
+        name,
+    )
 
 
 def test_what_is_written_on_is_told_again_after_it_failed(seen: Visit) -> None:

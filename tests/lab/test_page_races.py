@@ -185,7 +185,9 @@ def test_what_is_written_on_stands_behind_its_own_sentence(visit: Visit) -> None
     opens.release()
 
 
-def test_a_view_is_opened_again_though_the_newest_sentence_cannot_be(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_view_is_opened_again_though_the_newest_sentence_cannot_be(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held = Held(visit, "/api/view")
     visit.page.fill(".sentence-box", "Mike is")
     held.came()
@@ -241,14 +243,11 @@ def test_a_word_that_is_being_typed_is_not_taken_back(visit: Visit) -> None:
 
 
 def test_a_number_typed_before_its_cell_is_there_is_taken_whole(visit: Visit) -> None:
-    visit.go("blocks.1.mlp.post[2, 3]")
-    visit.settled()
-    held = Held(visit, "/api/tile")
-    visit.page.focus("regular-table")
-    visit.page.keyboard.press("Control+ArrowRight")
-    held.came()
-    visit.page.keyboard.type("12")
-    held.release()
+    visit.go("W_E[0, 0]")
+    visit.page.evaluate("document.querySelector('regular-table').scrollTop = 20000")
+    visit.wait("!document.querySelector('td.cursor')")
+    press = "key => document.querySelector('regular-table').dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}))"
+    visit.page.evaluate(f"[...'12'].forEach({press})")
     visit.page.wait_for_selector(".editor")
     assert visit.page.input_value(".editor") == "12"
 
