@@ -198,7 +198,7 @@ def test_slopes_are_dropped_when_they_are_too_large_together(model):
 
 
 def test_the_last_few_are_kept_and_the_least_used_goes():
-    few: LastFew[str] = LastFew(2)
+    few: LastFew[str, str] = LastFew(2)
     few.put("a", "A"), few.put("b", "B")
     assert few.get("a") == "A"
     few.put("c", "C")
@@ -206,3 +206,13 @@ def test_the_last_few_are_kept_and_the_least_used_goes():
     assert few.put("a", "other") == "A"
     assert few.shrink(len, 1) == 1
     assert (few.get("a"), few.get("c")) == ("A", None)
+
+
+def test_another_score_of_the_same_prompt_shares_what_was_read_of_it(model):
+    views = Views(model)
+    view, ours, arrays = views.open(EditList(PROMPT)), Slopes(views), []
+    for token in (TOKEN, AGAINST):
+        with ours.working(Query({"table": TABLE, "token": str(token)}), view) as (trace, _):
+            arrays.append(trace["blocks.1.mlp.pre"])
+            assert np.allclose(trace[TABLE], workings.trace_gradient(model, PROMPT, token)[TABLE], atol=1e-6)
+    assert np.shares_memory(*arrays)

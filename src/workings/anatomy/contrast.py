@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workings.anatomy.choice import Choice, Token, choose
+from workings.anatomy.gradients import has_slopes
 from workings.checkpoints.model import Model, Prompt
 from workings.display import parts
 from workings.display.words import count, quoted, visible, whole_percent_signed
@@ -132,7 +133,8 @@ def _read(model: Model, clean: Prompt | Trace, corrupted: Prompt | Trace, dtype:
             f"patching needs two traces of one dtype; the clean one is {given[0]} and the corrupted one {given[1]}"
         )
     one, two = (model.as_trace(prompt, str(given[0]) if given else dtype) for prompt in (clean, corrupted))
-    return (one, two) if one.drawn_with(two) else (model.redraw(one), model.redraw(two))
+    alike = one.drawn_with(two) and not has_slopes(one)  # whose tables may be drawn anew for every patch
+    return (one, two) if alike else (model.redraw(one), model.redraw(two))
 
 
 def _rounding(pair: Contrast) -> float:

@@ -23,7 +23,6 @@ CHEF_AND_JEDI = "Mike is a chef. Anna is a Jedi. She picked up her"
 CHEF_AND_JEDI_HIM = "Mike is a chef. Anna is a Jedi. He picked up his"
 LONGEST_PROMPT_AGAIN = 300
 
-_BRACKETS = re.compile(r"(?P<name>[^\[\]]+?)\s*\[(?P<index>.*)\]\s*", re.DOTALL)
 _WHOLE = re.compile(r"[+\-−]?\d+")
 
 
@@ -100,6 +99,7 @@ class Score:
 def asks_for_slope(words: Sequence[str]) -> bool:
     """Whether an address is that of a slope, which only a trace of slopes has."""
     from workings.anatomy.gradients import is_slope
+    from workings.language.addresses import split_address
 
     return is_slope(split_address(words)[0])
 
@@ -158,16 +158,6 @@ def _prompt_again(prompt: str) -> str:
     return prompt if len(prompt) <= LONGEST_PROMPT_AGAIN else "... the same prompt ..."
 
 
-def split_address(words: Sequence[str]) -> tuple[str, list[str]]:
-    """The table and the indices of `name[1, 2, 3]`, of `name 1 2 3`, and of `name 1,2,3`."""
-    if found := _BRACKETS.fullmatch(" ".join(words)):
-        return found["name"], [part.strip() for part in found["index"].split(",") if part.strip()]
-    name, *rest = words
-    # A shell may have taken "[2," "4," "0]" apart.
-    parts = [part.strip() for word in rest for part in word.strip("[] ").split(",")]
-    return name, [part for part in parts if part]
-
-
 def find_cell(trace: Trace, model: Model, name: str, parts: Sequence[str]) -> tuple[str, tuple[int, ...]]:
     """The table and the index that were asked for; a token may stand for its place in the vocabulary.
 
@@ -220,6 +210,6 @@ def _count(axes: int) -> str:
 def _index(part: str, label: str, model: Model) -> int:
     if _WHOLE.fullmatch(part):
         return int(part.replace("−", "-"))
-    if label == "d_vocab" and model.tokenizer:
+    if label == "d_vocab" and part and model.tokenizer:
         return _word(part, model)
     raise InputError(f"a place is a whole number, and negative ones count from the end; {part!r} came for {label!r}")

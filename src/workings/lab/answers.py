@@ -80,6 +80,7 @@ class Answers:
         outcomes = [
             {
                 **(_outcome(next(refusals)) if edit.on else {"ok": True}),
+                "table": self.outline.spelt(edit.table),
                 "steers": self.steering.steers(edit),
                 "knocks": out,
             }

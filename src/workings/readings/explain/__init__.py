@@ -26,9 +26,8 @@ from workings.readings.explain.writing import Writer
 class Explainable(Protocol):
     """What the reading needs of a trace."""
 
-    @property
-    def edits(self) -> Sequence[Any]:
-        """Edits in force."""
+    def edits_of(self, name: str) -> Sequence[Any]:
+        """Edits in force in one table, oldest first."""
         ...
 
     @property
@@ -82,8 +81,9 @@ def formula_bar(trace: Explainable, name: str, index: Sequence[int]) -> str:
     if table.primitive is GIVEN:
         return number(reader.cell(table, cell).value).replace("−", "-")
     line = in_one_line(reader.definition(table, cell), table.name)
-    for edit in trace.edits:
-        amount = _amount_at(edit, table.shape(len(trace)), cell) if edit.name == table.name else None
+    assert table.name is not None
+    for edit in trace.edits_of(table.name):
+        amount = _amount_at(edit, table.shape(len(trace)), cell)
         if amount is not None:
             typed = number(amount).replace("−", "-")
             line = {"value": typed, "add": f"{line} + {typed}", "scale": f"({line}) * {typed}"}[edit.kind]
@@ -120,9 +120,7 @@ def _given(trace: Explainable, table: Table, address: Address, value: float, axe
     text = "read from the prompt" if table.row_axis is not None else "chosen" if name in CHOICES else "learnt"
     term = Term(value, text, number(value))
     changes = tuple(
-        f"{e.kind}"
-        for e in trace.edits
-        if e.name == name and _amount_at(e, table.shape(len(trace)), address.index) is not None
+        f"{e.kind}" for e in trace.edits_of(name) if _amount_at(e, table.shape(len(trace)), address.index) is not None
     )
     return Explanation(address, value, said, made, text, number(value), (term,), edits=changes, axes=axes)
 
@@ -145,8 +143,8 @@ def _edited(
 ) -> tuple[tuple[Term, ...], tuple[str, ...]]:
     """Terms and plain words for the edits that touch the cell."""
     changes, current = [], worked_out
-    for edit in trace.edits:
-        amount = _amount_at(edit, table.shape(len(trace)), address.index) if edit.name == table.name else None
+    for edit in trace.edits_of(address.name):
+        amount = _amount_at(edit, table.shape(len(trace)), address.index)
         if amount is None:
             continue
         if edit.kind == "value":

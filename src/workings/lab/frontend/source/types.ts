@@ -41,7 +41,7 @@ export interface Opened {
   before: Guess[] | null;
   /** The likeliest tokens of before and after; null where no edit is in force. */
   compared: Compared[] | null;
-  edits: (({ ok: true } | { ok: false; error: string }) & { steers: Steers | null; knocks: Knocks | null })[];
+  edits: (({ ok: true } | { ok: false; error: string }) & { table: string; steers: Steers | null; knocks: Knocks | null })[];
 }
 
 export interface Compared {
