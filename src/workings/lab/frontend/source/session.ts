@@ -16,9 +16,10 @@ export class Session {
   private retry = 0;
   /** The model that a file of edits names. */
   private madeIn: string | null = null;
+  private opening = Promise.resolve();
 
   constructor(private readonly page: Page) {
-    whenTroubled({ reopen: () => api.open(this.asked()), lost: () => this.lose() });
+    whenTroubled({ reopen: () => api.open(this.page.get().shown ?? this.asked()), lost: () => this.lose() });
   }
 
   private asked(): AskedOf {
@@ -27,7 +28,18 @@ export class Session {
   }
 
   /** Open what the state now asks for; the newest of overlapping calls wins. */
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    this.opening = this.read();
+    return this.opening;
+  }
+
+  /** Open what the state now asks for, whatever was being written. */
+  restart(): void {
+    void this.stop();
+    void this.open();
+  }
+
+  private async read(): Promise<void> {
     const current = this.take();
     this.page.set({ busy: true });
     try {
@@ -35,7 +47,7 @@ export class Session {
       const arrived = await arrive(this.page.get(), opened);
       if (!current()) return;
       this.madeIn = null; // said once, when a file is loaded
-      this.page.set({ opened, busy: false, stale: false, trouble: opened.doubt, ...arrived });
+      this.page.set({ opened, shown: this.asked(), busy: false, stale: false, trouble: opened.doubt, ...arrived });
       this.spell(opened);
     } catch (error) {
       if (current()) this.page.set({ busy: false, stale: true, trouble: sentence(error) });
@@ -67,8 +79,10 @@ export class Session {
 
   /** Where ids came without their text, the sentence is what they spell. */
   private spell(opened: Opened): void {
-    const { prompt, ids, model } = this.page.get();
-    if (model.has_tokenizer && ids && !prompt) this.page.set({ prompt: opened.tokens.map((token) => token.text).join("") });
+    const { prompt, ids, model, shown } = this.page.get();
+    if (!model.has_tokenizer || !ids || prompt) return;
+    const spelt = opened.tokens.map((token) => token.text).join("");
+    this.page.set({ prompt: spelt, shown: { ...shown!, prompt: spelt } });
   }
 
   /** Other edits; `joined` with the change before, they are undone together. */
@@ -134,16 +148,20 @@ export class Session {
 
   /** Let the model write on, token by token, until it has written `most` or is stopped. */
   write(temperature: number, most: number): void {
-    const { opened } = this.page.get();
-    if (!opened) return;
+    if (!this.page.get().opened) return;
     void this.stop();
     const stream = new AbortController();
     this.stream = stream;
     this.page.set({ writing: true, trouble: null });
-    void this.listen(stream, opened.id, temperature, most);
+    void this.listen(stream, temperature, most);
   }
 
-  private async listen(stream: AbortController, view: string, temperature: number, most: number): Promise<void> {
+  private async listen(stream: AbortController, temperature: number, most: number): Promise<void> {
+    while (this.page.get().busy) await this.opening; // it goes on from what was asked for last
+    if (this.stream !== stream) return;
+    const { opened, stale } = this.page.get();
+    if (!opened || stale) return this.stop();
+    const view = opened.id;
     let trouble: string | null = null;
     try {
       for await (const { kind, data } of api.write({ view, temperature, most }, stream.signal)) {
