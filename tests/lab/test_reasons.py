@@ -265,7 +265,7 @@ def test_a_cell_is_opened_as_a_view_that_says_what_the_patch_says(visitor, model
     cell = visitor.json("patching/cell", block=block, column=column, **query)
     assert cell["value"] == pytest.approx(value, abs=1e-4)
     opened = visitor.post(cell["patched"]).json()
-    assert opened["edits"] == [{"ok": True, "steers": None, "knocks": None}]
+    assert [told["ok"] for told in opened["edits"]] == [True]
     want = sweep.trace_of(block, column).rows("probabilities", -1)[0]
     for guess in opened["next"]:
         assert guess["share"] == pytest.approx(float(want[guess["id"]]), abs=1e-5)
@@ -362,6 +362,5 @@ def test_a_model_without_a_tokenizer_takes_ids(wordless):
         assert events(visitor.get("patching", other="3, 4, 2", **query))[-1][0] == "done"
         assert "token ids" in visitor.get("patching", other="Mike", **query).json()["error"]
         cell = visitor.json("patching/cell", other="3, 4, 2", block=0, column=1, **query)
-        assert cell["patched"]["ids"] == [3, 4, 2] and visitor.post(cell["patched"]).json()["edits"] == [
-            {"ok": True, "steers": None, "knocks": None}
-        ]
+        assert cell["patched"]["ids"] == [3, 4, 2]
+        assert [told["ok"] for told in visitor.post(cell["patched"]).json()["edits"]] == [True]
