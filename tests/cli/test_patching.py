@@ -62,6 +62,28 @@ def test_of_equal_cells_the_first_is_the_strongest(call, wordless):
     assert "The strongest cell: before block 0" in told
 
 
+@pytest.mark.parametrize("way", [[], ["--attribution"], ["--into", "1.0.q"]])
+def test_edits_are_in_force_in_both_prompts(call, ask, wordless, tmp_path, way):
+    path = str(tmp_path / "edits.json")
+    call("knockout", "3 1", "--model", wordless, "--table", "blocks.0.mlp_out", "--save", path)
+    words = ["patch", "3 1 4 1 5", "3 1 9 1 5", "--answer", "7", "--against", "8", "--model", wordless, *way]
+    document, model = ask(*words, "--edits", path), workings.load(wordless)
+    two = [workings.knock_out(model.trace(ids), "blocks.0.mlp_out") for ids in ([3, 1, 4, 1, 5], [3, 1, 9, 1, 5])]
+    if "--into" in way:
+        expected = workings.path_patching_sweep(model, *two, ("blocks.1.attn.q", 0), 7, 8)
+    else:
+        expected = (workings.attribution_patching if way else workings.patching_sweep)(model, *two, 7, 8)
+    np.testing.assert_allclose(document["values"], expected.values, atol=1e-5)
+    assert np.abs(np.array(ask(*words)["differences"]) - expected.differences).max() > 1e-3
+    assert [edit["table"] for edit in document["edits"]] == ["blocks.0.mlp_out"]
+    text = call(*words, "--edits", path).stdout
+    assert f"Inbothpromptstheeditsof{path}areinforce" in "".join(text.split())
+    suggested = [line.strip() for line in text.splitlines() if re.match(r"    workings \w", line)]
+    assert suggested and all(f"--edits {path}" in line for line in suggested)
+    for line in suggested:
+        assert call(*shlex.split(line)[1:]).exit_code == 0, line
+
+
 @needs_storybook
 def test_after_paths_those_through_mlps_are_suggested(call):
     assert "workings patch --into 2.0.q --through-mlps" in call("patch", "--into", "2.0.q").stdout
@@ -205,4 +227,5 @@ def test_a_mistake_is_one_message(call, wordless, words, said):
 def test_what_is_missing_is_asked_for(call):
     assert "CORRUPTED" in call("patch", "Mike").stderr
     assert "--head 2.0" in call("knockout", "Mike").stderr
+    assert "needs two: give CLEAN and" in call("patch", "--edits", "edits.json").stderr
     assert "give one of them" in call("knockout", "--head", "2.0", "--by", "mean", "--by-prompt", "Mike").stderr

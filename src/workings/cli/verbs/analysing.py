@@ -153,11 +153,19 @@ def patch(
         bool, typer.Option("--through-mlps", help="On these paths, let MLPs in between answer (as Wang et al. do).")
     ] = False,
     model: ModelName = DEFAULT_MODEL,
+    edits: Annotated[
+        str | None,
+        typer.Option(
+            "--edits", metavar="FILE", help="Edits saved by the lab or by Python, in force in both prompts meanwhile."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Find where an answer is kept, by patching two prompts."""
     if clean is not None and corrupted is None:
         raise typer.BadParameter("give two prompts of equally many tokens: CLEAN and CORRUPTED")
+    if clean is None and edits is not None:
+        raise typer.BadParameter("--edits holds one prompt, and patching needs two: give CLEAN and CORRUPTED")
     if into is not None and (attribution or over not in (None, "heads")):
         raise typer.BadParameter(
             "--into goes over heads, by true patches; leave out --attribution, and --over but for heads"
@@ -166,10 +174,24 @@ def patch(
         raise typer.BadParameter("--through-mlps is about paths; say whose with --into, such as --into 2.0.q")
     from workings.cli.patching import show_patching
 
-    prompts = clean or CHEF_AND_JEDI, corrupted or CHEF_AND_JEDI_HIM
+    first, second = (
+        asked(CHEF_AND_JEDI if clean is None else clean, edits),
+        CHEF_AND_JEDI_HIM if corrupted is None else corrupted,
+    )
     over = over or "resid_pre"
     show_patching(
-        open_model(model), *prompts, answer, against, over, position, noising, attribution, into, through_mlps, json
+        open_model(model),
+        first,
+        second,
+        answer,
+        against,
+        over,
+        position,
+        noising,
+        attribution,
+        into,
+        through_mlps,
+        json,
     )
 
 
