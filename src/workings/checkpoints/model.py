@@ -151,8 +151,8 @@ class Model:
         """A trace of what a program of this model works out, with its tokens and features."""
         return Trace(evaluation, self.config.n_ctx, self.tokenizer, self.feature)
 
-    def feature(self, which: str | Feature) -> Feature:
-        """The feature of this label in the model's sparse autoencoders; without any, in the one bundled with the model.
+    def feature(self, which: str | int | Feature) -> Feature:
+        """The feature of this label or number in the model's sparse autoencoders; without any, in the one bundled with the model.
 
         Raises `InputError` where there is none, with the nearest labels, and for a feature that was found in another model.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from workings.engine.trace import Trace
 
 Array = np.ndarray
+_DIGITS = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,12 +116,15 @@ class SparseAutoencoder:
     # Features -----------------------------------------------------------------------------------------------------
 
     def feature(self, which: str | int) -> Feature:
-        """A feature by its number, or by its label (upper and lower case are alike).
+        """A feature by its number, or by its label (upper and lower case are alike); a text of digits that is no label is a number.
 
         Raises `OutsideTable` for a number that there is none of, `InputError` for an unknown label, with the nearest ones.
         """
         if isinstance(which, str):
-            return self._numbered(self._number_of(which))
+            found = self.labelled(which)
+            if found or not _DIGITS.fullmatch(which.strip()):
+                return self._numbered(self._only(found, which))
+            which = int(which)
         if isinstance(which, bool) or not isinstance(which, Integral):
             raise InputError(f"a feature is given by its number or its label; {which!r} came")
         if not 0 <= which < self.config.d_sae:
@@ -140,8 +145,11 @@ class SparseAutoencoder:
     def _numbered(self, number: int) -> Feature:
         return Feature(number, self.labels.get(number), self.weights["W_dec"][number], self.config.table, self.made_for)
 
-    def _number_of(self, label: str) -> int:
-        found = [n for n, known in self.labels.items() if known.casefold() == label.strip().casefold()]
+    def labelled(self, label: str) -> list[int]:
+        """The numbers of the features with this very label (upper and lower case are alike)."""
+        return [n for n, known in self.labels.items() if known.casefold() == label.strip().casefold()]
+
+    def _only(self, found: list[int], label: str) -> int:
         if len(found) == 1:
             return found[0]
         if found:

@@ -98,8 +98,7 @@ def _direction(model: Model, asked: Steering) -> tuple[Feature | SteeringVector,
         raise InputError("give what to steer with: --feature, or pairs of --toward and --away texts")
     if asked.feature:
         sae = open_sae(model, asked.sae)
-        which: str | int = int(asked.feature) if asked.feature.isdecimal() else asked.feature
-        return sae.feature(which), asked.layer
+        return sae.feature(asked.feature), asked.layer
     if len(asked.toward) != len(asked.away):
         raise InputError(f"--toward and --away texts come in pairs; {len(asked.toward)} and {len(asked.away)} came")
     layer = model.config.n_layers // 2 if asked.layer is None else asked.layer

@@ -221,7 +221,7 @@ class Trace:
     def steer(self, what: Steerable, strength: float = 1.0, layer: int | None = None, positions: Any = None) -> Trace:
         """A new trace in which `strength` times a direction is added to the residual stream.
 
-        `what` is a vector [d_model], a feature (anything with `.vector` and `.table`), or the label of a feature of the model's
+        `what` is a vector [d_model], a feature (anything with `.vector` and `.table`), or the label or number of a feature of the model's
         sparse autoencoder. It is added to `blocks.{layer}.resid_post`; without a `layer`, to the feature's own table.
         `positions` are a position, a list of them or a slice; None means all, those too that generation adds. A strength
         below 0 takes away; 0 changes nothing, so that a slider may rest there. The feature's vector is as long as it is
@@ -236,12 +236,12 @@ class Trace:
         return steered(self, what, strength, layer, positions)
 
     def find_feature(self, label: Any) -> Direction:
-        """The feature of this label in the model's sparse autoencoder, or the feature itself, if it was found in this model.
+        """The feature of this label or number in the model's sparse autoencoder, or the feature itself, if it was found in this model.
 
         Raises `InputError` where there is none.
         """
         if self._features is None:
-            if not isinstance(label, str):
+            if not isinstance(label, str | Integral):
                 return label
             raise InputError(
                 f"there is no sparse autoencoder here to look {label!r} up in; give a feature of one "
