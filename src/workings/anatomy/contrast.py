@@ -12,6 +12,7 @@ from workings.anatomy.choice import Choice, Token, choose
 from workings.checkpoints.model import Model, Prompt
 from workings.display import parts
 from workings.display.words import quoted, visible, whole_percent_signed
+from workings.engine.checks import is_whole, whole
 from workings.engine.no_numbers import numbers_at
 from workings.engine.side_by_side import rows_of_all
 from workings.engine.trace import Trace
@@ -206,10 +207,12 @@ class PatchingSweep:
     def best(self, k: int = 5) -> list[tuple[int, int, float]]:
         """The `k` patches that do most, as (block, position or head, value): restore most; where one breaks, break most.
 
-        Of equal ones (to four decimals) the first block's comes first.
+        Of equal ones (to four decimals) the first block's comes first. Raises `InputError` for a `k` below 0.
         """
         values = self.values
-        order = np.argsort(-self.effects.round(_DECIMALS), axis=None, kind="stable")[:k]  # of equals the first
+        order = np.argsort(-self.effects.round(_DECIMALS), axis=None, kind="stable")[
+            : whole("k", k, 0)
+        ]  # of equals the first
         return [
             (int(b), int(c), float(values[b, c])) for b, c in zip(*np.unravel_index(order, values.shape), strict=True)
         ]
@@ -217,7 +220,7 @@ class PatchingSweep:
     def trace_of(self, block: int, column: int) -> Trace:
         """The patched trace behind one cell, with every table of it. Raises `OutsideTable`."""
         n_blocks, n_columns = self.differences.shape
-        if not (-n_blocks <= block < n_blocks and -n_columns <= column < n_columns):
+        if not all(is_whole(at) and -n <= at < n for at, n in ((block, n_blocks), (column, n_columns))):
             raise OutsideTable(
                 f"this sweep has the blocks 0 to {n_blocks - 1} and the {'heads' if self.by_head else 'positions'} "
                 f"0 to {n_columns - 1}; {block!r} and {column!r} were asked for"

@@ -19,6 +19,7 @@ from workings.checkpoints.companions import Companion
 from workings.checkpoints.files import read_json, write_whole
 from workings.checkpoints.model import Model, Prompt
 from workings.checkpoints.safetensors_file import read_safetensors, write_safetensors
+from workings.engine.checks import prompts_in
 from workings.engine.trace import Trace
 from workings.errors import CheckpointError, InputError
 from workings.language.names import name
@@ -205,7 +206,7 @@ def lens_divergence(model: Model, prompts: Iterable[Prompt], lens: TunedLens | N
     reader = _reader(model, TunedLens.identity(model) if lens is None else lens)
     sums: dict[str, float] = {}
     n_tokens = 0
-    for prompt in prompts:
+    for prompt in prompts_in(prompts):
         read = reader(prompt, "float32")
         own = log_shares(read.trace["logits"])
         n_tokens += len(own)

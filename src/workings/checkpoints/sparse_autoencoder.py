@@ -6,13 +6,13 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from numbers import Integral
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workings.engine.checks import is_whole
 from workings.errors import InputError, OutsideTable
 from workings.models.sae import SAEConfig, decode, encode, sae_weight_axes
 
@@ -125,7 +125,7 @@ class SparseAutoencoder:
             if found or not _DIGITS.fullmatch(which.strip()):
                 return self._numbered(self._only(found, which))
             which = int(which)
-        if isinstance(which, bool) or not isinstance(which, Integral):
+        if not is_whole(which):
             raise InputError(f"a feature is given by its number or its label; {which!r} came")
         if not 0 <= which < self.config.d_sae:
             raise OutsideTable(f"there is no feature {which}: they run from 0 to {self.config.d_sae - 1}")
@@ -133,6 +133,8 @@ class SparseAutoencoder:
 
     def features(self, text: str = "") -> list[Feature]:
         """All labelled features whose label contains `text` (upper and lower case are alike), by number."""
+        if not isinstance(text, str):
+            raise InputError(f"labels are searched for a text; {text!r:.80} came")
         wanted = text.casefold()
         return [self._numbered(number) for number in sorted(self.labels) if wanted in self.labels[number].casefold()]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from workings.engine.checks import is_whole
 from workings.engine.edits import larger_held
 from workings.errors import InputError, OutsideTable, TooLarge
 
@@ -53,7 +54,7 @@ def steered(trace: Trace, what: Steerable, strength: float, layer: int | None, p
 
 def _direction(trace: Trace, what: Steerable, layer: int | None) -> tuple[Any, str]:
     """The vector, and the table that it is added to."""
-    if _is_whole(what) or isinstance(what, str) or hasattr(what, "made_for"):
+    if is_whole(what) or isinstance(what, str) or hasattr(what, "made_for"):
         what = trace.find_feature(what)
     if hasattr(what, "vector") and hasattr(what, "table"):
         return what.vector, trace.table(what.table).name or "" if layer is None else _stream_after(trace, layer)
@@ -68,7 +69,7 @@ def _direction(trace: Trace, what: Steerable, layer: int | None) -> tuple[Any, s
 
 def _stream_after(trace: Trace, layer: int) -> str:
     n_layers = sum(f"blocks.{i}.resid_post" in trace for i in range(len(trace.names())))
-    if not _is_whole(layer):
+    if not is_whole(layer):
         raise InputError(f"layer is the number of a block, 0 to {n_layers - 1}; {layer!r} came")
     if not 0 <= layer < n_layers:
         raise OutsideTable(f"there is no block {layer}: the model has the blocks 0 to {n_layers - 1}")
@@ -95,10 +96,6 @@ def _checked_vector(vector: Any, table: str, shape: tuple[int, ...]) -> Array:
     if not numbers.any():
         raise InputError("the direction is 0 everywhere, so steering along it would change nothing")
     return numbers
-
-
-def _is_whole(given: Any) -> bool:
-    return isinstance(given, Integral) and not isinstance(given, bool)
 
 
 def _no_direction(given: Any) -> InputError:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workings.engine.checks import path_like
 from workings.errors import InputError
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def load_edits(path: str | Path) -> EditList:
     import orjson
 
     try:
-        given = orjson.loads(Path(path).read_bytes())
+        given = orjson.loads(Path(path_like(path, "a file of edits")).read_bytes())
     except OSError as error:
         raise InputError(f"the edits in {path} cannot be read: {error.strerror}") from None
     except orjson.JSONDecodeError as error:
