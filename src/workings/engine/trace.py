@@ -350,7 +350,7 @@ def check_ids(ids: Sequence[int] | Array, d_vocab: int, n_ctx: int, already: int
     if numbers.dtype.kind == "f" and np.isfinite(numbers).all() and (numbers == np.floor(numbers)).all():
         numbers = numbers.astype(np.int64)
     if numbers.dtype.kind not in "iu":
-        raise InputError(f"token ids are whole numbers; {ids!r:.80} came")
+        raise InputError(f"token ids are whole numbers; {numbers.tolist()!r:.80} came")
     outside = np.flatnonzero((numbers < 0) | (numbers >= d_vocab))
     if outside.size:
         place = int(outside[0])
