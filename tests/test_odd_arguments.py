@@ -12,7 +12,7 @@ import pytest
 import workings
 from workings.anatomy.gradients import steepest_slopes
 from workings.anatomy.tuned_lens import lens_divergence
-from workings.errors import WorkingsError
+from workings.errors import InputError, WorkingsError
 
 ODD = (None, -1, 0, 1.5, True, "", "nonsense", [], float("nan"), 10**9)
 GIVEN = ("model", "trace", "sae", "lens", "found", "scores", "progress")
@@ -63,7 +63,7 @@ def calls() -> dict[str, Call]:
         "lens_divergence": (lens_divergence, {"model": model, "prompts": [CLEAN], "lens": lens}),
         "load": (workings.load, {"name": "storybook"}),
         "load_edits": (workings.load_edits, {"path": "nowhere.json"}),
-        "load_sae": (workings.load_sae, {"name": "storybook", "scaling_factor": 1.0}),
+        "load_sae": (workings.load_sae, {"name": "storybook", "scaling_factor": None}),
         "logit_lens": (
             workings.logit_lens,
             {"model": model, "prompt": CLEAN, "after_attention": False, "dtype": "float32"},
@@ -163,6 +163,20 @@ def test_what_cannot_be_used_is_an_error_in_words(name):
     assert not wrong, "\n".join(wrong)
 
 
+def test_a_place_that_cannot_be_written_to_is_said_as_it_was_given(tmp_path):
+    sae, lens = workings.load_sae("storybook"), workings.TunedLens.load("storybook")
+    card = workings.feature_card(calls()["feature_card"][1]["found"], 577)
+    (tmp_path / "file").write_text("")
+    for folder, said in (("nowhere", f"there is no folder {tmp_path / 'nowhere'}"), ("file", "Not a directory")):
+        path = tmp_path / folder / "page.html"
+        with pytest.raises(InputError) as raised:
+            workings.write_feature_page(sae, [card], path)
+        assert str(path) in str(raised.value) and said in str(raised.value) and ".part" not in str(raised.value)
+    for save in (sae.save, lens.save, workings.load("storybook").save):
+        with pytest.raises(InputError, match="cannot be written: Not a directory"):
+            save(tmp_path / "file" / "inside")
+
+
 @pytest.mark.parametrize(
     ("name", "given", "said"),
     [
@@ -185,6 +199,8 @@ def test_what_cannot_be_used_is_an_error_in_words(name):
         ("steering_vector", {"position": 1}, None),
         ("steering_vector", {"position": 9}, "no position 9"),
         ("steering_vector", {"pairs": None}, "pairs is a list of two prompts each"),
+        ("knock_out", {"positions": slice(2, 2)}, "positions 2:2 name no row"),
+        ("knock_out", {"positions": []}, "positions [] name no row"),
         ("path_patch", {"sender": None}, "a sender or receiver is a table's name, or a head of one"),
         ("load", {"name": None}, "a model is given as text; None came"),
         ("load_sae", {"name": 5}, "a sparse autoencoder is given as text"),

@@ -16,7 +16,7 @@ import numpy as np
 
 from workings.anatomy.logit_lens import LogitLens, draw_again, lens_name, lens_streams, read_on
 from workings.checkpoints.companions import Companion
-from workings.checkpoints.files import read_json, write_whole
+from workings.checkpoints.files import make_folder, read_json, write_whole
 from workings.checkpoints.model import Model, Prompt
 from workings.checkpoints.safetensors_file import read_safetensors, write_safetensors
 from workings.engine.checks import prompts_in
@@ -80,7 +80,7 @@ class TunedLens:
             raise InputError(f"{too_large[0]} has numbers that {dtype} cannot hold; save the lens in float32")
 
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         config = {
             "model": self.model,
             "d_model": self.d_model,

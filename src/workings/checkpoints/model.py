@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from workings.checkpoints.files import make_folder
 from workings.checkpoints.folder import write_folder
 from workings.checkpoints.sparse_autoencoder import Feature, SparseAutoencoder
 from workings.checkpoints.splicing import (
@@ -256,7 +257,7 @@ class Model:
                 f"{folder} holds a tokenizer ({', '.join(others)}), and {self.name} has none: together they would be "
                 "another model. Choose an empty folder, or remove those files."
             )
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with TemporaryDirectory(dir=folder, prefix=".saving-") as temporary:
             part = Path(temporary)
             write_folder(part, self.config, self.weights)
