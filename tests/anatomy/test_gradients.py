@@ -78,6 +78,15 @@ def test_a_table_without_slopes_is_refused_with_the_reason(trace, table, kind, s
         steepest_slopes(trace, table)
 
 
+def test_slopes_are_used_by_slopes_and_numbers_by_numbers(trace):
+    assert trace.used_by("gradient.blocks.1.mlp.post") == ["gradient.blocks.1.mlp.pre"]
+    assert trace.used_by("choice.logits") == ["gradient.logits"]
+    assert trace.used_by("gradient.embed") == []
+    assert "blocks.1.mlp_out" in trace.used_by("blocks.1.mlp.post")
+    with pytest.raises(UnknownTable):
+        trace.used_by("gradient.nothing")
+
+
 def test_fewer_than_one_slope_is_refused(trace):
     with pytest.raises(InputError, match="at least 1"):
         steepest_slopes(trace, n=0)

@@ -1,6 +1,8 @@
 """Patching finds the part that matters: in models written by hand, where one knows which it is; and each cell is what the
 same patch gives from scratch."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from by_hand import additive, by_hand
@@ -117,6 +119,23 @@ def test_an_answer_must_be_one_token_and_not_the_one_against_it():
         workings.patching_sweep(by_hand(), CLEAN, CORRUPTED, 5, 5)
     with pytest.raises(InputError, match="ids 0 to 11"):
         workings.patching_sweep(by_hand(), CLEAN, CORRUPTED, 12, 5)
+
+
+def test_a_patch_that_left_no_number_is_never_the_strongest_and_is_shown_as_none():
+    whole = sweep()
+    broken = whole.differences.copy()
+    broken[0, 2], broken[0, 0], broken[1, 5] = np.inf, np.nan, -np.inf
+    some, none = replace(whole, differences=broken), replace(whole, differences=np.full_like(broken, np.nan))
+    assert some.best(1)[0][:2] == (1, 2) == whole.best(2)[1][:2]
+    assert len(some.best(100)) == broken.size - 3 and none.best(1) == []
+    html = some._repr_html_()
+    assert html.count(">no number</td>") == 3 and "In 3 cells the patch left no number" in html
+    assert "The strongest is block 1, at " in html
+    assert "No patch has a number, so none is the strongest." in none._repr_html_()
+    colours = some.plot().axes[-1]
+    assert "(grey: no number)" in colours.get_ylabel() and "grey" not in whole.plot().axes[-1].get_ylabel()
+    mesh = some.plot().axes[0].collections[0]
+    assert np.ma.getmaskarray(mesh.get_array()).sum() == 3  # what is masked is left unpainted, over the grey
 
 
 def test_a_cell_that_a_sweep_does_not_have_is_refused():

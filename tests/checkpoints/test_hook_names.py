@@ -39,7 +39,6 @@ def test_a_module_of_transformers_stands_for_the_table_of_what_comes_out_of_it()
 @pytest.mark.parametrize(
     ("hook", "said"),
     [
-        ("blocks.1.attn.hook_z", "what all heads found, side by side"),
         ("blocks.1.ln2.hook_normalized", "write blocks.1.ln2.normalized in its place"),
         ("blocks.1.hook_mlp_in", "the MLP alone reads"),
         ("model.layers.7", "stands for no table here"),
@@ -58,7 +57,9 @@ def test_a_name_with_other_numbers_is_refused_with_those_that_are_understood(tmp
     assert all(name in understood for name in ("hook_mlp_out", "mlp.hook_post", "hook_embed", "transformer.h.N"))
 
 
-@pytest.mark.parametrize("table", ["embed", "blocks.0.resid_mid", "blocks.0.mlp.post", "blocks.0.ln2.normalized"])
+@pytest.mark.parametrize(
+    "table", ["embed", "blocks.0.resid_mid", "blocks.0.attn.z", "blocks.0.mlp.post", "blocks.0.ln2.normalized"]
+)
 def test_what_is_written_names_the_same_table_when_it_is_read(tmp_path, table):
     assert table_of(hook_of(table)) == table
     autoencoder(config_of("standard", 6, 20, table=table)).save(tmp_path)
@@ -100,6 +101,8 @@ def bridge(tmp_path_factory):
 def test_names_of_transformerlens_stand_for_the_same_numbers(bridge):
     _, cache = bridge.run_with_cache(torch.tensor([IDS]))
     trace = pair(TINY)[1].trace(IDS)
+    heads = cache["blocks.1.attn.hook_z"][0].detach().numpy().reshape(5, 6)  # [pos, head, d_head] side by side
+    assert_close(np.hstack(trace[table_of("blocks.1.attn.hook_z")]), heads, 1e-5, "hook_z")
     for name in ["hook_embed", "hook_pos_embed", *(f"blocks.1.{name}" for name in BRIDGE)]:
         assert_close(trace[table_of(name)], cache[name][0].detach().numpy(), 1e-5, name)
     with pytest.raises(InputError, match="before or after the learnt stretch"):

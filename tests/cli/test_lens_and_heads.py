@@ -166,3 +166,30 @@ def test_where_an_edit_left_no_numbers_the_lens_names_no_token_and_warns_in_word
     told = ask("lens", "--model", folder, "--edits", str(file))["likeliest"]
     assert told["tokens"][1][3] is told["ids"][1][3] is told["shares"][1][3] is None
     assert told["tokens"][1][2] is not None
+
+
+@needs_storybook
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        ("lens", "how likely {} would be"),
+        ("attribution", "the score of {} after"),
+        ("gradient", "the score of {} after"),
+        ("patch", "Which single patch brings {} back?"),
+    ],
+)
+def test_a_title_tells_the_token_with_its_blank_from_the_one_without(call, verb, said):
+    """storybook knows both: ␣he in the middle of a text, and he within a word."""
+    option, against = ("--answer", ["--against", "knife"]) if verb == "patch" else ("--token", [])
+    for typed, written in (("he", "“␣he”"), ('"he"', "“he”")):
+        told = " ".join(call(verb, option, typed, *against, columns=200).stdout.split())
+        assert said.format(written) in told
+
+
+@needs_storybook
+def test_a_suggested_command_asks_for_the_very_token_that_the_title_names(call):
+    """“he” without its blank is asked for again by its number: as a word it would be the one with the blank."""
+    he = workings.load("storybook").trace("He").token_id("he")
+    lines = call("lens", "--token", '"he"', columns=200).stdout.splitlines()
+    again = [line.strip() for line in lines if line.strip().startswith("workings lens --token")]
+    assert again == [f"workings lens --token {he} --attention"]

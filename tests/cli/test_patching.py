@@ -10,6 +10,7 @@ import pytest
 from little import needs_storybook
 
 import workings
+from workings.anatomy.contrast import Contrast
 
 PROMPT = "Mike is quick. He"
 
@@ -36,16 +37,45 @@ def test_maps_of_patches_keep_to_the_width_and_have_colour_on_a_terminal_only(ca
     assert "48;2;" in call(*words, columns=columns, FORCE_COLOR="1", COLORTERM="truecolor").stdout
 
 
+def spoilt(monkeypatch, cells):
+    """Let the patches of these cells leave no number."""
+    whole = Contrast.differences
+
+    def differences(self, traces):
+        found = whole(self, traces)
+        return [np.nan if place in cells else value for place, value in enumerate(found)]
+
+    monkeypatch.setattr(Contrast, "differences", differences)
+
+
+@pytest.mark.parametrize("over", ["resid_pre", "heads"])
+@pytest.mark.parametrize("all_of_them", [False, True])
+def test_a_patch_that_left_no_number_says_so_and_is_never_the_strongest(call, wordless, monkeypatch, over, all_of_them):
+    words = ["patch", "3 1 4 1 5", "3 1 9 1 5", "--answer", "7", "--against", "8", "--model", wordless, "--over", over]
+    spoilt(monkeypatch, range(1000) if all_of_them else [2])
+    result = call(*words, columns=140, FORCE_COLOR="1", COLORTERM="truecolor")
+    text = re.sub("\x1b\\[[0-9;]*m", "", result.stdout)
+    rows = [line for line in text.splitlines() if re.match(r"\s+(before )?block \d", line)]
+    cells = sum(row.count("no number") for row in rows)
+    assert cells == 1 if not all_of_them else cells >= 6
+    assert f"No number in {'1 cell' if not all_of_them else str(cells) + ' cells'}: with that patch" in " ".join(
+        text.split()
+    )
+    assert ("The strongest cell: " in text) != all_of_them
+    assert "clean      3 1 4 1 5  →" in text, "ids are told apart"
+    assert "nan" not in text.replace("(NaN)", "")
+
+
 @needs_storybook
 def test_the_map_shows_how_she_hands_the_jedi_on_to_her(call):
     text = call("patch", columns=140).stdout
-    assert "Which single patch brings “lightsaber” back?" in text
+    assert "Which single patch brings “␣lightsaber” back?" in text
     rows = [line.split()[-14:] for line in text.splitlines() if re.match(r"  before block \d ", line)]
     assert len(rows) == 4 and rows[0][10] == rows[1][10] == "99"
     assert int(rows[3][13]) > 90
     told = " ".join(text.split())
     assert "at “She” before blocks 0 and 1, then at “her” before blocks 2 and 3" in told
-    assert "The corrupted prompt with it says “lightsaber”, 99.9% (without: “knife”" in told
+    assert "The corrupted prompt with it says “␣lightsaber”, 99.9% (without: “␣knife”" in told
 
 
 @needs_storybook
@@ -124,7 +154,7 @@ def test_two_heads_stand_in_for_each_other(call, ask):
     prompt = "Mike is a chef. Anna is a Jedi. She picked up her"
     words = ["knockout", prompt, "--head", "2.0,3.1"]
     told = " ".join(call(*words).stdout.split())
-    assert "“lightsaber” falls from 99.9% to <0.1%, and “knife” comes first with 99.5%" in told
+    assert "“␣lightsaber” falls from 99.9% to <0.1%, and “␣knife” comes first with 99.5%" in told
     assert "So each stands in for the other" in told
     document = ask(*words)
     model = workings.load("storybook")

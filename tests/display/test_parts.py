@@ -14,7 +14,7 @@ from PIL import Image
 
 from workings.display import parts
 from workings.display.picture import INK, as_address
-from workings.display.style import STYLE
+from workings.display.style import BLUE, ORANGE, STYLE
 
 HOSTILE = '<img src=x onerror="alert(1)">&\'$x$\u202e'
 
@@ -87,14 +87,26 @@ def test_it_follows_the_theme_of_the_machine_and_of_notebooks(theme):
 def test_a_heat_map_has_every_number_and_shades_by_size_and_sign():
     page = Read(parts.heat_map(np.array([[2.0, -1.0], [0.0, np.nan]]), ["a", "b"], ["c", "d"]))
     cells = page.all("td")
-    assert [cell["style"] for cell in cells] == ["--s:1.00", "--s:0.50", "--s:0.00", "--s:0.00"]
+    assert [cell["style"].split(";")[0] for cell in cells] == ["--s:1.00", "--s:0.50", "--s:0.00", "--s:0.00"]
     assert [cell.get("class") for cell in cells] == [None, "less", None, None]
-    assert page.text == ["c", "d", "a", "2", "−1", "b", "0", "·"]
+    assert page.text == ["c", "d", "a", "2", "−1", "b", "0", "no number"]
 
 
 def test_a_word_table_has_the_share_where_one_points():
     page = Read(parts.word_table([["yes"]], np.array([[0.25]]), ["row"], ["column"]))
-    assert page.all("td") == [{"style": "--s:0.25", "title": "25.0%"}]
+    (cell,) = page.all("td")
+    assert cell["title"] == "25.0%" and cell["style"].startswith("--s:0.25")
+
+
+def test_shades_are_there_without_the_style_for_notebooks_that_are_not_trusted():
+    """JupyterLab keeps `background-color` where it is an `rgba` with commas, and drops style elements and variables."""
+    page = Read(parts.heat_map(np.array([[2.0, -1.0, 0.0, np.nan]]), ["a"], ["c", "d", "e", "f"]))
+    page.feed(parts.shaded_text(["x", "y"], [0.5, 0.0]))
+    styles = [cell["style"].partition(";")[2] for cell in (*page.all("td"), *page.all("span"))]
+    blue, orange = ("background-color:rgba({},{},{}".format(*colour) for colour in (BLUE, ORANGE))
+    assert styles == [f"{blue},0.50)", f"{orange},0.25)", "", "", f"{blue},0.25)", ""]
+    shades = re.findall(r"(?:\.map td|\.map td\.less|\.shaded span) \{ background: [^;}]*", STYLE)
+    assert len(shades) == 3 and all(rule.rstrip().endswith("!important") for rule in shades), "else dark loses its own"
 
 
 def test_a_table_too_large_for_a_page_shows_its_end_and_says_where_the_rest_is():

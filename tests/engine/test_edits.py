@@ -298,7 +298,8 @@ def test_rows_asked_bit_by_bit_after_an_edit_are_those_of_the_whole_table(late_n
         (0, {"value": float("nan")}, "finite"),
         (0, {"value": 1e300}, "too large for float32"),
         (0, {"value": [1.0, 2.0]}, r"cells of shape \[6\].*shape \[2\]"),
-        (slice(3, 3), {"value": 1.0}, "selects no cell"),
+        (slice(3, 3), {"value": 1.0}, r"the index \[3:3\] selects no cell"),
+        ((slice(None, None, 2), slice(1, 1)), {"value": 1.0}, r"the index \[::2, 1:1\] selects no cell"),
         ([False] * 6, {"value": 1.0}, "selects no cell"),
     ],
 )

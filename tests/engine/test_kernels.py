@@ -155,6 +155,18 @@ def test_joining_by_a_kernel_is_joining_by_definition() -> None:
         np.testing.assert_array_equal(PRIMITIVE_KERNELS["join"](*parts), PRIMITIVES["join"].compute(*parts))
 
 
+@pytest.mark.parametrize("rows", [[], [2], [0, 4], [0, 1, 2, 3, 4]])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-4)])
+def test_products_with_rows_of_zeros_are_those_by_definition(rows, dtype, tolerance) -> None:
+    normal = normal_numbers(dtype)
+    a, b = np.zeros((5, 300), dtype), normal(300, 250)
+    a[rows] = normal(len(rows), 300)
+    found, by_definition = PRIMITIVE_KERNELS["matmul"](a, b), PRIMITIVES["matmul"].compute(a, b)
+    assert_close(found, by_definition, tolerance, "product")
+    assert found.dtype == by_definition.dtype
+    assert not np.delete(found, rows, axis=0).any()
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-14), ("float32", 5e-7)])
 def test_the_fast_error_function_is_the_error_function(dtype: str, tolerance: float) -> None:
     tiny_ones = np.array([0.0, -0.0, 1e-300, -1e-20, 1e-9, 5.9999, 6.0, 6.0001, 40.0, -1e6])

@@ -151,7 +151,7 @@ def test_a_steered_trace_is_kept_in_a_file_and_replayed(trace, tmp_path, positio
     ({"what": None, "layer": 1}, InputError, "a direction is"),
     ({"what": object(), "layer": 1}, InputError, "a direction is"),
     ({"what": SimpleNamespace(vector=VECTOR, table="blocks.9.resid_post")}, UnknownTable, "blocks.9"),
-    ({"what": SimpleNamespace(vector=VECTOR, table="blocks.1.attn.z")}, InputError, "one row a token"),
+    ({"what": SimpleNamespace(vector=VECTOR, table="blocks.1.attn.pattern")}, InputError, "one row a token"),
     ({"what": VECTOR, "layer": 1, "strength": np.inf}, InputError, "finite"),
     ({"what": VECTOR, "layer": 1, "strength": "2"}, InputError, "finite"),
     ({"what": VECTOR, "layer": 1, "strength": True}, InputError, "finite"),

@@ -223,6 +223,7 @@ class Visit:
         box = self.page.locator(".name-box")
         box.fill(address)
         box.press("Enter")
+        self.settled()
         wanted = address if "[" in address else f"{address}["
         self.wait("a => document.querySelector('.workings-body .address')?.innerText.startsWith(a)", wanted)
         self.page.wait_for_selector("td.cursor")

@@ -123,13 +123,14 @@ def test_what_is_not_a_number_is_refused_in_plain_words(visit: Visit) -> None:
 def test_a_wrong_address_is_refused_with_the_right_one(visit: Visit) -> None:
     visit.show("numbers")
     for typed, told in (
-        ("blocks.9.attn.q[0, 0, 0]", "no table called"),
-        ("logits[99, 0]", "from 0 to 13"),
-        ("logits[1]", "2 axes"),
+        ("blocks.9.attn.q[0, 0, 0]", "There is no table named"),
+        ("logits[99, 0]", "In logits the place pos goes from 0 to 13"),
+        ("logits[1]", "has 2 places, [pos, d_vocab]"),
     ):
         visit.page.fill(".name-box", typed)
         visit.page.keyboard.press("Enter")
-        assert told in visit.page.locator(".trouble").inner_text()
+        visit.wait("told => document.querySelector('.trouble').innerText.includes(told)", told)
+        assert visit.page.get_attribute(".name-box", "aria-invalid") == "true"
 
 
 def test_writing_on_adds_tokens_and_can_be_stopped(visit: Visit) -> None:
@@ -269,6 +270,7 @@ def test_it_can_all_be_done_with_the_keyboard(visit: Visit) -> None:
     page.locator("regular-table").focus()
     page.keyboard.press("ArrowRight")
     visit.wait("document.querySelector('.workings-body .address').innerText === 'blocks.1.resid_post[13, 4]'")
+    page.wait_for_selector("td.cursor")
     page.keyboard.type("25")
     page.keyboard.press("Enter")
     page.wait_for_selector("td.edited")

@@ -66,6 +66,14 @@ def test_the_report_opens_by_itself_and_says_what_comes_next(visit: Visit, tmp_p
     alone.close()
 
 
+def test_the_report_shows_the_lens_that_is_looked_through(visit: Visit, tmp_path: Path) -> None:
+    assert "called the logit lens" in keep(visit, "Report", tmp_path).read_text(encoding="utf-8")
+    visit.show("lens")
+    visit.page.select_option(".lens-view select", "tuned")
+    visit.settled()
+    assert "called the tuned lens" in keep(visit, "Report", tmp_path).read_text(encoding="utf-8")
+
+
 def test_the_edits_are_a_file_that_python_reads(visit: Visit, tmp_path: Path) -> None:
     visit.go("blocks.1.resid_post[13, 3]")
     visit.edit("40")

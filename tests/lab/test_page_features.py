@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
-from browsing import Lab, Visit
+from browsing import Lab, Visit, until
 
 import workings
+from workings.lab import steering
 
 PROMPT = "The student picked up his"
 JEDI = 577
@@ -28,6 +30,7 @@ def find_jedi(visit: Visit) -> None:
     visit.page.wait_for_selector(f".feature-list button[data-feature='{JEDI}']")
     visit.page.click(f".feature-list button[data-feature='{JEDI}']")
     visit.wait("document.querySelector('.feature-card h3').innerText.startsWith('Jedi')")
+    visit.settled()
 
 
 def reach_is_known(visit: Visit) -> None:
@@ -135,6 +138,33 @@ def test_the_smallest_strength_is_said_in_a_sentence_and_can_be_taken(seen: Visi
     assert "“lightsaber” (44.1%) comes first instead of “phone”" in seen.page.inner_text(".smallest")
     seen.page.click("text=Push that hard")
     first_is(seen, "lightsaber")
+    seen.settled()
+    assert seen.page.locator(".smallest:has-text('9.661')").count() == 1
+    seen.type_sentence("Mike is a doctor. He picked up his")
+    assert seen.page.inner_text(".smallest") == "", "it was about another sentence"
+
+
+def test_the_smallest_strength_is_found_while_the_slider_learns_its_reach(
+    seen: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = steering.smallest_strength
+    monkeypatch.setattr(steering, "smallest_strength", lambda *a, **b: (time.sleep(1), quick(*a, **b))[1])
+    find_jedi(seen)
+    seen.page.click("text=at “his” only")
+    seen.page.click("text=Find the smallest strength")
+    seen.page.wait_for_selector(".smallest:has-text('comes first instead of “phone”')")
+
+
+def test_the_line_above_the_card_is_of_the_same_feature_as_the_card(seen: Visit) -> None:
+    last = []
+    seen.page.route("**/features/strengths**", lambda route: last.append(route))
+    seen.page.fill(".features-left input", "jedi")
+    seen.page.click(f".feature-list button[data-feature='{JEDI}']")
+    until(lambda: last or seen.page.evaluate("0"), "its strengths are asked for")
+    assert not seen.page.inner_text(".feature-card h3").startswith("Jedi")
+    last[0].continue_()
+    seen.page.wait_for_selector(".feature-card h3:has-text('Jedi')")
+    assert "Jedi" in seen.page.inner_text(".fired-line h3")
 
 
 def test_where_to_push_is_chosen_and_the_edit_can_be_switched_off(seen: Visit) -> None:

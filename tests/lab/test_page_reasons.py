@@ -276,6 +276,31 @@ def test_a_long_sweep_shows_how_far_it_is_and_is_stopped(visit: Visit, monkeypat
     visit.page.wait_for_selector(".patch-detail h3")
 
 
+def test_a_patch_that_left_no_number_is_shown_as_none(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workings.anatomy import contrast
+
+    sweep = workings.patching_sweep(visit.lab.model, PROMPT, OTHER)
+    block, column, _ = sweep.best(1)[0]
+    at, whole = block * len(sweep.labels) + column, contrast.Contrast.sweep
+    monkeypatch.setattr(
+        contrast.Contrast,
+        "sweep",
+        lambda self, *given: [float("nan") if i == at else one for i, one in enumerate(whole(self, *given))],
+    )
+    patching(visit)
+    cells = visit.page.locator(".sweep td button")
+    assert cells.nth(at).inner_text() == "no number" and visit.words(".sweep td button").count("no number") == 1
+    assert cells.nth(at).get_attribute("aria-label").endswith(": no number")
+    assert "“no number”: with that patch the scores overflow" in visit.page.locator(".patching").inner_text()
+    block, column, _ = sweep.best(2)[1]
+    said = visit.page.locator(".patch-detail h3").inner_text()
+    assert said.startswith(f"The strongest patch. Block {block}, at “{sweep.contrast.clean.tokens[column].strip()}”")
+    visit.page.click("text=Export")
+    with visit.page.expect_download() as kept:
+        visit.page.click("text=Picture of this view")
+    assert kept.value.suggested_filename == "patching.png"
+
+
 @pytest.mark.parametrize(("view", "ready"), [("reasons", ".waterfall .sum"), ("patching", ".patch-detail h3")])
 @pytest.mark.parametrize("width", [900, 1440])
 def test_the_views_fit_in_dark_and_can_be_kept_as_a_picture(

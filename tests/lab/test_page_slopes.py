@@ -117,14 +117,31 @@ def test_slopes_follow_an_edit_and_a_new_sentence(visit: Visit) -> None:
     assert visit.value() == pytest.approx(float(expected), rel=1e-4)
 
 
-def test_a_slope_cannot_be_typed_over_and_the_page_says_why(visit: Visit) -> None:
+@pytest.mark.parametrize("way", ["F2", "7", "double click"])
+def test_a_slope_cannot_be_typed_over_and_the_page_says_why(visit: Visit, way: str) -> None:
     to_slopes(visit)
+    hint = visit.page.locator(".hint")
+    assert "It cannot be typed over: press “Numbers”" in hint.inner_text() and "type another" not in hint.inner_text()
     visit.page.focus("regular-table")
-    visit.page.keyboard.press("F2")
+    if way == "double click":
+        visit.page.locator("td.cursor").dblclick()
+    else:
+        visit.page.keyboard.press(way)
     visit.wait("document.querySelector('.trouble')?.innerText.includes('A slope follows from the numbers')")
     assert visit.page.locator(".editor").count() == 0
     visit.page.click(".grid-bar .toggle button:text-is('Numbers')")
     visit.wait("!document.querySelector('.trouble')?.innerText")
+    assert "type another and press Enter" in hint.inner_text()
+
+
+def test_what_a_slope_is_used_by_is_followed_to_the_slopes_of_the_same_row(visit: Visit) -> None:
+    to_slopes(visit)
+    used_by = visit.page.locator(".workings-body section", has=visit.page.locator("h4:text-is('Used by')"))
+    assert used_by.locator("button").all_inner_texts() == ["gradient.blocks.1.mlp.pre"]
+    used_by.locator("button").click()
+    shown(visit, "gradient.blocks.1.mlp.pre[13, 3]")
+    expected = slope(visit, None, None, (13, 3), "blocks.1.mlp.pre")
+    assert visit.value() == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_table_without_slopes_offers_none_and_the_name_box_says_so(visit: Visit) -> None:

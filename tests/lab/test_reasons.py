@@ -143,6 +143,31 @@ def test_a_sweep_is_the_librarys_with_its_progress(visitor, model, view, over):
     assert (told["best"]["block"], told["best"]["column"]) == want.best(1)[0][:2]
 
 
+def test_a_patch_that_left_no_number_is_told_as_none_and_is_never_the_best(visitor, model, view, monkeypatch):
+    want, whole = workings.patching_sweep(model, PROMPT, OTHER, TOKEN, AGAINST), contrast.Contrast.differences
+    block, column, _ = want.best(1)[0]
+
+    def asked(spoil):
+        monkeypatch.setattr(contrast.Contrast, "differences", lambda self, traces: spoil(whole(self, traces)))
+        query = {"view": view, "other": OTHER, "answer": TOKEN, "against": AGAINST, "over": "resid_pre"}
+        return events(visitor.get("patching", **query))[-1][1]
+
+    at = block * want.values.shape[1] + column
+    told = asked(lambda found: [float("inf") if i == at else value for i, value in enumerate(found)])
+    assert told["effects"][block][column] is None and told["values"][block][column] is None
+    assert sum(row.count(None) for row in told["effects"]) == 1
+    assert (told["best"]["block"], told["best"]["column"]) == want.best(2)[1][:2]
+    assert asked(lambda found: [float("nan")] * len(found))["best"] is None
+
+
+def test_a_patch_that_leaves_no_number_says_so_in_words(visitor, view, monkeypatch):
+    monkeypatch.setattr(contrast.Contrast, "effect", lambda self, shares: shares * float("nan"))
+    told = visitor.json(
+        "patching/cell", view=view, other=OTHER, answer=TOKEN, against=AGAINST, over="resid_pre", block=0, column=2
+    )
+    assert "leaves no number: with this patch the two scores overflow" in told["said"]
+
+
 SILENT = {"table": "blocks.0.attn.z", "index": [1, ":", ":"], "scale": 0}
 SCORES = {"table": "blocks.1.attn.scores", "index": [0, 3, 2], "value": 2.5}
 

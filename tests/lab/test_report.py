@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
 
 import pytest
+from visitors import visiting
+
+import workings
+from workings.anatomy.tuned_lens import TunedLens
+from workings.display.words import percent
+from workings.surgery.edit_list import EditList
 
 PROMPT = "Mike is quick. He"
 EDITS = [
@@ -117,3 +124,34 @@ def test_a_text_of_signs_is_only_text(visitor):
     text = report(visitor, '<script>alert("&")</script>\n\u202e')
     assert "<script" not in text
     Page(text)
+
+
+def test_it_shows_the_lens_that_is_asked_for_and_says_which_it_is():
+    model, prompt = workings.load("storybook"), "Mike is a chef. Anna is a Jedi. She picked up her"
+    tuned = workings.tuned_lens(model, prompt, TunedLens.load("storybook"))
+    tuned = replace(tuned, streams=tuple(stream for stream in tuned.streams if stream.endswith("resid_post")))
+    with visiting(model) as visitor:
+        view = visitor.open(prompt)["id"]
+        for lens, read in (("logit", workings.logit_lens(model, prompt)), ("tuned", tuned)):
+            page = Page(visitor.get("report.html", view=view, lens=lens).text)
+            assert re.findall(r"called the (\w+) lens", page.text) == [lens]
+            shown = [one["title"] for tag, one in page.tags if tag == "td" and "--s:" in (one.get("style") or "")]
+            shares = read.top(1)[1][:, :, 0].T  # [pos, block]
+            assert [percent(float(share)) for share in shares.ravel()] == shown[: shares.size]
+
+
+def test_a_lens_that_is_not_there_is_refused(visitor):
+    answer = visitor.get("report.html", view=visitor.open(PROMPT)["id"], lens="tuned")
+    assert answer.status_code == 404 and "no tuned lens comes with" in answer.json()["error"]
+
+
+def test_a_steered_feature_is_told_by_its_name_and_strength():
+    model = workings.load("storybook")
+    sae = workings.load_sae("storybook")
+    steered = model.trace("The student picked up his").steer(sae.feature("jedi"), 12.5)
+    (edit,) = EditList.of(steered).edits
+    with visiting(model) as visitor:
+        page = Page(report(visitor, "The student picked up his", edits=[edit.to_dict()]))
+    number = sae.feature("jedi").number
+    assert f"pushed along feature {number} “Jedi”, with strength 12.5 (steering)" in page.text
+    assert "a list of numbers" not in page.text

@@ -46,6 +46,7 @@ def test_a_slope_is_explained_and_has_a_formula(visitor, model, view):
     assert told["value"] == pytest.approx(expected.value, rel=1e-5)
     assert [source["table"] for source in told["sources"]] == [source.name for source in expected.sources]
     assert "gradient.mlp_out[" in visitor.json("formula", **place)["formula"]
+    assert told["feeds"] == ["gradient.blocks.1.mlp.pre"]
     assert told["slope_of"].startswith("the score of “is” after")
     plain = visitor.json("explain", view=view, table="blocks.1.mlp.post", index="-1,3")
     assert plain["slope_of"] is None
@@ -197,7 +198,7 @@ def test_slopes_are_dropped_when_they_are_too_large_together(model):
 
 
 def test_the_last_few_are_kept_and_the_least_used_goes():
-    few: LastFew[str] = LastFew(2)
+    few: LastFew[str, str] = LastFew(2)
     few.put("a", "A"), few.put("b", "B")
     assert few.get("a") == "A"
     few.put("c", "C")
@@ -205,3 +206,13 @@ def test_the_last_few_are_kept_and_the_least_used_goes():
     assert few.put("a", "other") == "A"
     assert few.shrink(len, 1) == 1
     assert (few.get("a"), few.get("c")) == ("A", None)
+
+
+def test_another_score_of_the_same_prompt_shares_what_was_read_of_it(model):
+    views = Views(model)
+    view, ours, arrays = views.open(EditList(PROMPT)), Slopes(views), []
+    for token in (TOKEN, AGAINST):
+        with ours.working(Query({"table": TABLE, "token": str(token)}), view) as (trace, _):
+            arrays.append(trace["blocks.1.mlp.pre"])
+            assert np.allclose(trace[TABLE], workings.trace_gradient(model, PROMPT, token)[TABLE], atol=1e-6)
+    assert np.shares_memory(*arrays)

@@ -314,7 +314,6 @@ def test_a_model_with_an_autoencoder_is_not_saved_without_a_word(tmp_path):
 @pytest.mark.parametrize(("table", "width", "said"), [
     ("blocks.7.resid_post", 15, "blocks 0 to 2"),
     ("blocks.1.resid_post", 16, r"rows of 16 numbers .* has 15"),
-    ("blocks.1.attn.z", 5, "one row a token"),
     ("blocks.1.attn.pattern", 5, "one row a token"),
     ("W_E", 15, "not worked out"),
     ("logits", 23, "nothing reads on"),

@@ -28,7 +28,7 @@ def test_pairs_that_say_nothing_are_refused():
 def test_what_gives_no_direction_or_names_no_token_is_refused():
     model, sae = one_hot()
     with pytest.raises(InputError, match="only a table of one row a token"):
-        steering_vector(model, [([0, 3], [0, 2])], "blocks.0.attn.z")
+        steering_vector(model, [([0, 3], [0, 2])], "blocks.0.attn.pattern")
     with pytest.raises(InputError, match="each pair is two prompts"):
         steering_vector(model, ["ab"], TABLE)
     with pytest.raises(OutsideTable, match="there is no token 8"):

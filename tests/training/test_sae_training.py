@@ -153,6 +153,28 @@ def test_positions_before_the_first_one_are_left_out(model_and_directions):
         ShufflingBuffer(model, TABLE, texts_again_and_again([[0, 1]]), size=64, seed=0, first_position=3).take(1)
 
 
+def test_of_heads_the_rows_are_all_heads_side_by_side_and_one_is_trained_and_measured_on_them(model_and_directions):
+    model, _ = model_and_directions
+    table, texts = "blocks.0.attn.z", list(islice(prompts(), 30))
+    z = [model.trace(ids)[table] for ids in texts]
+    rows = np.concatenate([np.hstack(heads) for heads in z])  # [row, head*d_head]
+    buffer = ShufflingBuffer(model, table, texts_again_and_again(texts), len(rows), seed=3)
+    np.testing.assert_array_equal(np.unique(buffer.peek(), axis=0), np.unique(rows, axis=0))
+    recipe = replace(PLAIN, table=table, steps=200, d_sae=48, k=8)
+    sae = train_sae(model, recipe, texts_again_and_again(texts))
+    assert (sae.config.table, sae.config.d_in) == (table, D_MODEL)
+    measured = measure(model, sae, texts)
+    assert measured.explained_variance == pytest.approx(
+        explained_variance(rows, sae.decode(sae.encode(rows))), abs=1e-5
+    )
+    assert measured.explained_variance > 0.8
+    silent = model.trace(texts[0]).edit(table, ..., value=0.0)["logits"]
+    through = model.with_sae(sae).trace(texts[0])
+    assert np.abs(through.edit(f"{table}.sae.out", ..., value=0.0)["logits"] - silent).max() < 1e-5
+    with pytest.raises(InputError, match=r"\[head, pos, d_head\]"):
+        train_sae(model, replace(recipe, table="blocks.0.attn.pattern"), texts_again_and_again(texts))
+
+
 def test_explained_variance_by_its_closed_forms():
     x = np.random.default_rng(0).standard_normal((50, 7)) + 3
     assert explained_variance(x, x) == 1

@@ -7,6 +7,7 @@ import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.autoencoders import autoencoder, config_of
 from tests.tiny import Tiny, model_of, tinies
 
 import workings
@@ -184,6 +185,14 @@ def test_random_models_come_out_right_in_every_table(office, tmp_path, slots, ti
     worked.type_prompt(" ".join(map(str, ids)))
     assert worked.numbers("token_ids")[: len(ids), 0].tolist() == ids
     assert_right(worked, model)
+
+
+@pytest.mark.parametrize("table", ["blocks.0.resid_post", "blocks.1.attn.z"])
+def test_a_sparse_autoencoder_comes_out_right_too(office, tmp_path, table):
+    model = model_of(Tiny()).with_sae(autoencoder(config_of("topk", 15, 20, table)))
+    workings.write_workbook(model, tmp_path / "sae.xlsx", prompt=[3, 1, 4], max_tokens=4)
+    found = assert_right(opened(office, tmp_path / "sae.xlsx"), model)
+    assert {f"{table}.sae.{part}" for part in ("acts", "recons", "error", "out")} <= found
 
 
 @pytest.mark.parametrize("typed", ["", "99", "1 x", "1 2.5", "1 -2", " ".join("1" * 10)])

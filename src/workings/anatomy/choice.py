@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from workings.display.words import spoken
@@ -21,11 +22,11 @@ class Choice:
     token: int
     against: int | None = None
 
-    def said(self, trace: Trace) -> str:
-        """Which score it is, in words: the score of “phone” after “his” (position 4)."""
-        less = "" if self.against is None else f" less that of {spoken(trace.spell(self.against))}"
+    def said(self, trace: Trace, written: Callable[[str], str] = spoken) -> str:
+        """Which score it is, in words: the score of “phone” after “his” (position 4); `written` says how to write a token asked about."""
+        less = "" if self.against is None else f" less that of {written(trace.spell(self.against))}"
         after = f"after {spoken(trace.tokens[self.position])} (position {self.position})"
-        return f"the score of {spoken(trace.spell(self.token))}{less} {after}"
+        return f"the score of {written(trace.spell(self.token))}{less} {after}"
 
 
 def choose(trace: Trace, token: Token | None, against: Token | None, position: int) -> Choice:

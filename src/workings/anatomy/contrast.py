@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workings.anatomy.choice import Choice, Token, choose
+from workings.anatomy.gradients import has_slopes
 from workings.checkpoints.model import Model, Prompt
 from workings.display import parts
-from workings.display.words import quoted, visible, whole_percent_signed
+from workings.display.words import count, quoted, visible, whole_percent_signed
 from workings.engine.checks import is_whole, whole
 from workings.engine.no_numbers import numbers_at
 from workings.engine.side_by_side import rows_of_all
@@ -133,7 +134,8 @@ def _read(model: Model, clean: Prompt | Trace, corrupted: Prompt | Trace, dtype:
             f"patching needs two traces of one dtype; the clean one is {given[0]} and the corrupted one {given[1]}"
         )
     one, two = (model.as_trace(prompt, str(given[0]) if given else dtype) for prompt in (clean, corrupted))
-    return (one, two) if one.drawn_with(two) else (model.redraw(one), model.redraw(two))
+    alike = one.drawn_with(two) and not has_slopes(one)  # whose tables may be drawn anew for every patch
+    return (one, two) if alike else (model.redraw(one), model.redraw(two))
 
 
 def _rounding(pair: Contrast) -> float:
@@ -207,15 +209,20 @@ class PatchingSweep:
     def best(self, k: int = 5) -> list[tuple[int, int, float]]:
         """The `k` patches that do most, as (block, position or head, value): restore most; where one breaks, break most.
 
-        Of equal ones (to four decimals) the first block's comes first. Raises `InputError` for a `k` below 0.
+        Of equal ones (to four decimals) the first block's comes first. Patches that left no number (NaN, infinity) are never
+        among them, so that there may be fewer than `k`, or none. Raises `InputError` for a `k` below 0.
         """
-        values = self.values
-        order = np.argsort(-self.effects.round(_DECIMALS), axis=None, kind="stable")[
-            : whole("k", k, 0)
-        ]  # of equals the first
+        values, effects = self.values, self.effects.round(_DECIMALS)
+        order = np.argsort(-effects, axis=None, kind="stable")  # of equals the first
+        order = order[np.isfinite(effects.flat[order])][: whole("k", k, 0)]
         return [
             (int(b), int(c), float(values[b, c])) for b, c in zip(*np.unravel_index(order, values.shape), strict=True)
         ]
+
+    @property
+    def without_number(self) -> int:
+        """How many patches left no number: with them the two logits overflow, or are NaN."""
+        return int((~np.isfinite(self.differences)).sum())
 
     def trace_of(self, block: int, column: int) -> Trace:
         """The patched trace behind one cell, with every table of it. Raises `OutsideTable`."""
@@ -242,8 +249,6 @@ class PatchingSweep:
         return [f"block {block}" for block in range(len(self.tables))], [visible(label) for label in self.labels]
 
     def _repr_html_(self) -> str:
-        block, column, _ = self.best(1)[0]
-        where = self.labels[column] if self.by_head else f"at {quoted(self.labels[column])}"
         zero, whole = ("corrupted", "clean") if self._denoising else ("clean", "corrupted")
         scale = f"0% is as in the {zero} prompt, 100% as in the {whole} one"
         tokens = [[visible(token) for token in side.tokens] for side in (self.contrast.clean, self.contrast.corrupted)]
@@ -251,13 +256,23 @@ class PatchingSweep:
             parts.names(["clean", "corrupted"], ["  ".join(side) for side in tokens]),
             parts.heat_map(self.effects, *self._sides(), largest=1.0, write=whole_percent_signed, whole="`.effects`"),
             parts.paragraph(
-                f"The strongest is block {block}, {where}: {whole_percent_signed(float(self.effects[block, column]))}. "
-                f"{scale}; `.trace_of(block, column)` is the patched trace behind a cell.",
+                f"{self._strongest()} {scale}; `.trace_of(block, column)` is the patched trace behind a cell.",
                 "note",
             ),
             title=self.asked,
             said=f"Blue {'restores the answer' if self._denoising else 'takes the answer’s lead away'}, orange pushes the other way. A patch shows where what matters passes by, not what it means there.",
         )
+
+    def _strongest(self) -> str:
+        """Which patch is the strongest, and how many have no number, in words."""
+        said = "No patch has a number, so none is the strongest."
+        for block, column, _ in self.best(1):
+            where = self.labels[column] if self.by_head else f"at {quoted(self.labels[column])}"
+            effect = whole_percent_signed(float(self.effects[block, column]))
+            said = f"The strongest is block {block}, {where}: {effect}."
+        if missing := self.without_number:
+            said += f" In {count(missing, 'cell')} the patch left no number: it makes the two scores overflow, or NaN."
+        return said
 
     def plot(self) -> Picture:
         """The map as a matplotlib figure. Raises `MissingExtra` without matplotlib."""

@@ -128,12 +128,12 @@ def feature_examples(
 def logit_weights(model: Model, sae: SparseAutoencoder, number: int) -> Array:
     """What one unit of a feature adds to every token's logit by the direct way [d_vocab], the mean over all tokens taken off.
 
-    The decoder row is multiplied by the final norm's stretch and by the unembedding; the norm's division, one number a
+    The decoder row (of `attn.z`, what the heads' W_O writes of it) is multiplied by the final norm's stretch and by the unembedding; the norm's division, one number a
     position, is left out, so that only the order and the proportions mean something. Later blocks may do otherwise with
     it: this is the direct way alone. Source: Bricken et al. 2023, "logit weights".
     """
     weights = model.weights
-    row = sae.feature(number).vector.astype(np.float64)
+    row = _written(model, sae, sae.feature(number).vector.astype(np.float64))
     unembedding = weights["W_U"] if "W_U" in weights else weights["W_E"].T  # [d_model, d_vocab]
     if row.shape != unembedding.shape[:1]:
         raise InputError(
@@ -142,6 +142,12 @@ def logit_weights(model: Model, sae: SparseAutoencoder, number: int) -> Array:
         )
     scores = (row * weights["ln_final.w"][0] if "ln_final.w" in weights else row) @ unembedding
     return scores - scores.mean()
+
+
+def _written(model: Model, sae: SparseAutoencoder, row: Array) -> Array:
+    """What a row adds to the residual stream: itself, or what W_O makes of it where it is what heads found."""
+    before, _, last = sae.config.table.rpartition(".")
+    return row @ model.weights[f"{before}.W_O"] if last == "z" else row  # [d_model]
 
 
 # Finding a feature ----------------------------------------------------------------------------------------------------

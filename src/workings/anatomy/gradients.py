@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,14 +11,16 @@ import numpy as np
 from workings.anatomy.choice import Choice, Token, choose
 from workings.checkpoints.model import Model, Prompt
 from workings.engine.checks import whole
+from workings.engine.edits import Edit
 from workings.engine.lookup import plain_name
+from workings.engine.program import Program
 from workings.engine.trace import Trace
 from workings.errors import InputError
 from workings.language.names import name
 from workings.language.primitives import given, positions, rows_of
 from workings.language.tables import ONE, Axis, Graph, axis_labels
 from workings.readings.explain import Address
-from workings.readings.gradient import draw_gradient, gradient_name, passed_name
+from workings.readings.gradient import draw_gradient, drawn_for, gradient_name
 
 CHOSEN_POSITION, CHOSEN_TOKEN = "choice.position", "choice.token"
 CHOSEN_LOGITS = "choice.logits"
@@ -42,10 +44,10 @@ def trace_gradient(
     logits. What is chosen are two weights, `choice.position` [n_ctx, 1] and `choice.token` [1, d_vocab]: edit them, and the
     gradients follow.
 
-    Of a trace the edits stay in force, and the slopes are those of the edited model: none passes through a number that is set by
-    hand to the tables before it, and through a scaled one the scaled slope does. `gradient.{name}` of the edited table is the
-    slope of its numbers as they are now. Edit first: the tables before one that is set or scaled in the trace that comes
-    out here go by its formula still, as if that number were not set, and are not the edited model's slopes.
+    Edits stay in force, those of a trace that came and those that are made in the one that comes out, and the slopes are those of the edited
+    model: none passes through a number that is set by hand to the tables before it, and through a scaled one the scaled slope
+    does. `gradient.{name}` of the edited table is the slope of its numbers as they are now. Edits of gradients themselves stay, too;
+    those of the choice give way to what is asked about here.
 
     What it means: the slope of the score at this very prompt, so what a small change of a number does. What it does not mean:
     what a large one would do, nor how much the number matters (where softmax is saturated the slope is near 0, whatever it
@@ -55,12 +57,21 @@ def trace_gradient(
     """
     plain = model.as_trace(prompt, dtype)
     choice = choose(plain, token, against, position)
-    draw = partial(_draw, edited={edit.name for edit in plain.edits})
-    trace = model.trace_of(plain.evaluation_in(model.program_with(draw, weights=_weights(model, choice))))
-    for edit in plain.edits:
-        if edit.kind != "add" and passed_name(edit.name) in trace:
-            trace = trace.edit(passed_name(edit.name), edit.index, scale=0.0 if edit.kind == "value" else edit.amount)
-    return trace
+    chosen = _weights(model, choice, plain.dtype)
+    program = _program(model, drawn_for(model.graph, plain.edits))
+    return model.trace_of(plain.evaluation_in(program, chosen, without=(*chosen, CHOSEN_LOGITS)))
+
+
+def _program(model: Model, edited: frozenset[str]) -> Program:
+    """The model with the gradients of whatever is chosen, where these tables are edited."""
+    draw, redraw = partial(_draw, edited=edited), partial(_redrawn, model, edited)
+    return model.program_kept(("gradients", edited), draw, redraw=redraw, asked_at=CHOSEN_POSITION)
+
+
+def _redrawn(model: Model, edited: frozenset[str], edits: Sequence[Edit]) -> Program | None:
+    """The program for these edits; None where it is the one for `edited`."""
+    now = drawn_for(model.graph, edits)
+    return None if now == edited else _program(model, now)
 
 
 def _draw(graph: Graph, edited: Collection[str]) -> None:
@@ -72,10 +83,10 @@ def _draw(graph: Graph, edited: Collection[str]) -> None:
     draw_gradient(graph, "logits", name(CHOSEN_LOGITS, seed), edited=edited)
 
 
-def _weights(model: Model, choice: Choice) -> dict[str, np.ndarray]:
-    where = np.zeros((model.config.n_ctx, 1), np.float32)
+def _weights(model: Model, choice: Choice, dtype: np.dtype) -> dict[str, np.ndarray]:
+    where = np.zeros((model.config.n_ctx, 1), dtype)
     where[choice.position] = 1
-    what = np.zeros((1, model.config.d_vocab), np.float32)
+    what = np.zeros((1, model.config.d_vocab), dtype)
     what[0, choice.token] = 1
     if choice.against is not None:
         what[0, choice.against] -= 1
@@ -83,6 +94,11 @@ def _weights(model: Model, choice: Choice) -> dict[str, np.ndarray]:
 
 
 # Read off such a trace ------------------------------------------------------------------------------------------------
+
+
+def has_slopes(trace: Trace) -> bool:
+    """Whether a trace comes from `trace_gradient`."""
+    return CHOSEN_LOGITS in trace
 
 
 def is_slope(table: str) -> bool:

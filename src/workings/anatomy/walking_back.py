@@ -192,8 +192,10 @@ class Walk:
         """What edits of a sum added to it: the numbers as they are, less those that its formula gives."""
         if not any(edit.name == table.name for edit in self.trace.edits):
             return []
-        assert table.name is not None and len(table.axes) < 3, "heads are written, not passed on"
-        change = self._numbers(table) - self.reader.worked_out(table, self.position)
+        assert table.name is not None
+        heads = range(table.axes[0].size or 1) if len(table.axes) == 3 else range(1)
+        by_formula = [self.reader.worked_out(table, self.position, head) for head in heads]
+        change = self._numbers(table) - (np.stack(by_formula) if len(table.axes) == 3 else by_formula[0])
         address = Address(table.name, (self.position,))
         return [Part(f"edit of {table.name}", address, float((weights * change).sum()))] if change.any() else []
 

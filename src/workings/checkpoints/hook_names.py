@@ -1,6 +1,6 @@
 """Where SAELens says that a sparse autoencoder reads, as a table here: one with the same numbers, or an error.
 
-TransformerLens's names are ours with `hook_`. Its newer `TransformerBridge` names what goes into a module and what comes
+TransformerLens's names are ours with `hook_`; `attn.hook_z` is read head after head as one row, and so is `attn.z` here. Its newer `TransformerBridge` names what goes into a module and what comes
 out of it, and a Hugging Face model has the names of its modules, which stand for what comes out of them.
 """
 
@@ -24,7 +24,6 @@ _MODULES = {
 }  # fmt: skip
 """What comes out of the modules of a Hugging Face GPT-2's block."""
 _OTHERS = {
-    "hook_z": "what all heads found, side by side in one row, which no table here is",
     "hook_normalized": (
         "rows that TransformerLens takes before or after the learnt stretch and shift, by its version and settings; the table "
         "here is after it. If this one was trained on rows after it, write {plain} in its place"
@@ -35,7 +34,7 @@ _OTHERS = {
 """Names that stand for other numbers than those of any table, or reach less far; and why."""
 _OURS = re.compile(r"(encoder\.|decoder\.)?(blocks\.\d+\.|embed$|pos_embed$|ln_final\.)")
 UNDERSTOOD = (
-    "blocks.N. with hook_resid_pre, hook_resid_mid, hook_resid_post, hook_attn_out, hook_mlp_out, mlp.hook_pre, mlp.hook_post, "
+    "blocks.N. with hook_resid_pre, hook_resid_mid, hook_resid_post, hook_attn_out, hook_mlp_out, attn.hook_z, mlp.hook_pre, mlp.hook_post, "
     "hook_in, hook_out, attn.hook_in, attn.hook_out, mlp.hook_in, mlp.hook_out; hook_embed; and transformer.h.N with nothing, .ln_1, "
     ".attn, .ln_2, .mlp, .mlp.c_fc, .mlp.act"
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,8 @@ from workings.models.gpt2 import GPT2Config, gpt2, weight_axes
 Array = np.ndarray
 Prompt = str | Sequence[int] | Array
 
+MOST_DRAWN = 4
+"""Programs with more tables that are kept with a model."""
 _TYPES = ("float32", "float64")
 
 
@@ -56,6 +59,7 @@ class Model:
         self._bundled_sae: tuple[SparseAutoencoder, ...] | None = None
         self.weights = {**weights, **weights_of(self.saes)}
         self._program = Program(self._draw(), self.weights)
+        self._drawn: dict[Hashable, Program] = {}
 
     def __repr__(self) -> str:
         c = self.config
@@ -78,14 +82,30 @@ class Model:
         graph = self._draw()
         for drawing in more:
             drawing(graph)
-        return Program(graph, {**self.weights, **(weights or {})})
+        return Program(graph, {**self.weights, **(weights or {})}, base=self._program)
+
+    def program_kept(self, key: Hashable, drawing: Callable[[Graph], object], **options: Any) -> Program:
+        """A program of the model with the tables of `drawing`, drawn once for each key; the last few are kept with the model.
+
+        `options` are those of `Program`.
+        """
+        program = self._drawn.pop(key, None)
+        if program is None:
+            graph = self._draw()
+            drawing(graph)
+            program = Program(graph, self.weights, base=self._program, **options)
+        self._drawn[key] = program
+        for oldest in list(self._drawn)[:-MOST_DRAWN]:
+            self._drawn.pop(oldest, None)
+        return program
 
     def with_sae(self, *saes: SparseAutoencoder) -> Model:
         """A new model that reads on through sparse autoencoders: `blocks.2.resid_post.sae.acts` is a table among all others.
 
         An autoencoder of a table T adds `T.sae.pre` and `T.sae.acts` [pos, d_sae] (the features), `T.sae.recons` (the row rebuilt
         from them), `T.sae.error` (what they miss) and `T.sae.out`, the sum of the two [pos, d_in], which the model goes on
-        with. Unedited, it is the row itself up to rounding; an edit of `pre`, `acts` or `recons` shows in all that follows.
+        with. One of `blocks.2.attn.z` reads all heads side by side as one row [pos, n_heads*d_head] (SAELens's `hook_z`), and its `out` is
+        cut back to heads. Unedited, it is the row itself up to rounding; an edit of `pre`, `acts` or `recons` shows in all that follows.
         Weights are shared with this model, and those of an autoencoder are at `T.sae.W_enc` and so on.
 
         Raises `UnknownTable` for a table that the model does not have, `InputError` for another width, for a table that

@@ -19,14 +19,17 @@ from workings.checkpoints.hook_names import hook_of, table_of
 from workings.checkpoints.safetensors_file import read_safetensors, write_safetensors
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder, checked_weights
 from workings.errors import CheckpointError, InputError
-from workings.models.sae import ARCHITECTURES, SAEConfig
+from workings.models.sae import ARCHITECTURES, SAEConfig, of_stream
 
 Array = np.ndarray
 
 CONFIG, WEIGHTS, FEATURES, SCALER = "cfg.json", "sae_weights.safetensors", "features.json", "activation_scaler.json"
+OF_HEADS = ".attn.z"
 LAYOUT = "6.0.0"
 """The version of SAELens whose layout is written: the first with nested metadata."""
 
+HEADS_IN_A_ROW = "hook_z"
+"""SAELens's word for reading what all heads found side by side, as `attn.z` always is here."""
 _NOT_HERE: dict[str, tuple[Any, ...]] = {
     "hook_name_out": (None,),
     "hook_point_out": (None,),
@@ -35,13 +38,24 @@ _NOT_HERE: dict[str, tuple[Any, ...]] = {
     "d_out": (None,),
     "is_transcoder": (None, False),
     "hook_head_index": (None,),
+    "hook_head_index_out": (None,),
     "hook_point_head_index": (None,),
     "finetuning_scaling_factor": (None, False),
     "use_error_term": (None, False),
-    "reshape_activations": (None, "none"),
+    "reshape_activations": (None, "none", HEADS_IN_A_ROW),
 }
 """Settings that change the numbers and are not supported, and the values at which they change nothing."""
 MODEL_SETTINGS, CENTERED = "model_from_pretrained_kwargs", "center_writing_weights"
+_REWRITTEN: dict[str, tuple[tuple[str, ...], str]] = {
+    "fold_value_biases": (
+        ("v", "z"),
+        "it lacks the value biases. Take the setting out and add b_V of all heads, side by side, to b_dec (where "
+        "apply_b_dec_to_input is false, take b_V @ W_enc off b_enc too)",
+    ),
+    "fold_ln": (("normalized",), "it lacks the learnt stretch and shift"),
+    "refactor_factored_attn_matrices": (("q", "k", "v", "z"), "heads write it in other directions"),
+}
+"""How TransformerLens rewrites weights without changing what a model says, the tables that are others then, and why."""
 _FLAT = ("model_name", "hook_layer", "hook_point_layer", "context_size", "dataset_path", "prepend_bos", "neuronpedia_id",
          "model_from_pretrained_kwargs", "sae_lens_training_version")  # fmt: skip
 """What flat configs say of where an autoencoder comes from; nested ones have it in `metadata`."""
@@ -109,7 +123,7 @@ def _stored_config(sae: SparseAutoencoder) -> dict[str, Any]:
         "device": "cpu",
         "apply_b_dec_to_input": c.apply_b_dec_to_input,
         "normalize_activations": c.normalize_activations,
-        "reshape_activations": "none",
+        "reshape_activations": HEADS_IN_A_ROW if c.table.endswith(OF_HEADS) else "none",
     }
     if c.architecture == "topk":
         stored |= {"k": c.k, "rescale_acts_by_decoder_norm": c.rescale_acts_by_decoder_norm}
@@ -137,8 +151,14 @@ def _config(path: Path, stored: Mapping[str, Any], metadata: Mapping[str, Any], 
         for place in (stored, metadata):
             if place.get(key) not in harmless:
                 raise CheckpointError(
-                    f"{path}: {key} is {place[key]!r}, which is not supported; expected {harmless[-1]!r}"
+                    f"{path}: {key} is {place[key]!r:.80}, which is not supported; expected {harmless[1 if len(harmless) > 1 else 0]!r}"
                 )
+    if stored.get("reshape_activations") == HEADS_IN_A_ROW and not table.endswith(OF_HEADS):
+        raise CheckpointError(
+            f"{path}: reshape_activations is {HEADS_IN_A_ROW!r}, which is for rows of all heads (blocks.N.attn.hook_z); "
+            f"this one reads {table}"
+        )
+    _check_model_settings(path, metadata, table)
     for key in ("d_in", "d_sae"):
         if key not in stored:
             raise CheckpointError(f"{path} does not say {key}")
@@ -153,7 +173,7 @@ def _config(path: Path, stored: Mapping[str, Any], metadata: Mapping[str, Any], 
         normalize_activations=_normalization(stored),
         scaling_factor=factor,
         rescale_acts_by_decoder_norm=_yes_or_no(path, stored, "rescale_acts_by_decoder_norm", False),
-        centered_input=_is_centered(metadata),
+        centered_input=_is_centered(metadata) and of_stream(table),
     )
 
 
@@ -163,10 +183,20 @@ def _is_centered(metadata: Mapping[str, Any]) -> bool:
     return isinstance(made, dict) and bool(made.get(CENTERED))
 
 
+def _check_model_settings(path: Path, metadata: Mapping[str, Any], table: str) -> None:
+    """Raise `CheckpointError` where it was trained on a model whose weights were rewritten so that this table is another."""
+    made = metadata.get(MODEL_SETTINGS) or {}
+    if not isinstance(made, dict):
+        raise CheckpointError(f"{path}: {MODEL_SETTINGS} should be a JSON object, but is {made!r:.80}")
+    for setting, (words, why) in _REWRITTEN.items():
+        if made.get(setting) and table.rpartition(".")[2] in words:
+            raise CheckpointError(f"{path}: {MODEL_SETTINGS} has {setting}, with which {table} is another table: {why}")
+
+
 def _architecture(path: Path, stored: Mapping[str, Any]) -> tuple[str, int | None]:
     """The architecture, and k; flat configs call topk an activation of the standard one."""
     architecture = stored.get("architecture") or "standard"
-    activation = stored.get("activation_fn_str") or stored.get("activation_fn") or "relu"
+    activation = _one_of(path, stored.get("activation_fn_str"), stored.get("activation_fn"), "activation") or "relu"
     more = stored.get("activation_fn_kwargs") or {}
     if architecture not in tuple(ARCHITECTURES):
         raise CheckpointError(f"{path}: architecture {architecture!r} is not supported; {', '.join(ARCHITECTURES)} are")
@@ -176,7 +206,14 @@ def _architecture(path: Path, stored: Mapping[str, Any]) -> tuple[str, int | Non
         raise CheckpointError(f"{path}: activation_fn_kwargs {more!r:.80} are not supported; only 'k' is")
     if activation == "topk":
         architecture = "topk"
-    return architecture, (stored.get("k") or more.get("k")) if architecture == "topk" else None
+    return architecture, _one_of(path, stored.get("k"), more.get("k"), "k") if architecture == "topk" else None
+
+
+def _one_of(path: Path, first: Any, second: Any, what: str) -> Any:
+    """What one of two places says. Raises `CheckpointError` where they say different things."""
+    if first is not None and second is not None and first != second:
+        raise CheckpointError(f"{path} says two things about {what}: {first!r:.80} and {second!r:.80}")
+    return second if first is None else first
 
 
 def _table(path: Path, stored: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from workings.engine.checks import is_whole
 from workings.errors import InputError, OutsideTable
-from workings.models.sae import SAEConfig, decode, encode, sae_weight_axes
+from workings.models.sae import SAEConfig, decode, encode, rows_read, sae_weight_axes
 
 if TYPE_CHECKING:
     from workings.engine.trace import Trace
@@ -101,7 +101,7 @@ class SparseAutoencoder:
 
         Raises `UnknownTable` where the model does not have the table, `InputError` for one of another width.
         """
-        rows = trace.rows(self.config.table, start, stop)
+        rows = rows_read(trace.rows(self.config.table, start, stop))
         return self.encode(rows - rows.mean(axis=-1, keepdims=True) if self.config.centered_input else rows)
 
     def _rows(self, given: Any, width: int, what: str) -> Array:

@@ -14,7 +14,7 @@ from workings.engine.program import draw
 from workings.errors import InputError, UnknownTable
 from workings.language.names import spliced
 from workings.language.tables import Axis, Graph, axis_labels
-from workings.models.sae import sae_weight_axes, splice
+from workings.models.sae import row_width, sae_weight_axes, splice
 
 Array = np.ndarray
 
@@ -99,14 +99,14 @@ def _check_table(model_name: str, graph: Graph, sae: SparseAutoencoder) -> None:
         raise UnknownTable(f"the sparse autoencoder reads {name}: {error}{has}") from None
     if table.name != name or name not in graph.named:
         raise UnknownTable(f"the sparse autoencoder reads {name!r}, which is not worked out; give it {table.name!r}")
-    if len(table.axes) != 2 or not table.axes[0].is_pos or table.axes[1].is_pos:
+    if (has_width := row_width(table)) is None:
         raise InputError(
             f"the sparse autoencoder reads {name}, which has the axes [{', '.join(axis_labels(table.axes))}]; "
-            "it can only read a table of one row a token, [pos, d]"
+            "it can only read a table of one row a token, [pos, d] or [head, pos, d_head]"
         )
-    if table.axes[1].size != width:
+    if has_width != width:
         raise InputError(
-            f"the sparse autoencoder reads rows of {width} numbers (d_in); {name} of {model_name} has {table.axes[1].size}"
+            f"the sparse autoencoder reads rows of {width} numbers (d_in); {name} of {model_name} has {has_width}"
         )
     if name in ("logits", "probabilities"):
         raise InputError(f"nothing reads on from {name}; a sparse autoencoder there would change nothing")

@@ -23,7 +23,6 @@ CHEF_AND_JEDI = "Mike is a chef. Anna is a Jedi. She picked up her"
 CHEF_AND_JEDI_HIM = "Mike is a chef. Anna is a Jedi. He picked up his"
 LONGEST_PROMPT_AGAIN = 300
 
-_BRACKETS = re.compile(r"(?P<name>[^\[\]]+?)\s*\[(?P<index>.*)\]\s*", re.DOTALL)
 _WHOLE = re.compile(r"[+\-−]?\d+")
 
 
@@ -113,6 +112,7 @@ class Score:
 def asks_for_slope(words: Sequence[str]) -> bool:
     """Whether an address is that of a slope, which only a trace of slopes has."""
     from workings.anatomy.gradients import is_slope
+    from workings.language.addresses import split_address
 
     return is_slope(split_address(words)[0])
 
@@ -155,25 +155,20 @@ def choice_again(model: Model, trace: Trace, choice: Choice) -> list[str]:
     options = []
     for option, token in (("--token", choice.token), ("--against", choice.against)):
         if token is not None:
-            spelling = trace.spell(token).strip() if model.tokenizer else ""
-            again = find_token(model, spelling) == token if spelling and spelling.isalpha() else False
-            options += [option, spelling if again else str(token)]
+            options += [option, token_again(model, trace, token)]
     return options + ([] if choice.position == len(trace) - 1 else ["--position", str(choice.position)])
+
+
+def token_again(model: Model, trace: Trace, token: int) -> str:
+    """What asks for the same token again: its word where that means this very token, else its number."""
+    spelling = trace.spell(token).strip() if model.tokenizer else ""
+    again = find_token(model, spelling) == token if spelling and spelling.isalpha() else False
+    return spelling if again else str(token)
 
 
 def _prompt_again(prompt: str) -> str:
     # One that would fill the screen is only mentioned.
     return prompt if len(prompt) <= LONGEST_PROMPT_AGAIN else "... the same prompt ..."
-
-
-def split_address(words: Sequence[str]) -> tuple[str, list[str]]:
-    """The table and the indices of `name[1, 2, 3]`, of `name 1 2 3`, and of `name 1,2,3`."""
-    if found := _BRACKETS.fullmatch(" ".join(words)):
-        return found["name"], [part.strip() for part in found["index"].split(",") if part.strip()]
-    name, *rest = words
-    # A shell may have taken "[2," "4," "0]" apart.
-    parts = [part.strip() for word in rest for part in word.strip("[] ").split(",")]
-    return name, [part for part in parts if part]
 
 
 def find_cell(trace: Trace, model: Model, name: str, parts: Sequence[str]) -> tuple[str, tuple[int, ...]]:
@@ -228,6 +223,6 @@ def _count(axes: int) -> str:
 def _index(part: str, label: str, model: Model) -> int:
     if _WHOLE.fullmatch(part):
         return int(part.replace("−", "-"))
-    if label == "d_vocab" and model.tokenizer:
+    if label == "d_vocab" and part and model.tokenizer:
         return _word(part, model)
     raise InputError(f"a place is a whole number, and negative ones count from the end; {part!r} came for {label!r}")

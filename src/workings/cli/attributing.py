@@ -14,6 +14,7 @@ from workings.cli.asked import attribution_again, choice_again, explain_again, f
 from workings.cli.screen import (
     bar,
     command,
+    exactly,
     fitted,
     make_console,
     print_indented,
@@ -56,7 +57,7 @@ def show_attribution(
     console = make_console()
     console.print()
     total, parts = (found.total, found.parts) if opened is None else (opened.value, opened.parts or (opened,))
-    _print_title(console, model, found, opened)
+    _print_title(console, model, trace, found, opened)
     console.print()
     _print_bars(console, found, parts, total)
     console.print()
@@ -64,9 +65,10 @@ def show_attribution(
     console.print()
 
 
-def _print_title(console: Console, model: Model, found: Attribution, opened: Part | None) -> None:
+def _print_title(console: Console, model: Model, trace: Trace, found: Attribution, opened: Part | None) -> None:
     where = "" if opened is None else f"{opened.name}'s share in "
-    print_title(console, (model.name, "bold cyan"), f"  Where {where}{found.asked} comes from")
+    asked = found.choice.said(trace, exactly)
+    print_title(console, (model.name, "bold cyan"), f"  Where {where}{asked} comes from")
     print_indented(console, Text(f"{MEANING} {_NAMES}", style="dim"))
 
 

@@ -16,7 +16,6 @@ from workings.cli.asked import (
     explain_again,
     find_cell,
     open_trace,
-    split_address,
 )
 from workings.cli.screen import (
     bar,
@@ -32,6 +31,7 @@ from workings.cli.screen import (
     spelled,
 )
 from workings.cli.streams import write_json
+from workings.language.addresses import split_address
 from workings.language.glossary import sentence
 from workings.language.primitives import GIVEN
 from workings.language.tables import axis_labels

@@ -15,6 +15,7 @@ from workings.cli.maps import Cell, HeatMap, print_map
 from workings.cli.screen import (
     bar,
     command,
+    exactly,
     figure,
     heading,
     make_console,
@@ -66,7 +67,7 @@ def show_gradient(
         return
     console = make_console(widest=None)
     console.print()
-    print_title(console, (model.name, "bold cyan"), f"  How {choice.said(trace)} answers small changes")
+    print_title(console, (model.name, "bold cyan"), f"  How {choice.said(trace, exactly)} answers small changes")
     print_indented(console, Text(MEANING, style="dim"))
     console.print()
     console.print(heading("How strongly it hangs on the residual stream"))

@@ -15,6 +15,7 @@ from workings.cli.asked import Asked, keep_edits, open_beside, open_trace
 from workings.cli.positions import at_positions, numbered, positions_in
 from workings.cli.screen import (
     bar,
+    exactly,
     fitted,
     make_console,
     one_line,
@@ -176,10 +177,10 @@ def _told(before: Trace, after: Trace, parts: Sequence[Gone], alone: Sequence[Tr
     winner, share = before.top_ids(1)[0]
     now = float(after.rows("probabilities", -1)[0, winner])
     first, its_share = after.top_ids(1)[0]
-    word = quoted(before.spell(winner))
+    word = exactly(before.spell(winner))
     if first != winner:
         told = [
-            f"{word} falls from {percent(share)} to {percent(now)}, and {quoted(after.spell(first))} comes first with {percent(its_share)}."
+            f"{word} falls from {percent(share)} to {percent(now)}, and {exactly(after.spell(first))} comes first with {percent(its_share)}."
         ]
     else:
         told = [f"{word} still comes first, with {percent(now)} instead of {percent(share)}."]

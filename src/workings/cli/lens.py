@@ -11,20 +11,20 @@ from rich.text import Text
 
 from workings.anatomy.logit_lens import LogitLens, logit_lens, stream_label, streams_asked
 from workings.anatomy.tuned_lens import TunedLens, tuned_lens
-from workings.cli.asked import explain_again, find_token, lens_again, open_trace
+from workings.cli.asked import explain_again, find_token, lens_again, open_trace, token_again
 from workings.cli.maps import Cell, HeatMap, print_map, print_scale
 from workings.cli.screen import (
     command,
+    exactly,
     has_colour,
     make_console,
     print_indented,
     print_next,
     print_title,
-    quoted,
     spelled,
 )
 from workings.cli.streams import write_json
-from workings.display.words import percent
+from workings.display.words import NO_NUMBER, percent
 from workings.engine.no_numbers import NO_NUMBERS, has_likeliest
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
-NONE = Cell("no number", 0.0)
+NONE = Cell(NO_NUMBER, 0.0)
 
 
 def show_lens(
@@ -150,7 +150,7 @@ def _short(rank: int) -> str:
 def _print_title(console: Console, lens: LogitLens, model: Model, chosen: int | None) -> None:
     asked = "what it would say if it stopped after a block"
     if chosen is not None:
-        asked = f"how likely {quoted(lens.trace.spell(chosen))} would be if it stopped after a block"
+        asked = f"how likely {exactly(lens.trace.spell(chosen))} would be if it stopped after a block"
     print_title(
         console, (model.name, "bold cyan"), f"  The {'logit' if lens.kind == 'lens' else 'tuned'} lens: {asked}"
     )
@@ -173,13 +173,13 @@ def _print_next(
     token = likeliest if chosen is None else chosen
     suggestions = []
     if chosen is None:
-        what = f"How {quoted(trace.spell(token))} ({percent(share)} at the end) came up, block by block"
-        spelling = trace.spell(token).strip() or str(token) if model.tokenizer else str(token)
-        suggestions.append((what, command(*lens_again(model.name, prompt, "--token", spelling, *options))))
+        what = f"How {exactly(trace.spell(token))} ({percent(share)} at the end) came up, block by block"
+        again = lens_again(model.name, prompt, "--token", token_again(model, trace, token), *options)
+        suggestions.append((what, command(*again)))
     else:
         suggestions.append(("What is likeliest everywhere", command(*lens_again(model.name, prompt, *options))))
     if not options:
-        options = [] if chosen is None else ["--token", trace.spell(chosen).strip() or str(chosen)]
+        options = [] if chosen is None else ["--token", token_again(model, trace, chosen)]
         suggestions.append(
             (
                 "After attention too, between the blocks",
@@ -189,7 +189,7 @@ def _print_next(
     address = f"logits[{len(trace) - 1}, {token}]"
     suggestions.append(
         (
-            f"How the last score of {quoted(trace.spell(token))} came about",
+            f"How the last score of {exactly(trace.spell(token))} came about",
             command(*explain_again(address, model.name, prompt)),
         )
     )

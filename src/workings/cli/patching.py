@@ -25,6 +25,7 @@ from workings.cli.asked import (
 from workings.cli.maps import Cell, HeatMap, print_map, print_scale
 from workings.cli.screen import (
     command,
+    exactly,
     make_console,
     one_line,
     print_indented,
@@ -34,7 +35,8 @@ from workings.cli.screen import (
     spelled,
 )
 from workings.cli.streams import write_json
-from workings.display.words import percent
+from workings.display.words import NO_NUMBER, count, percent
+from workings.engine.no_numbers import has_likeliest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -119,12 +121,14 @@ def _bar() -> Progress:
 
 def _print_title(console: Console, model: Model, sweep: PatchingSweep, asked: Asked) -> None:
     pair = sweep.contrast
-    answer, against = (quoted(pair.base.spell(token or 0)) for token in (pair.choice.token, pair.choice.against))
+    answer, against = (exactly(pair.base.spell(token or 0)) for token in (pair.choice.token, pair.choice.against))
     denoising = pair.direction == "denoising"
     what = f"Which single patch {'brings' if denoising else 'costs'} {answer} {'back' if denoising else 'its lead'}?"
     print_title(console, (model.name, "bold cyan"), f"  {what}")
     for name, trace, difference in (("clean", pair.clean, sweep.clean), ("corrupted", pair.corrupted, sweep.corrupted)):
-        line = Text.assemble((f"{name:<11}", "bold"), one_line("".join(trace.tokens)).strip())
+        line = Text.assemble(
+            (f"{name:<11}", "bold"), one_line(("" if model.tokenizer else " ").join(trace.tokens)).strip()
+        )
         ahead = answer if difference >= 0 else against
         print_indented(console, line.append(f"  → {ahead}, by {abs(difference):.1f}", "dim"))
     source, base = ("clean", "corrupted") if denoising else ("corrupted", "clean")
@@ -149,7 +153,10 @@ def _print_title(console: Console, model: Model, sweep: PatchingSweep, asked: As
 def _map(sweep: PatchingSweep) -> HeatMap:
     pair = sweep.contrast
     rows = [
-        (_row_name(sweep, block), [Cell(_hundredths(value), float(value)) for value in row])
+        (
+            _row_name(sweep, block),
+            [Cell(_hundredths(value), float(value) if np.isfinite(value) else 0.0) for value in row],
+        )
         for block, row in enumerate(sweep.effects)
     ]
     if sweep.by_head:
@@ -165,6 +172,8 @@ def _row_name(sweep: PatchingSweep, block: int) -> str:
 
 
 def _hundredths(value: float) -> str:
+    if not np.isfinite(value):
+        return NO_NUMBER
     return _NOTHING if abs(value) < 0.005 else f"{value * 100:>4.0f}".replace("-", "−")
 
 
@@ -172,7 +181,13 @@ def _hundredths(value: float) -> str:
 
 
 def _findings(sweep: PatchingSweep) -> list[Text]:
-    found = [Text.assemble(("The strongest cell: ", "bold"), _strongest(sweep))]
+    found = []
+    if missing := sweep.without_number:
+        why = "with that patch the two scores overflow, or are no numbers at all (NaN)."
+        found = [Text.assemble((f"{NO_NUMBER.capitalize()} in {count(missing, 'cell')}: ", "bold"), why)]
+    if not sweep.best(1):
+        return found
+    found.append(Text.assemble(("The strongest cell: ", "bold"), _strongest(sweep)))
     if _estimated(sweep):
         found.append(Text.assemble(("How far to trust it: ", "bold"), _ESTIMATE))
     elif sweep.over.startswith("resid") and sweep.contrast.direction == "denoising":
@@ -206,8 +221,9 @@ def _strongest(sweep: PatchingSweep) -> str:
     done = f"{verb} {amount} of the difference. The {name} prompt with it"
     if _estimated(sweep):
         tried = pair.effect(pair.share(pair.difference(patched)))
+        came = f"{verb} {tried * 100:.0f}%" if np.isfinite(tried) else "leaves no number"
         plain = verb.replace("brings", "bring").replace("takes", "take")
-        done = f"is estimated to {plain} {amount} of the difference. Tried, it {verb} {tried * 100:.0f}%: the {name} prompt with it"
+        done = f"is estimated to {plain} {amount} of the difference. Tried, it {came}: the {name} prompt with it"
     says = f"says {_says(patched, sweep)} (without: {_says(pair.base, sweep)})."
     return f"{_where(sweep, block, column)} {done} {says}"
 
@@ -222,15 +238,17 @@ def _where(sweep: PatchingSweep, block: int, column: int) -> str:
 def _says(trace: Trace, sweep: PatchingSweep) -> str:
     at = sweep.contrast.choice.position
     shares = trace.rows("probabilities", at, at + 1)[0]
+    if not has_likeliest(shares):
+        return "no token (its scores overflow, or are no numbers)"
     best = int(np.argmax(shares))
-    return f"{quoted(trace.spell(best))}, {percent(float(shares[best]))}"
+    return f"{exactly(trace.spell(best))}, {percent(float(shares[best]))}"
 
 
 def _way(sweep: PatchingSweep) -> str:
     """At which token what matters is, block by block: `it is at “She” before blocks 0 and 1, at “her” from block 2 on`."""
     tokens = sweep.contrast.clean.tokens
     stays: list[tuple[int | None, list[int]]] = []
-    for block, row in enumerate(sweep.values):
+    for block, row in enumerate(np.where(np.isfinite(sweep.values), sweep.values, -np.inf)):
         place = int(row.argmax()) if row.max() >= _RESTORED else None
         if stays and stays[-1][0] == place:
             stays[-1][1].append(block)
@@ -273,13 +291,14 @@ def _suggestions(
     again = ["patch", *(() if usual and not asked.edits else (asked.text, corrupted)), *options]
     over = [] if sweep.over == "resid_pre" else ["--over", sweep.over]
     found = [("The same, every patch tried", command(*again, *over))] if _estimated(sweep) else []
+    strong: list[tuple[int, int]] = []
     if sweep.over != "heads":
         found.append(("Which heads carry it", command(*again, "--over", "heads")))
     else:
         found.append(("At which tokens it is, block by block", command(*again)))
-        strong = [(block, head) for block, head, value in sweep.best(2) if sweep.contrast.effect(value) >= _STRONG] or [
-            sweep.best(1)[0][:2]
-        ]
+        strong = [(block, head) for block, head, value in sweep.best(2) if sweep.contrast.effect(value) >= _STRONG]
+        strong = strong or [best[:2] for best in sweep.best(1)]
+    if strong:
         block, head = strong[0]
         looks = command("attention", asked.text, "--block", str(block), "--head", str(head), *more)
         without = command("knockout", asked.text, "--head", ",".join(f"{b}.{h}" for b, h in strong), *more)

@@ -82,6 +82,11 @@ def quoted(text: str) -> str:
     return f"“{one_line(text).strip() or spelled(text)}”"
 
 
+def exactly(text: str) -> str:
+    """A token that is asked about or compared, as tables write it: “␣he” is another one than “he”."""
+    return f"“{spelled(text)}”"
+
+
 def chip_style(place: int) -> Style:
     """The colours of the token at a place of the prompt: neighbours differ."""
     return Style(color=_INK, bgcolor=CHIP_COLOURS[place % len(CHIP_COLOURS)])
@@ -182,8 +187,9 @@ def _for_shell(word: str) -> str:
 
 
 def print_next(console: Console, suggestions: Iterable[tuple[str, str]], title: str = "Try next") -> None:
-    """Commands, each under what it shows."""
-    console.print(heading(title))
-    for what, line in suggestions:
+    """Commands, each under what it shows, if there are any."""
+    for place, (what, line) in enumerate(suggestions):
+        if not place:
+            console.print(heading(title))
         print_indented(console, Text(what, style="dim"))
         console.print(Text("    " + line, style="cyan"), soft_wrap=True)

@@ -16,6 +16,7 @@ from workings.cli.positions import at_positions, numbered, positions_in
 from workings.cli.screen import (
     bar,
     command,
+    exactly,
     figure,
     fitted,
     make_console,
@@ -24,7 +25,6 @@ from workings.cli.screen import (
     print_line,
     print_next,
     print_title,
-    quoted,
     typed,
 )
 from workings.cli.streams import write_json
@@ -45,6 +45,7 @@ N_LIKELIEST = 4
 LEAST = 0.001
 """Tokens whose share is smaller before and after are not shown."""
 _STREAM = re.compile(r"blocks\.(\d+)\.resid_(pre|mid|post)")
+_HEADS = re.compile(r"blocks\.(\d+)\.attn\.z")
 _WHEN = {"pre": "before", "mid": "after the attention of", "post": "after"}
 
 
@@ -208,15 +209,17 @@ class _Told:
             print_line(console, line)
 
     def _verdict(self) -> str:
-        first, now = quoted(self.trace.top(1)[0][0]), quoted(self.steered.top(1)[0][0])
+        first, now = exactly(self.trace.top(1)[0][0]), exactly(self.steered.top(1)[0][0])
         changed = f"{now} comes first instead of {first}." if first != now else f"{first} still comes first."
         if self.flip is None:
             return f"{changed} {self.why_not[0].upper()}{self.why_not[1:]}."
-        return f"{changed} The smallest strength that brings {quoted(self.flip.after[0])} to the first place is {figure(self.flip.strength)}."
+        return f"{changed} The smallest strength that brings {exactly(self.flip.after[0])} to the first place is {figure(self.flip.strength)}."
 
 
 def _carried(table: str) -> str:
     """What a table holds, for somebody who does not know its name."""
+    if found := _HEADS.fullmatch(table):
+        return f"what the heads of block {found[1]} found ({table})"
     if not (found := _STREAM.fullmatch(table)):
         return table
     return f"what the model carries along {_WHEN[found[2]]} block {found[1]}"

@@ -13,6 +13,7 @@ from workings.cli.asked import CHEF_AND_JEDI, DEFAULT_MODEL, Asked, attention_ag
 from workings.cli.screen import (
     bar,
     command,
+    exactly,
     figure,
     fitted,
     heading,
@@ -24,6 +25,7 @@ from workings.cli.screen import (
     print_title,
     quoted,
     sign_style,
+    spelled,
 )
 from workings.cli.streams import write_json
 from workings.display.words import percent
@@ -153,7 +155,10 @@ def _print_reasons(
     steps = iter("123")
     if look:
         print_indented(
-            console, Text.assemble((f"{next(steps)}. It looked back. ", "bold"), _looked(trace, word, winner[1], look))
+            console,
+            Text.assemble(
+                (f"{next(steps)}. It looked back. ", "bold"), _looked(trace, trace.spell(winner[0]), winner[1], look)
+            ),
         )
     print_indented(console, Text.assemble((f"{next(steps)}. It added up a score. ", "bold"), _added_up(word, score)))
     _print_terms(console, score)
@@ -165,12 +170,15 @@ def _print_reasons(
     console.print()
 
 
-def _looked(trace: Trace, word: str, share: float, look: Look) -> str:
+def _looked(trace: Trace, winner: str, share: float, look: Look) -> str:
+    word = quoted(winner)
     seen, reader = quoted(trace.tokens[look.position]), quoted(trace.tokens[-1])
     told = f"At the last token, {reader}, head {look.head} of block {look.block} gave {percent(look.share)} of its attention to {seen}. "
     without = percent(look.winner_without)
-    if quoted(look.first_without) != word:
-        return f"{told}Without that one look {word} would have {without}, and {quoted(look.first_without)} would come first."
+    if spelled(look.first_without) != spelled(winner):
+        alike = quoted(look.first_without) == quoted(winner)
+        first, other = (exactly(text) if alike else quoted(text) for text in (winner, look.first_without))
+        return f"{told}Without that one look {first} would have {without}, and {other} would come first."
     if look.winner_without < 0.8 * share:
         return f"{told}Without that one look {word} would fall from {percent(share)} to {without}."
     return f"{told}Without that one look {word} would still have {without}: many small looks decide here."

@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 
 from workings.display.picture import as_address
-from workings.display.style import STYLE
-from workings.display.words import count, number, percent, visible
+from workings.display.style import BLUE, ORANGE, STYLE
+from workings.display.words import NO_NUMBER, count, number, percent, visible
 
 Array = np.ndarray
 
@@ -81,7 +81,7 @@ def token_chips(tokens: Sequence[str], ids: Sequence[int] | Array | None = None)
 def shaded_text(tokens: Sequence[str], shades: Sequence[float]) -> str:
     """Tokens as running text, each shaded by a share of 0 to 1; the share where one points."""
     marks = "".join(
-        f'<span style="--s:{min(max(shade, 0.0), 1.0):.2f}" title="{escape(percent(shade))}">{escape(visible(token).replace("␣", " "))}</span>'
+        f'<span style="{_shade(min(max(shade, 0.0), 1.0))}" title="{escape(percent(shade))}">{escape(visible(token).replace("␣", " "))}</span>'
         for token, shade in zip(tokens, shades, strict=True)
     )
     return f'<p class="shaded">{marks}</p>'
@@ -170,7 +170,7 @@ def heat_map(
 ) -> str:
     """A table whose cells are shaded by `values` [row, column]: blue above 0, orange below, the number in the cell.
 
-    `words` stand in the cells instead, and the number where one points. `largest` is the number with the full shade.
+    `words` stand in the cells instead, and the number where one points; NaN and infinity are “no number”. `largest` is the number with the full shade.
     A table that is too large for a page shows its last rows and columns; `whole` says where all numbers are.
     """
     values = np.asarray(values)
@@ -208,9 +208,19 @@ def word_table(
 def _cell(value: float, largest: float, write: Callable[[float], str], word: str | None) -> str:
     strength = min(abs(value) / largest, 1.0) if np.isfinite(value) else 0.0
     kind = " class=less" if value < 0 else ""
-    said = write(value) if np.isfinite(value) else "·"
+    said = write(value) if np.isfinite(value) else NO_NUMBER
     pointed = "" if word is None else f' title="{escape(said)}"'
-    return f'<td{kind} style="--s:{strength:.2f}"{pointed}>{escape(said if word is None else word)}</td>'
+    return f'<td{kind} style="{_shade(strength, value < 0)}"{pointed}>{escape(said if word is None else word)}</td>'
+
+
+def _shade(strength: float, less: bool = False) -> str:
+    """How strong a shade is, for our style; and the shade itself, since a notebook that is not trusted keeps only that.
+
+    Our style has the last word where it is there: it knows light from dark.
+    """
+    red, green, blue = ORANGE if less else BLUE
+    alone = f";background-color:rgba({red},{green},{blue},{strength / 2:.2f})" if strength >= FAINTEST * 2 else ""
+    return f"--s:{strength:.2f}{alone}"
 
 
 def _left_out(first: int, size: int, what: str, whole: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from workings.display.style import BLUE, ORANGE
-from workings.display.words import cut, number
+from workings.display.words import NO_NUMBER, cut, number
 from workings.errors import MissingExtra
 
 try:
@@ -27,6 +27,9 @@ Array = np.ndarray
 _BLUE, _ORANGE = (tuple(part / 255 for part in colour) for colour in (BLUE, ORANGE))
 SHARES = LinearSegmentedColormap.from_list("shares", [(1, 1, 1), _BLUE])
 SIGNED = LinearSegmentedColormap.from_list("signed", [_ORANGE, (1, 1, 1), _BLUE])
+
+NONE = "0.8"
+"""The grey of cells whose number is NaN or infinite; paper white would say that it is 0."""
 
 MOST_WORDS = 600
 """Cells that have their words written in them."""
@@ -66,9 +69,13 @@ def heat_plot(
     axes.set_xlabel(named[1], parse_math=False)
     if words is not None and values.size <= MOST_WORDS:
         _write(axes, values, words, mesh.get_clim()[1])
-    figure.colorbar(mesh, ax=axes, label=scale, shrink=0.8)
+    figure.colorbar(mesh, ax=axes, label=_scale(scale, values), shrink=0.8)
     _title(figure, title)
     return figure
+
+
+def _scale(scale: str, values: Array) -> str:
+    return scale if np.isfinite(values).all() else f"{scale}\n(grey: {NO_NUMBER})".strip()
 
 
 def maps_plot(
@@ -144,6 +151,7 @@ def _map(axes: Any, values: Array, largest: float | None) -> Any:
     finite = np.abs(values[np.isfinite(values)])
     most = largest or (float(finite.max()) if finite.size else 0.0) or 1.0
     signed = bool((values[np.isfinite(values)] < 0).any())
+    axes.set_facecolor(NONE)
     settings = {"cmap": SIGNED if signed else SHARES, "vmin": -most if signed else 0.0, "vmax": most}
     if values.size > MOST_VECTORS:
         mesh = axes.imshow(values, interpolation="nearest", aspect="auto", **settings)

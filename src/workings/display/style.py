@@ -32,7 +32,7 @@ _PARTS = """
 & .tokens li { padding: .1rem .5rem .08rem; border-radius: .4rem; text-align: center; color: #16161e; line-height: 1.3; margin: 0 }
 & .tokens b { font-weight: 500; white-space: pre-wrap; display: block } & .tokens small { font-size: .7rem; opacity: .65 }
 & .c0 { background: #f6c177 } & .c1 { background: #9ccfd8 } & .c2 { background: #c4a7e7 } & .c3 { background: #a7d8a0 } & .c4 { background: #f2a7a7 } & .c5 { background: #d9d7ee }
-& .shaded { margin: .15rem 0; max-width: none; white-space: pre-wrap } & .shaded span { background: rgb(var(--adds) / calc(var(--s) * var(--strong))); border-radius: 2px; padding: .05rem 0 }
+& .shaded { margin: .15rem 0; max-width: none; white-space: pre-wrap } & .shaded span { background: rgb(var(--adds) / calc(var(--s) * var(--strong))) !important; border-radius: 2px; padding: .05rem 0 }
 & table { border-collapse: collapse; font-size: .87rem; margin: .3rem 0; border: 0; table-layout: auto; color: inherit; background: none; display: table }
 & tr, & tbody tr:nth-child(n), & tbody tr:hover { background: none; border: 0 }
 & td, & th { padding: .2rem .55rem; border: 0; text-align: left; white-space: pre; color: inherit; font-weight: 400; vertical-align: middle; max-width: none }
@@ -43,8 +43,8 @@ _PARTS = """
 & .rows .wide { min-width: 8rem; padding-right: 0 }
 & .bar { position: relative; display: block; height: .75rem; background: linear-gradient(var(--line), var(--line)) calc(var(--z, 0) * 100%) 0 / 1px 100% no-repeat }
 & .bar i { position: absolute; top: 0; bottom: 0; left: calc(var(--a) * 100%); width: calc(var(--w) * 100%); min-width: 2px; border-radius: 2px; background: var(--accent) } & .bar i.less { background: var(--warm) }
-& .map td { background: rgb(var(--adds) / calc(var(--s) * var(--strong))); border: 1px solid var(--surface); text-align: center; max-width: 7.5rem; min-width: 2rem; overflow: hidden; text-overflow: ellipsis; padding: .22rem .35rem }
-& .map td.less { background: rgb(var(--takes) / calc(var(--s) * var(--strong))) } & .map tbody th { max-width: 11rem; overflow: hidden; text-overflow: ellipsis } & .map thead th { max-width: 7.5rem; overflow: hidden; text-overflow: ellipsis }
+& .map td { background: rgb(var(--adds) / calc(var(--s) * var(--strong))) !important; border: 1px solid var(--surface); text-align: center; max-width: 7.5rem; min-width: 2rem; overflow: hidden; text-overflow: ellipsis; padding: .22rem .35rem }
+& .map td.less { background: rgb(var(--takes) / calc(var(--s) * var(--strong))) !important } & .map tbody th { max-width: 11rem; overflow: hidden; text-overflow: ellipsis } & .map thead th { max-width: 7.5rem; overflow: hidden; text-overflow: ellipsis }
 & .map thead th { position: sticky; top: 0; background: var(--surface) } & .map tbody th { position: sticky; left: 0; background: var(--surface) } & .map .here { outline: 2px solid var(--accent); outline-offset: -2px }
 & .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .9rem; max-width: 60rem } & .maps.one { grid-template-columns: minmax(8.5rem, 30rem) }
 & figure { margin: 0 } & figcaption { font-size: .75rem; color: var(--soft) }

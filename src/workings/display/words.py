@@ -23,6 +23,9 @@ def spoken(text: str) -> str:
     return f"“{visible(text).replace('␣', ' ').strip() or visible(text)}”"
 
 
+NO_NUMBER = "no number"
+"""What stands where a number is NaN or infinite."""
+
 SPELLING = (
     'a word means the token with the blank before it, ␣a, where there is one; in quotes, "a", exactly what they hold'
 )

@@ -39,6 +39,11 @@ class Edit:
         """The rows that the edit touches, `axis` being the row axis (counted from the end)."""
         return _touched(self.index[axis], n_pos)
 
+    def backwards(self, name: str) -> Edit:
+        """What it does to the slopes that go back through its table, kept in a table of this name: nothing passes a number
+        that is set, and through a scaled one its factor does."""
+        return Edit(name, self.index, "scale", np.zeros(()) if self.kind == "value" else self.amount)
+
     def looks_ahead(self, n_pos: int) -> bool:
         """Whether a cell right of the diagonal is touched, in a table of positions by positions."""
         queries, keys = _touched(self.index[-2], n_pos), _touched(self.index[-1], n_pos)
@@ -82,11 +87,11 @@ def make_edit(
         selected = _selected(shape, parts)
     except (IndexError, TypeError) as error:
         raise OutsideTable(
-            f"index {index!r} of {name}, which has shape {list(shape)}, cannot be used: {error}"
+            f"index {spelled(index)} of {name}, which has shape {list(shape)}, cannot be used: {error}"
         ) from None
     if 0 in selected:
         raise InputError(
-            f"edit of {name}: the index {index!r} selects no cell of its {list(shape)}, so nothing would change"
+            f"edit of {name}: the index {spelled(index)} selects no cell of its {list(shape)}, so nothing would change"
         )
     try:
         np.broadcast_to(numbers, selected)
@@ -96,6 +101,21 @@ def make_edit(
             f"but {kind}= has shape {list(numbers.shape)}; give one number or an array that fits"
         ) from None
     return Edit(name, _frozen(parts, shape, open_axes, numbers), kind, numbers)
+
+
+def spelled(index: Any) -> str:
+    """An index as it is written between brackets, and as a file of edits spells its parts: `[2, 3:5, :]`."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return f"[{', '.join(map(_spelled_part, parts))}]"
+
+
+def _spelled_part(part: Any) -> str:
+    if part is Ellipsis:
+        return "..."
+    if not isinstance(part, slice):
+        return f"{part!r:.80}"
+    ends = [part.start, part.stop] if part.step is None else [part.start, part.stop, part.step]
+    return ":".join("" if end is None else str(end) for end in ends)
 
 
 def _selected(shape: tuple[int, ...], parts: tuple[Any, ...]) -> tuple[int, ...]:
@@ -129,12 +149,14 @@ def _full_index(name: str, shape: tuple[int, ...], index: Any) -> tuple[Any, ...
     """The index with one entry an axis, negative whole numbers counted from the front."""
     parts = index if isinstance(index, tuple) else (index,)
     if sum(part is Ellipsis for part in parts) > 1 or any(part is None for part in parts):
-        raise OutsideTable(f"index {index!r} of {name}: use numbers, slices, lists of numbers and at most one '...'")
+        raise OutsideTable(
+            f"index {spelled(index)} of {name}: use numbers, slices, lists of numbers and at most one '...'"
+        )
     dots = next((i for i, part in enumerate(parts) if isinstance(part, EllipsisType)), len(parts))
     n_missing = len(shape) - sum(part is not Ellipsis for part in parts)
     if n_missing < 0:
         raise OutsideTable(
-            f"index {index!r} of {name} has {len(parts)} entries; the table has {len(shape)} axes, {list(shape)}"
+            f"index {spelled(index)} of {name} has {len(parts)} entries; the table has {len(shape)} axes, {list(shape)}"
         )
     parts = (*parts[:dots], *(slice(None),) * n_missing, *parts[dots + 1 :])
     return tuple(_entry(name, axis, part, shape) for axis, part in enumerate(parts))

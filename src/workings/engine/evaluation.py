@@ -11,8 +11,8 @@ import numpy as np
 from workings.engine.edits import Edit
 from workings.engine.kernels import linear_together
 from workings.engine.program import Program
-from workings.engine.recipes import Group, Part, Recipe, Slot
-from workings.engine.rows import NO_ROWS, Rows
+from workings.engine.recipes import Group, Recipe, Slot
+from workings.engine.rows import NO_ROWS, Part, Rows
 from workings.engine.store import Store
 from workings.engine.together import weight_names
 from workings.language.primitives import GIVEN
@@ -41,14 +41,27 @@ class Evaluation:
         self.stores: dict[Table, Store] = {}
         self.grown = False
         self.edits_of: dict[Table, list[Edit]] = {}
-        for edit in edits:
+        in_force = (*program.following(edits), *edits)
+        for edit in in_force:
             if edit.name in program.graph.named:
                 self.edits_of.setdefault(program.graph.named[edit.name], []).append(edit)
-        self.shown = {edit.name for edit in edits}  # tables that somebody looked at or edited
+        self.shown = {edit.name for edit in in_force}  # tables that somebody looked at or edited
         self.causal = not any(
             table.columns_are_positions and any(edit.looks_ahead(len(ids)) for edit in edits_here)
             for table, edits_here in self.edits_of.items()
         )
+        self.end = self._end()
+
+    def _end(self) -> int:
+        """From which row on all slopes are 0: nothing after the last position that is asked about moves the score."""
+        chosen, slopes = self.weights.get(self.program.asked_at), self.program.slopes
+        if (
+            chosen is None
+            or not self.causal
+            or any(self.program.graph.named.get(edit.name) in slopes for edit in self.edits)
+        ):
+            return self.n_pos
+        return min(int(np.flatnonzero(chosen).max(initial=-1)) + 1, self.n_pos)
 
     # Reading ------------------------------------------------------------------------------------------------------
 
@@ -93,6 +106,10 @@ class Evaluation:
             if here in self.edits_of:
                 missing = self._with_edited_rows(here, missing)
                 computed = missing - self._replaced(here)
+            if self.end < n_pos and here in self.program.slopes:
+                missing = computed = self._without_zeros(here, missing)
+                if not missing.spans:
+                    continue
             read = self._not_passed(here, computed)
             recipe = book.recipe(here, read | (book.passed[here] & stops) if stops else read, self.causal)
             todo.append((here, missing, recipe))
@@ -104,9 +121,18 @@ class Evaluation:
                     heapq.heappush(waiting, -source.number)
                     before = NO_ROWS
                 for start, stop in computed.spans:
-                    before = before | Rows.run(*part.span(start, stop, n_pos))
+                    before = before | Rows.run(*part.span(start, stop, n_pos, self.end))
                 needs[source] = before
         return todo[::-1]
+
+    def _without_zeros(self, table: Table, missing: Rows) -> Rows:
+        """The missing rows of slopes that are not 0 anyway; the others are written at once."""
+        zeros = missing - Rows.run(0, self.end)
+        for start, stop in zeros.spans:
+            shape = list(table.shape(self.n_pos))
+            shape[table.row_axis or 0] = stop - start
+            self._store(table).put(start, np.zeros(shape, self.dtype), False, self.grown)
+        return missing - zeros
 
     def _not_passed(self, table: Table, rows: Rows) -> frozenset[str]:
         """Tables on the way that must be read: edited ones, and those whose rows are there already."""
@@ -210,13 +236,13 @@ class Evaluation:
         """Work out the rows `start` to `stop` of a recipe's table."""
         values: list[Any] = [None] * recipe.n_slots
         for source, slot in recipe.sources.items():
-            low, high = source.rows.span(start, stop, self.n_pos)
+            low, high = source.rows.span(start, stop, self.n_pos, self.end)
             if source.table.primitive is GIVEN:
                 values[slot.number] = self.ids[low:high]
                 continue
             part = self.stores[source.table].read(low, high)
             if source.columns is not Part.WHOLE:
-                first, last = source.columns.span(start, stop, self.n_pos)
+                first, last = source.columns.span(start, stop, self.n_pos, self.end)
                 part = part[..., first:last]
             values[slot.number] = part
         for name, slot in recipe.weights.items():
@@ -228,12 +254,12 @@ class Evaluation:
         for step in recipe.steps:
             arguments = [_value(argument, values) for argument in step.arguments]
             if step.cut is not None:
-                first, last = step.cut.span(start, stop, self.n_pos)
+                first, last = step.cut.span(start, stop, self.n_pos, self.end)
                 values[step.out] = arguments[0][..., first:last]
             elif step.first_row is None:
                 values[step.out] = step.run(*arguments, **step.options)
             else:
-                first = step.first_row.span(start, stop, self.n_pos)[0]
+                first = step.first_row.span(start, stop, self.n_pos, self.end)[0]
                 values[step.out] = step.run(*arguments, **step.options, first_row=first)
             for number in step.done:
                 values[number] = None
@@ -276,6 +302,20 @@ class Evaluation:
                 copy = store.fork(stale.get(table, NO_ROWS), len(ids))
                 if copy.parts:
                     child.stores[table] = copy
+        child.shown |= self.shown & {table.name for table in child.stores}
+        return child
+
+    def in_program(self, program: Program, edits: tuple[Edit, ...], weights: dict[str, Array]) -> Evaluation:
+        """An evaluation of the same prompt in another program of the model, which shares all rows of the model's own tables.
+
+        In these tables and their weights the edits must be those that are in force here.
+        """
+        child = Evaluation(program, self.ids, self.dtype, edits, weights)
+        child.grown = self.grown
+        own = len(program.root.graph.tables) if program.root is self.program.root else 0
+        for table, store in self.stores.items():
+            if table.number < own:
+                child.stores[program.graph.tables[table.number]] = store.fork(NO_ROWS, self.n_pos)
         child.shown |= self.shown & {table.name for table in child.stores}
         return child
 
@@ -326,4 +366,4 @@ class _Namespace:
 def _downstream(rows: Rows, part: Part, n_pos: int) -> Rows:
     if part is Part.SAME:
         return rows
-    return Rows.run(rows.first if part is Part.PAST else 0, n_pos)
+    return Rows.run(rows.first if part is Part.PAST else 0, rows.stop if part is Part.LATER else n_pos)

@@ -16,7 +16,7 @@ from workings.engine.memory import room
 from workings.engine.past import clear_future, product_of_past
 from workings.engine.recipes import Kernel
 from workings.engine.threads import share
-from workings.engine.together import side_by_side
+from workings.engine.together import matmul, side_by_side
 from workings.language.primitives import MASK
 
 Array = np.ndarray
@@ -395,5 +395,5 @@ KERNELS = {
 }
 """The kernel of each operation that has one, by the operation's name."""
 
-PRIMITIVE_KERNELS = {"join": join}
+PRIMITIVE_KERNELS: dict[str, Any] = {"join": join, "matmul": matmul}
 """Faster bodies for single primitives."""

@@ -10,29 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass, field
-from enum import IntEnum
 from functools import cache, cached_property
 from typing import Any
 
 from workings.engine.past import of_the_past
+from workings.engine.rows import Part
 from workings.engine.together import products_of_one_table
 from workings.language.names import Weights
 from workings.language.primitives import GIVEN, MASK, NUMBER
 from workings.language.tables import Call, Graph, Table
-
-
-class Part(IntEnum):
-    """Which part of a position axis is needed for the rows [start, stop): the same, all up to them, or the whole."""
-
-    SAME = 1
-    PAST = 2
-    WHOLE = 3
-
-    def span(self, start: int, stop: int, n_pos: int) -> tuple[int, int]:
-        """The positions that the part stands for."""
-        if self is Part.SAME:
-            return start, stop
-        return 0, stop if self is Part.PAST else n_pos
 
 
 @dataclass(frozen=True)
@@ -90,7 +76,7 @@ class Recipe:
         """For every source the widest part of its rows that is read."""
         widest: dict[Table, Part] = {}
         for source in self.sources:
-            widest[source.table] = max(source.rows, widest.get(source.table, Part.SAME))
+            widest[source.table] = source.rows.wider(widest.get(source.table, Part.SAME))
         return widest
 
 
@@ -155,7 +141,7 @@ class RecipeBook:
     def looks_ahead(self, causal: bool) -> bool:
         """Whether a row of some table needs rows after it."""
         recipes = (self.step_by_step(table, causal) for table in self.graph.named.values())
-        return any(part is Part.WHOLE for recipe in recipes for part in recipe.reach.values())
+        return any(part.looks_ahead for recipe in recipes for part in recipe.reach.values())
 
     @cached_property
     def around_attention(self) -> frozenset[str]:
@@ -166,7 +152,8 @@ class RecipeBook:
         return frozenset(known for known in before | after if known is not None)
 
     def _write(self, table: Table, shown: Set[str], causal: bool, passes: Callable[[Table], bool]) -> Recipe:
-        blocked = frozenset(call for call in self._calls_inside(table) if not self.inner_names[call].isdisjoint(shown))
+        inside = self._calls_inside(table) if shown else ()  # a walk, which nothing shown makes needless
+        blocked = frozenset(call for call in inside if not self.inner_names[call].isdisjoint(shown))
         return _Writer(self, table, causal, blocked, lambda t: passes(t) and t.name not in shown).recipe
 
     def _is_passed(self, table: Table) -> bool:
@@ -347,7 +334,12 @@ class _Writer:
         kind, inputs = table.primitive.name, table.inputs
         if kind == "matmul":
             a, b = inputs
-            between = self._between(a, rows) if a.columns_are_positions or b.row_axis is not None else Part.WHOLE
+            if a.columns_are_positions or b.row_axis is not None:
+                between = (
+                    Part.LATER if self._turned_past(a) and rows in (Part.SAME, Part.LATER) else self._between(a, rows)
+                )
+            else:
+                between = Part.WHOLE
             return [(a, rows, between), (b, between, columns)]
         if kind == "transpose":
             return [(inputs[0], columns, rows)]
@@ -359,8 +351,12 @@ class _Writer:
 
     def _between(self, table: Table, rows: Part) -> Part:
         """How many columns of a row matter: only those up to the row itself where the rest is masked or 0."""
-        masked = self._fill(table) is not None and rows is not Part.WHOLE
+        masked = self._fill(table) is not None and not rows.looks_ahead
         return Part.PAST if masked else Part.WHOLE
+
+    def _turned_past(self, table: Table) -> bool:
+        """Whether rows are columns of what is 0 right of the diagonal: all before the row itself is 0 then."""
+        return table.name is None and table.primitive.name == "transpose" and self._fill(table.inputs[0]) == 0.0
 
     def _call_arguments(self, call: Call, rows: Part, columns: Part) -> list[Any]:
         parts = self._parts_inside(call, rows, columns)
@@ -392,4 +388,4 @@ class _Writer:
         return parts
 
 
-__all__ = ["Group", "Kernel", "Part", "Recipe", "RecipeBook", "Slot", "Source", "Step"]
+__all__ = ["Group", "Kernel", "Recipe", "RecipeBook", "Slot", "Source", "Step"]

@@ -1,8 +1,9 @@
-"""Sets of rows, kept as few disjoint runs, since rows are nearly always wanted in runs."""
+"""Sets of rows, kept as few disjoint runs, since rows are nearly always wanted in runs; and which part of them a row needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from enum import IntEnum
 
 Span = tuple[int, int]
 
@@ -96,3 +97,29 @@ def _merged(spans: Iterable[Span]) -> Rows:
 
 
 NO_ROWS = Rows()
+
+
+class Part(IntEnum):
+    """Which part of a position axis is needed for the rows [start, stop): the same, all up to them, all from them on, or the whole."""
+
+    SAME = 1
+    PAST = 2
+    LATER = 3
+    WHOLE = 4
+
+    def span(self, start: int, stop: int, n_pos: int, end: int) -> tuple[int, int]:
+        """The positions that the part stands for; what is asked of later rows (slopes) is asked of those before `end`."""
+        if self is Part.SAME:
+            return start, stop
+        if self is Part.LATER:
+            return start, end
+        return 0, stop if self is Part.PAST else n_pos
+
+    def wider(self, other: Part) -> Part:
+        """The part that takes both in."""
+        return Part.WHOLE if {self, other} == {Part.PAST, Part.LATER} else max(self, other)
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether rows after a row are needed for it."""
+        return self in (Part.LATER, Part.WHOLE)

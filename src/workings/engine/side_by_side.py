@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from workings.engine.evaluation import Evaluation
-from workings.engine.recipes import Part, Recipe
-from workings.engine.rows import Rows
+from workings.engine.recipes import Recipe
+from workings.engine.rows import Part, Rows
 from workings.engine.trace import Trace
 from workings.errors import InputError
 from workings.language.primitives import GIVEN

@@ -11,6 +11,7 @@ import numpy as np
 from workings.engine.checks import is_whole
 from workings.engine.edits import larger_held
 from workings.errors import InputError, OutsideTable, TooLarge
+from workings.language.tables import Table, axis_labels
 
 if TYPE_CHECKING:
     from workings.engine.trace import Trace
@@ -42,12 +43,14 @@ def steered(trace: Trace, what: Steerable, strength: float, layer: int | None, p
     """See `Trace.steer`."""
     vector, table = _direction(trace, what, layer)
     with np.errstate(over="ignore"):
-        amount = _checked_strength(strength) * _checked_vector(vector, table, trace.shape(table))
+        amount = _checked_strength(strength) * _checked_vector(vector, trace.table(table))
     if not (np.abs(amount) <= np.finfo(trace.dtype).max).all():
         raise _too_large(strength, table, trace)
     new = trace
+    heads = trace.shape(table)[:-2]  # none, or how many
     for rows in _checked_positions(positions, len(trace)):
-        new = new.edit(table, (rows, slice(None)), add=amount)
+        one_row = (*heads, *(() if isinstance(rows, int) else (1,)) * len(heads), -1)
+        new = new.edit(table, (..., rows, slice(None)), add=amount.reshape(one_row))
     _check_room(new, table, strength)
     return new
 
@@ -57,7 +60,13 @@ def _direction(trace: Trace, what: Steerable, layer: int | None) -> tuple[Any, s
     if is_whole(what) or isinstance(what, str) or hasattr(what, "made_for"):
         what = trace.find_feature(what)
     if hasattr(what, "vector") and hasattr(what, "table"):
-        return what.vector, trace.table(what.table).name or "" if layer is None else _stream_after(trace, layer)
+        own = trace.table(what.table)
+        if layer is not None and len(own.axes) == 3:
+            raise InputError(
+                f"{own.name} holds what heads found, before it is written into the stream, so a direction of it is none of the "
+                "stream; leave layer out"
+            )
+        return what.vector, own.name or "" if layer is None else _stream_after(trace, layer)
     if np.ndim(what) == 0:
         raise _no_direction(what)
     if layer is None:
@@ -82,15 +91,20 @@ def _checked_strength(strength: float) -> float:
     return float(strength)
 
 
-def _checked_vector(vector: Any, table: str, shape: tuple[int, ...]) -> Array:
+def _checked_vector(vector: Any, table: Table) -> Array:
+    """A direction of the rows of a table: [d], or of all heads side by side, [head*d_head]."""
     try:
         numbers = np.asarray(vector, np.float64)
     except (TypeError, ValueError):
         raise _no_direction(vector) from None
-    if len(shape) != 2:
-        raise InputError(f"{table} has shape {list(shape)}; only a table of one row a token, [pos, d], can be steered")
-    if numbers.shape != (shape[-1],):
-        raise InputError(f"the direction has shape {list(numbers.shape)}; rows of {table} need [{shape[-1]}]")
+    if table.row_axis != -2 or table.columns_are_positions:
+        raise InputError(
+            f"{table.name} has the axes [{', '.join(axis_labels(table.axes))}]; only a table of one row a token, [pos, d] "
+            "or [head, pos, d_head], can be steered"
+        )
+    width = math.prod(axis.size or 1 for axis in table.axes if not axis.is_pos)
+    if numbers.shape != (width,):
+        raise InputError(f"the direction has shape {list(numbers.shape)}; rows of {table.name} need [{width}]")
     if not np.isfinite(numbers).all():
         raise InputError("the direction holds NaN or infinity; every number must be finite")
     if not numbers.any():

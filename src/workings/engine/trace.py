@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -95,6 +95,11 @@ class Trace:
         """The edits in force, oldest first."""
         return self._evaluation.edits
 
+    def edits_of(self, name: str) -> list[Edit]:
+        """The edits in force in one table, or weight, oldest first; in what slopes hand on, also those that follow from edits."""
+        following = self._evaluation.program.following(self.edits)
+        return [edit for edit in (*following, *self.edits) if edit.name == name]
+
     def names(self) -> list[str]:
         """The name of every table that is worked out, in the order of working (weights are not among them)."""
         return list(self._evaluation.program.graph.named)
@@ -141,6 +146,10 @@ class Trace:
     def table(self, name: str) -> Table:
         """The table of this name as the model's graph has it: its axes, and what it follows from."""
         return find_table(self._evaluation.program.graph, name)
+
+    def used_by(self, name: str) -> list[str]:
+        """The tables that are worked out directly from this table or weight, in order of working; slopes from slopes, where there are any."""
+        return self._evaluation.program.readers.get(str(self.table(name).name), [])
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a table, without working it out."""
@@ -197,7 +206,7 @@ class Trace:
         `index` is a NumPy index into the table (`(4, slice(None))` is row 4); give exactly one of `value`, `add` and
         `scale`, a number or an array that fits the indexed cells. This trace stays as it is. The edit stays in force
         while tokens are appended; a slice that is open at its end takes new tokens in. Weights and `ids` can be
-        edited too.
+        edited too. Slopes, where there are some (`workings.trace_gradient`), become those of the edited model.
 
         Raises `UnknownTable`, `OutsideTable`, `InputError`.
         """
@@ -222,7 +231,8 @@ class Trace:
         """A new trace in which `strength` times a direction is added to the residual stream.
 
         `what` is a vector [d_model], a feature (anything with `.vector` and `.table`), or the label or number of a feature of the model's
-        sparse autoencoder. It is added to `blocks.{layer}.resid_post`; without a `layer`, to the feature's own table.
+        sparse autoencoder. It is added to `blocks.{layer}.resid_post`; without a `layer`, to the feature's own table
+        (of one of `attn.z`, to every head its part).
         `positions` are a position, a list of them or a slice; None means all, those too that generation adds. A strength
         below 0 takes away; 0 changes nothing, so that a slider may rest there. The feature's vector is as long as it is
         stored, so a strength is in units of how strongly the feature fires.
@@ -252,8 +262,12 @@ class Trace:
     def _edited(self, table: Table, edit: Edit, rows: Rows) -> Trace:
         old = self._evaluation
         edits = (*old.edits, edit)
-        causal = Evaluation(old.program, old.ids, old.dtype, edits).causal
-        stale = old.stale_after({table: rows}, causal)
+        program = old.program.for_edits(edits)
+        if program is not old.program:
+            return self._with(Evaluation(program, old.ids, old.dtype, edits, old.weights))
+        causal = Evaluation(program, old.ids, old.dtype, edits).causal
+        changed = [table, *(self.table(passed.name) for passed in program.following([edit]))]
+        stale = old.stale_after(dict.fromkeys(changed, rows), causal)
         return self._with(old.fork(edits, old.ids, stale, old.weights))
 
     def _with_weight(self, table: Table, edit: Edit) -> Trace:
@@ -280,16 +294,21 @@ class Trace:
         old = self._evaluation
         return self._with(old.fork(old.edits, old.ids, {}, old.weights))
 
-    def evaluation_in(self, program: Program) -> Evaluation:
-        """The same prompt with the same edits in another program of the model, one with more tables.
+    def evaluation_in(
+        self, program: Program, chosen: Mapping[str, Array] | None = None, without: Collection[str] = ()
+    ) -> Evaluation:
+        """The same prompt with the same edits, but for those of `without`, in another program of the model, one with more tables.
 
-        Raises `InputError` where that program does not have a table that is edited here.
+        The model's own rows that are worked out are shared. `chosen` are weights that go with this one evaluation, and `without` names no table
+        that the model has by itself. Raises `InputError` where that program does not have a table that is edited here.
         """
         old = self._evaluation
         known = {*program.graph.named, *program.graph.weights}
-        if lost := [edit.name for edit in old.edits if edit.name not in known]:
+        edits = tuple(edit for edit in old.edits if edit.name not in without)
+        if lost := [edit.name for edit in edits if edit.name not in known]:
             raise InputError(f"the trace has an edit of {lost[0]}, which this model does not have")
-        return Evaluation(program, old.ids, old.dtype, old.edits, old.weights)
+        weights = {name: array for name, array in old.weights.items() if name in known}
+        return old.in_program(program, edits, {**weights, **(chosen or {})})
 
     def drawn_with(self, other: Trace) -> bool:
         """Whether the other trace has the very same tables, so that numbers of one fit into the other."""

@@ -80,6 +80,7 @@ class Answers:
         outcomes = [
             {
                 **(_outcome(next(refusals)) if edit.on else {"ok": True}),
+                "table": self.outline.spelt(edit.table),
                 "steers": self.steering.steers(edit),
                 "knocks": out,
             }
@@ -113,6 +114,7 @@ class Answers:
         """How one number came about."""
         with self._working(query) as (trace, session):
             found = trace.explain(query.text("table"), *query.index())
+            feeds = trace.used_by(found.address.name)
         terms, rest = _terms(found.terms)
         breakdowns = []
         for part in found.breakdowns:
@@ -130,7 +132,7 @@ class Answers:
             "rest": rest,
             "breakdowns": breakdowns,
             "sources": [_address(source) for source in found.sources],
-            "feeds": self.outline.feeds.get(found.address.name, []),
+            "feeds": feeds,
             "edits": found.edits,
             "slope_of": session.asked,
         }

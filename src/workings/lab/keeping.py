@@ -7,25 +7,31 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Generic, TypeVar
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-class LastFew(Generic[T]):
+class LastFew(Generic[K, T]):
     """Things by what they were asked for with; the least used goes when there are more than `most`, or they are too large."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self._lock = Lock()
-        self._kept: OrderedDict[Hashable, T] = OrderedDict()
+        self._kept: OrderedDict[K, T] = OrderedDict()
 
-    def get(self, key: Hashable) -> T | None:
+    def get(self, key: K) -> T | None:
         """What is kept under this key, now the most lately used."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
             return self._kept.get(key)
 
-    def put(self, key: Hashable, thing: T) -> T:
+    def latest(self, fits: Callable[[K], bool]) -> T | None:
+        """The last used of those whose keys fit."""
+        with self._lock:
+            return next((self._kept[key] for key in reversed(self._kept) if fits(key)), None)
+
+    def put(self, key: K, thing: T) -> T:
         """Keep a thing; gives the one that somebody else has put there meanwhile, if so."""
         with self._lock:
             thing = self._kept.setdefault(key, thing)

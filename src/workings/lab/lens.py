@@ -139,14 +139,19 @@ class Lenses:
 
     def _asked(self, query: Query) -> tuple[str, list[str]]:
         """The lens that a request names, and those of its streams that it wants."""
-        kind = query.choice("kind", KINDS)
+        kind = self.kind(query)
         after_attention = query.choice("after_attention", ("no", "yes")) == "yes"
+        return kind, streams_asked(self.streams[kind], after_attention)
+
+    def kind(self, query: Query, name: str = "kind") -> str:
+        """The lens that a request names. Raises `NotThere` where the lab has none of this kind."""
+        kind = query.choice(name, KINDS)
         if kind not in self.streams:
             raise NotThere(
                 f"no tuned lens comes with {self.answers.model.name}; `workings train lens --out FOLDER` trains one, and "
                 "`workings lab --tuned FOLDER` opens it"
             )
-        return kind, streams_asked(self.streams[kind], after_attention)
+        return kind
 
     def _stream(self, block: str, kind: str, streams: Sequence[str]) -> str:
         """A stream by its name, or by its number among those that are asked for."""

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from workings.checkpoints.model import Model
+from workings.engine.lookup import plain_name
 from workings.engine.program import Program
 from workings.language.glossary import sentence
 from workings.language.tables import Table, axis_labels
@@ -34,8 +35,7 @@ class Outline:
     """The tables and weights of a model's program."""
 
     def __init__(self, model: Model, program: Program) -> None:
-        self.model, self.program = model, program
-        graph = program.graph
+        self.model, graph = model, program.graph
         self.tables = [graph.weights["ids"], *graph.named.values()]
         self.weights = [table for name, table in graph.weights.items() if name != "ids"]
 
@@ -54,23 +54,23 @@ class Outline:
             "config": config,
             "has_tokenizer": model.tokenizer is not None,
             "diagram": model.diagram(),
-            "tables": [_entry(table) for table in self.tables],
-            "weights": [_entry(table) for table in self.weights],
+            "tables": self.entries[: len(self.tables)],
+            "weights": self.entries[len(self.tables) :],
         }
 
     @cached_property
-    def feeds(self) -> dict[str, list[str]]:
-        """For every table and weight the tables that are worked out directly from it."""
-        readers: dict[str, list[str]] = {}
-        for name, table in self.program.graph.named.items():
-            recipe = self.program.book.step_by_step(table, True)
-            for source in (*(one.name for one in recipe.reach), *recipe.weights):
-                readers.setdefault(source or "", []).append(name)
-        return readers
+    def entries(self) -> list[dict[str, Any]]:
+        """What is told of every table, then of every weight."""
+        return [_entry(table) for table in (*self.tables, *self.weights)]
+
+    def spelt(self, name: str) -> str:
+        """A table's name as it is spelt here, of whatever spelling it came in; one that nobody knows as it came."""
+        plain = plain_name(name)
+        return plain if any(entry["name"] == plain for entry in self.entries) else name
 
     def find(self, text: str) -> list[dict[str, str]]:
-        """Tables and weights whose names are like the text, best first."""
-        text = text.strip().lower()
+        """Tables and weights whose names are like the text, in any spelling, best first."""
+        text = plain_name(text.strip()).lower()
         scored = [
             (_likeness(text, table.name or ""), place, table)
             for place, table in enumerate((*self.tables, *self.weights))

@@ -126,6 +126,8 @@ class Cells:
 
 
 def _does(effect: float, denoising: bool) -> str:
+    if not np.isfinite(effect):
+        return "leaves no number: with this patch the two scores overflow, or are no numbers at all (NaN)."
     if effect < -0.005:
         pushes = "pushes the other way, by" if denoising else "makes the difference larger, by"
         return f"{pushes} {percent(-effect)} of {'the difference' if denoising else 'it'}."

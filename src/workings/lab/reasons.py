@@ -31,7 +31,7 @@ class Reasons:
 
     def __init__(self, answers: Answers) -> None:
         self.answers = answers
-        self._last: LastFew[tuple[Trace, Attribution]] = LastFew(MOST_KEPT)
+        self._last: LastFew[tuple[Any, ...], tuple[Trace, Attribution]] = LastFew(MOST_KEPT)
 
     def attribution(self, query: Query) -> Json:
         """A score as a sum, or one part of it as a sum in turn."""
@@ -94,8 +94,11 @@ class Reasons:
 def asked_token(model: Model, query: Query, name: str) -> int | None:
     """The token that a request names by its word or its id; None where it names none. Raises `InputError`."""
     text = query.given.get(name, "").strip()[:200]
-    if not text:
-        return None
+    return token_called(model, text) if text else None
+
+
+def token_called(model: Model, text: str) -> int:
+    """The token that a person calls by its word or its id. Raises `InputError`."""
     if text.isdigit() and text.isascii() and int(text) < model.config.d_vocab:
         return int(text)
     tokenizer = model.tokenizer

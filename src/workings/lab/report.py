@@ -15,7 +15,7 @@ from workings import __version__
 from workings.anatomy.logit_lens import streams_asked
 from workings.anatomy.looks import ITSELF, Look, looks, n_blocks
 from workings.display import parts
-from workings.display.words import percent, spoken, visible
+from workings.display.words import number, percent, spoken, visible
 from workings.engine.no_numbers import NO_NUMBERS
 from workings.lab.answers import Answers
 from workings.lab.asked import Asker
@@ -29,12 +29,13 @@ Array = np.ndarray
 LARGEST_MAP = 24
 """Attention is drawn as maps for prompts of up to so many tokens; longer ones are told in words."""
 N_HEADS_TOLD = 12
+TRAINED = ", which was trained to guess at each block what the model will say at the end"
 MOST_LENS = 128
 """The lens is shown for the last so many tokens; for all of a long text it would take a minute to work out, and nobody would read it."""
 
 
-def report(answers: Answers, view: View, asker: Asker | None = None) -> str:
-    """The report of a view, as HTML."""
+def report(answers: Answers, view: View, lens: str = "logit", asker: Asker | None = None) -> str:
+    """The report of a view, as HTML, with what one of the lab's lenses reads: `logit` or `tuned`."""
     with answers.views.working(view, asker=asker) as (trace, session):
         told = looks(trace, N_HEADS_TOLD, position=-1, leave_out=(ITSELF,))
         patterns = [attention(trace, block) for block in range(n_blocks(trace))] if len(trace) <= LARGEST_MAP else []
@@ -49,8 +50,8 @@ def report(answers: Answers, view: View, asker: Asker | None = None) -> str:
         _opening(answers, opened, tokens),
         _tokens(opened),
         _prediction(opened, before),
-        _edits(view, outcomes),
-        _lens(answers, view, tokens, asker),
+        _edits(answers, view, outcomes),
+        _lens(answers, view, lens, tokens, asker),
         _attention(told, patterns, tokens),
         _closing(answers),
     ]
@@ -96,11 +97,11 @@ def _prediction(opened: dict[str, Any], before: Array | None) -> str:
     return _section("What comes next", said, parts.bars(labels, shares, heads, was))
 
 
-def _edits(view: View, outcomes: Iterable[str | None]) -> str:
+def _edits(answers: Answers, view: View, outcomes: Iterable[str | None]) -> str:
     if not view.given.edits:
         return ""
     rows = "".join(
-        f"<li>{_said(edit)}{'' if edit.on else ' <em>(switched off)</em>'}"
+        f"<li>{_steered(answers, edit) or _said(edit)}{'' if edit.on else ' <em>(switched off)</em>'}"
         f"{f' <em>(not possible: {escape(refusal)})</em>' if refusal else ''}</li>"
         for edit, refusal in zip(view.given.edits, outcomes, strict=True)
     )
@@ -109,6 +110,18 @@ def _edits(view: View, outcomes: Iterable[str | None]) -> str:
         "Someone changed numbers inside the model while it was reading. Everything after a changed number was worked out "
         "again, so all that this page shows follows from these changes.",
         f"<ol class=edits>{rows}</ol>",
+    )
+
+
+def _steered(answers: Answers, edit: SavedEdit) -> str | None:
+    """An edit that pushes along a feature of the lab's sparse autoencoder, as a sentence; None for all others."""
+    steers = answers.steering.steers(edit)
+    if not steers:
+        return None
+    label = f" “{escape(steers['label'])}”" if steers["label"] else ""
+    return (
+        f"The model was pushed along feature {steers['feature']}{label}, with strength {number(steers['strength'])} (steering): this much of "
+        f"the feature’s direction was added to <code>{escape(edit.table)}[{escape(', '.join(map(str, edit.index)))}]</code>"
     )
 
 
@@ -122,10 +135,10 @@ def _said(edit: SavedEdit) -> str:
     return f"{place} was silenced (multiplied by 0)" if edit.amount == 0 else f"{place} was multiplied by {amount}"
 
 
-def _lens(answers: Answers, view: View, tokens: Sequence[str], asker: Asker | None) -> str:
+def _lens(answers: Answers, view: View, lens: str, tokens: Sequence[str], asker: Asker | None) -> str:
     first = max(0, len(tokens) - MOST_LENS)
-    names = streams_asked(answers.lenses.streams["logit"], False)
-    found = answers.lenses.read(view, (first, len(tokens)), "logit", names, asker=asker)
+    names = streams_asked(answers.lenses.streams[lens], False)
+    found = answers.lenses.read(view, (first, len(tokens)), lens, names, asker=asker)
     shares = np.array([shares for _, shares in found]).T  # [pos, block]
     words = [
         [answers.readable(int(ids[place])) if np.isfinite(read[place]) else "no number" for ids, read in found]
@@ -136,7 +149,7 @@ def _lens(answers: Answers, view: View, tokens: Sequence[str], asker: Asker | No
     return _section(
         "How it makes up its mind",
         f"The text passes through {parts.count(len(names), 'block')}, one after another. This is what the model would say comes next if it stopped "
-        "after each of them, counted from 0 (a reading called the logit lens). Each row is a token of the text; the stronger a cell’s colour, "
+        f"after each of them, counted from 0 (a reading called the {lens} lens{TRAINED if lens == 'tuned' else ''}). Each row is a token of the text; the stronger a cell’s colour, "
         "the surer the model already is. The last column is what it does say."
         + (f" Of the {len(tokens)} tokens the last {MOST_LENS} are shown." if first else ""),
         table,

@@ -25,6 +25,7 @@ from workings.lab.guard import Guard
 from workings.lab.heads import Heads
 from workings.lab.knocking_out import knocked_out
 from workings.lab.lens import tuned_of
+from workings.lab.places import place
 from workings.lab.reasons import Reasons
 from workings.lab.refusals import TooMuch, status_of
 from workings.lab.replies import Json, file, numbers, problem
@@ -101,6 +102,7 @@ class _Server:
             "lens/cell": a.lenses.cell,
             "merges": a.merges,
             "find": a.find,
+            "place": lambda query: place(a, query),
             "heads": self.heads.document,
             "looks": self.heads.looks,
             "knockout": lambda query: knocked_out(a.views, query),
@@ -227,8 +229,9 @@ def _workbook(answers: Answers, query: Query) -> Response:
 def _report(answers: Answers, query: Query) -> Response:
     from workings.lab.report import report
 
+    view, lens = answers.views.view(query.text("view")), answers.lenses.kind(query, "lens")
     return file(
-        report(answers, answers.views.view(query.text("view")), query.asker).encode(),
+        report(answers, view, lens, query.asker).encode(),
         "report.html",
         "text/html; charset=utf-8",
     )

@@ -21,6 +21,8 @@ from workings.language.glossary import CHOICES, sentence
 from workings.readings.gradient import gradient_name, names_with_slopes
 
 Json = dict[str, Any]
+Key = tuple[Any, ...]
+"""The prompt's ids, the edits in force, the token, the one against it, the position."""
 
 MOST_KEPT = 4
 SHARE_OF_MEMORY = 4
@@ -45,7 +47,7 @@ class Slopes:
 
     def __init__(self, views: Views) -> None:
         self.views, self.most_bytes = views, views.table_bytes // SHARE_OF_MEMORY
-        self._last: LastFew[Sloped] = LastFew(MOST_KEPT)
+        self._last: LastFew[Key, Sloped] = LastFew(MOST_KEPT)
         self.bytes_held = 0
 
     @cached_property
@@ -81,7 +83,7 @@ class Slopes:
         sloped = self._last.get(key) or self._last.put(key, Sloped())
         with _patiently(sloped.lock, query.asker):
             if sloped.trace is None:
-                plain = self._plain(view, edited, position, query.asker)
+                plain = self._read_already(key) or self._plain(view, edited, position, query.asker)
                 choice = choose(plain, token, against, position)
                 sloped.asked = choice.said(plain)
                 sloped.trace = trace_gradient(self.views.spliced, plain, choice.token, choice.against, position)
@@ -100,6 +102,16 @@ class Slopes:
         edits = tuple(edit for edit in view.given.edits if plain_name(edit.table) not in lenses)
         return replace(view, given=replace(view.given, edits=edits))
 
+    def _read_already(self, asked: Key) -> Trace | None:
+        """A fork of a trace with other slopes of the same prompt and edits, if nobody works on it: its forward numbers count here too."""
+        other = self._last.latest(lambda key: key != asked and key[:2] == asked[:2])
+        if other is None or not other.lock.acquire(blocking=False):
+            return None
+        try:
+            return other.trace and other.trace.fork()
+        finally:
+            other.lock.release()
+
     def _plain(self, view: View, edited: bool, position: int, asker: Asker) -> Trace:
         """A fork of the view's trace, of which other requests can go on to read."""
         with self.views.working(view, edited, asker) as (trace, _):
@@ -117,7 +129,7 @@ class Slopes:
 
     def find(self, words: str) -> list[Json]:
         """Slopes whose names have all these words in them, where one of the words says that slopes are meant."""
-        found, asked = [], words.lower().replace("[", " ").split()
+        found, asked = [], plain_name(words).lower().replace("[", " ").split()
         rest = [word for word in asked if not "slopes".startswith(word) or len(word) < 4]
         if len(rest) == len(asked) and not any("grad" in word for word in asked):
             return []

@@ -80,19 +80,23 @@ class Steering:
 
     def _recognised(self, edit: SavedEdit) -> Json | None:
         sae = self.features.sae
-        index = (*edit.index, *(":" for _ in range(2 - len(edit.index))))
-        if len(index) != 2 or index[1] != ":" or not isinstance(edit.amount, tuple):
+        n_axes = len(self.views.model.graph.named[edit.table].axes)
+        index = (*edit.index, *(":" for _ in range(n_axes - len(edit.index))))
+        *heads, positions, columns = index
+        if len(index) != n_axes or not isinstance(edit.amount, tuple) or {*heads, columns} != {":"}:
             return None
         amount = np.asarray(edit.amount, np.float64)
-        if amount.shape != (sae.config.d_in,) or not amount.any():
+        rows = amount[:, 0] if heads and amount.ndim == 3 and amount.shape[1] == 1 else amount  # [d] or [head, d_head]
+        if rows.ndim != n_axes - 1 or rows.size != sae.config.d_in or not rows.any():
             return None
+        amount = rows.reshape(-1)  # [d_in]
         number = int(np.abs((sae.weights["W_dec"] @ amount.astype(np.float32)) / self._lengths).argmax())
         vector = sae.weights["W_dec"][number].astype(np.float64)
         strength = float(amount @ vector / (vector @ vector))
         if np.linalg.norm(amount - strength * vector) > SAME * np.linalg.norm(amount):
             return None
         strength = float(f"{strength:.12g}")  # what the product of two roundings leaves is nobody's
-        return {"feature": number, "label": sae.labels.get(number), "strength": strength, "positions": index[0]}
+        return {"feature": number, "label": sae.labels.get(number), "strength": strength, "positions": positions}
 
     @cached_property
     def _lengths(self) -> Array:

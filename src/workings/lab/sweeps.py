@@ -226,8 +226,8 @@ class Sweeping:
 
     def _document(self, sweep: PatchingSweep, sides: Sides) -> Json:
         token, pair, asked = self.sweeps.answers.token, sweep.contrast, self.asked
-        values, effects = (np.where(np.isfinite(v), v, 0.0) for v in (sweep.values, sweep.effects))
-        [(block, column, _)] = sweep.best(1)
+        known = sweep.effects[np.isfinite(sweep.effects)]
+        best = [{"block": block, "column": column} for block, column, _ in sweep.best(1)]
         assert pair.choice.against is not None
         return {
             "over": sweep.over,
@@ -242,10 +242,10 @@ class Sweeping:
             "corrupted": self._prompt(pair.corrupted, pair, sweep.corrupted),
             "tables": list(sweep.tables),
             "columns": list(sweep.labels),
-            "values": values.tolist(),
-            "effects": effects.tolist(),
-            "largest": max(1.0, float(np.abs(effects).max())),
-            "best": {"block": block, "column": column},
+            "values": sweep.values.tolist(),
+            "effects": sweep.effects.tolist(),
+            "largest": max(1.0, float(np.abs(known).max(initial=0.0))),
+            "best": best[0] if best else None,
             "edits_in_force": len(sides.in_force),
             "edits_left_out": len(asked.view.active) - len(sides.in_force),
             "edits_refused": list(sides.refused),

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from workings.errors import InputError
 from workings.language.names import UNEDITED, Weights, at, name
 from workings.language.operations import gated_relu, jump_relu, linear, operation, relu, square, top_k
-from workings.language.primitives import exp, matmul, row_mean, row_sum, sqrt, transpose
+from workings.language.primitives import add, exp, join, matmul, row_mean, row_sum, split, sqrt, transpose
 from workings.language.tables import ONE, Axis, Table
 
 ARCHITECTURES = {
@@ -25,6 +27,9 @@ ARCHITECTURES = {
     "gated": "whether a feature fires and how strongly are asked apart (Rajamanoharan et al. 2024, Gated SAEs)",
 }
 NORMALIZATIONS = ("none", "expected_average_only_in", "constant_norm_rescale", "layer_norm")
+STREAM = ("embed", "pos_embed", "resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")
+"""Tables, by their last word, that hold the residual stream or what is written into it."""
+Array = np.ndarray
 Tables = tuple[Any, ...]
 TINY = 1e-5
 """Keeps `layer_norm` from dividing by 0, as in SAELens."""
@@ -35,7 +40,7 @@ class SAEConfig:
     """The sizes and options of a sparse autoencoder. Raises `InputError` where they do not go together."""
 
     d_in: int
-    """Width of the table that it reads."""
+    """Width of the rows that it reads; of `attn.z`, n_heads*d_head."""
     d_sae: int
     """Number of features."""
     table: str
@@ -55,7 +60,8 @@ class SAEConfig:
     """Whether features are weighed as if every decoder row had length 1: `topk` alone."""
     centered_input: bool = False
     """Whether it was trained on a model whose weights write no mean into the stream (TransformerLens's `center_writing_weights`).
-    In another model the mean of every row is taken off before it reads; `encode` itself takes rows as that model had them."""
+    In another model the mean of every row is taken off before it reads; `encode` itself takes rows as that model had them. Only
+    of tables in `STREAM`: all others are the same in such a model."""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -93,8 +99,18 @@ def _check(config: SAEConfig) -> None:
             f"scaling_factor {factor} belongs to normalize_activations 'expected_average_only_in'; "
             f"it is {config.normalize_activations!r}"
         )
+    if config.centered_input and not of_stream(config.table):
+        raise InputError(
+            f"centered_input belongs to tables of the residual stream ({', '.join(STREAM)}); {config.table} is the same in a "
+            "model whose weights write no mean into it"
+        )
     if config.d_in == 1 and config.normalize_activations == "layer_norm":
         raise InputError("normalize_activations 'layer_norm' needs rows of at least 2 numbers; d_in is 1")
+
+
+def of_stream(table: str) -> bool:
+    """Whether a table holds the residual stream, or what is written into it."""
+    return table.rpartition(".")[2] in STREAM
 
 
 def sae_weight_axes(config: SAEConfig) -> dict[str, tuple[Axis, ...]]:
@@ -217,17 +233,39 @@ def through_sae(x: Any, w: Any, config: SAEConfig) -> Any:
     What they miss (`error`) is taken from `unedited.acts`, out of reach of edits, so that an edit of `pre`, `acts` or `recons`
     shows in the result and is not made good again. Both begin with the same numbers, `unedited.pre`. Source: Marks et al.
     2024, Sparse Feature Circuits, section 2.
+
+    `x` is [pos, d_in], or what heads found, [head, pos, d_head], which is read head after head as one row.
     """
+    rows = join(x) if is_stack(x) else x  # [pos, d_in]
     with at(w):
         with at(UNEDITED):
-            seen = name("centered", x - row_mean(x)) if config.centered_input else x  # [pos, d_in]
+            seen = name("centered", rows - row_mean(rows)) if config.centered_input else rows  # [pos, d_in]
             sizes = _sizes(seen, config)
             addressed = _address(seen, w, config, sizes)
             unedited = name("recons", _decode(_fire(addressed, w, config), w, config, sizes))  # [pos, d_in]
         sizes, addressed = _once_more(sizes), _once_more(addressed)
         recons = name("recons", _decode(_fire(addressed, w, config), w, config, sizes))  # [pos, d_in]
-        error = name("error", x - unedited)  # [pos, d_in]
-        return name("out", error + recons)  # [pos, d_in]
+        error = name("error", rows - unedited)  # [pos, d_in]
+        parts = (split(part, sheets=x.axes[0].size) if is_stack(x) else part for part in (error, recons))
+        return name("out", add(*parts))  # [pos, d_in] or [head, pos, d_head], as x
+
+
+def is_stack(x: Any) -> bool:
+    """Whether a table or an array is a stack of sheets, one a head, which an autoencoder reads side by side as one row."""
+    return len(x.axes if isinstance(x, Table) else x.shape) == 3
+
+
+def rows_read(x: Array) -> Array:
+    """The rows that an autoencoder reads of an array: [pos, d] as it is, [head, pos, d_head] head after head as [pos, d]."""
+    rows: Array = join(x) if is_stack(x) else x
+    return rows
+
+
+def row_width(table: Table) -> int | None:
+    """How long the row is that an autoencoder would read for each token; None where the table has no row a token."""
+    if table.row_axis != -2 or table.columns_are_positions:
+        return None
+    return math.prod(axis.size or 1 for axis in table.axes if not axis.is_pos)
 
 
 def _once_more(tables: Tables) -> Tables:

@@ -13,14 +13,15 @@ One rule a primitive says what the output's gradient gives to each input. What a
   `relu` has slope 0 at 0, as is usual.
 - `greater`, `largest`, `positions` and row numbers have steps and no slopes: nothing goes through them.
 - Edits in force change the numbers that the rules read; the rules themselves are those of the formulas. So a table that is
-  edited has to be told of beforehand: its rule then reads what its formula gives, and what it gives to the tables before it is
-  a table, `passed_name`, to be scaled where it is set (by 0) or scaled.
+  edited has to be told of: its rule then reads what its formula gives, and what it gives to the tables before it is a table,
+  `passed_name`, which is scaled where it is set (by 0) or scaled. `drawn_for` says which edits have to be told of.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Protocol
 
 from workings.errors import InputError
 from workings.language.names import name
@@ -39,14 +40,46 @@ from workings.language.primitives import (
 from workings.language.tables import Graph, Table, axis_labels
 
 
+class Change(Protocol):
+    """What the reading needs of an edit."""
+
+    @property
+    def name(self) -> str:
+        """The edited table's name."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """`value`, `add` or `scale`."""
+        ...
+
+
 def gradient_name(table_name: str) -> str:
     """The name of a table's gradient: `gradient.blocks.0.resid_mid` for `blocks.0.resid_mid`."""
     return f"gradient.{table_name}"
 
 
+def is_gradient(table_name: str) -> bool:
+    """Whether a table of this name is a gradient, or what one hands on."""
+    return table_name.startswith(gradient_name(""))
+
+
 def passed_name(table_name: str) -> str:
     """The name of what a table's gradient gives to the tables before it: itself, until somebody edits this table."""
     return f"{gradient_name(table_name)}.passed"
+
+
+def drawn_for(graph: Graph, edits: Iterable[Change]) -> frozenset[str]:
+    """The tables whose edits `draw_gradient` has to be told of: those that are set or scaled, and those whose rule reads its own result.
+
+    What is added to any other table moves numbers and no slope that is drawn.
+    """
+    named = graph.named
+    return frozenset(
+        edit.name
+        for edit in edits
+        if edit.name in named and (edit.kind != "add" or named[edit.name].primitive.name in READ_THEMSELVES)
+    )
 
 
 def names_with_slopes(graph: Graph, output: str) -> list[str]:
@@ -142,7 +175,7 @@ class _Backwards:
 
     def _give(self, table: Table, gradient: Table) -> None:
         kind = table.primitive.name
-        by_formula = _once_more(table) if table.name in self.edited else table
+        by_formula = _once_more(table) if table.name in self.edited and kind in READ_THEMSELVES else table
         for place, before in enumerate(table.inputs):
             if before in self.carriers and _has_slope(table, place):
                 part = _fitted(RULES[kind](by_formula, gradient, place), before)
@@ -320,6 +353,8 @@ RULES: dict[str, Callable[[Table, Table, int], Table]] = {
     "keep_past": _keep_past,
     "rows_of": _rows_of,
 }
+READ_THEMSELVES = {"divide", "exp", "tanh", "sqrt"}
+"""Primitives whose rule reads what they gave."""
 TAKEN_OFF = {("subtract", 1), ("divide", 1)}
 """Inputs whose gradient is taken off and not added."""
 STEPS = {("greater", 0), ("greater", 1), ("largest", 0), ("positions", 0), ("rows_of", 1)}

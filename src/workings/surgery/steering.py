@@ -18,6 +18,7 @@ from workings.checkpoints.model import Model, Prompt
 from workings.engine.checks import is_number, is_whole, position_in
 from workings.engine.trace import Trace
 from workings.errors import InputError, NotReached, OutsideTable, TooLarge
+from workings.models.sae import row_width, rows_read
 
 Array = np.ndarray
 
@@ -30,7 +31,7 @@ class SteeringVector:
     """A direction in a table: `trace.steer` takes it as it takes a feature."""
 
     vector: Array = field(repr=False)
-    """[d]"""
+    """[d]; of a table of heads, [head*d_head]."""
     table: str
     n_pairs: int
 
@@ -38,7 +39,8 @@ class SteeringVector:
 def steering_vector(
     model: Model, pairs: Sequence[tuple[Prompt, Prompt]], table: str, position: int = -1
 ) -> SteeringVector:
-    """The mean difference that an idea makes: over pairs (a prompt with it, a prompt without), in a table [pos, d] at `position`.
+    """The mean difference that an idea makes: over pairs (a prompt with it, a prompt without), in a table [pos, d] (or
+    [head, pos, d_head], whose heads are taken side by side) at `position`.
 
     `table` is one such as `blocks.2.resid_post`. What it means: the prompts of the first kind lie there from those of the second,
     on average. What it does not mean: that the idea is all that they differ in. Source: Rimsky et al. 2024, section 3. Raises `InputError` for no pairs, a table of
@@ -63,10 +65,13 @@ def steering_vector(
 
 def _row(model: Model, prompt: Prompt, table: str, position: int) -> Array:
     trace = model.trace(prompt, "float64")
-    if len(shape := trace.shape(table)) != 2 or not trace.table(table).axes[0].is_pos:
-        raise InputError(f"{table} has shape {list(shape)}; only a table of one row a token, [pos, d], can be steered")
+    if row_width(trace.table(table)) is None:
+        raise InputError(
+            f"{table} has shape {list(trace.shape(table))}; only a table of one row a token, [pos, d] or [head, pos, d_head], "
+            "can be steered"
+        )
     at = position_in(position, len(trace))
-    return trace.rows(table, at, at + 1)[0]
+    return rows_read(trace.rows(table, at, at + 1))[0]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from workings.display.words import number
 from workings.errors import OutsideTable
 from workings.language.glossary import CHOICES, sentence
 from workings.language.primitives import GIVEN
-from workings.language.tables import Table, axis_labels
+from workings.language.tables import Call, Table, axis_labels
 from workings.readings.explain.bar import in_one_line
 from workings.readings.explain.explanation import Breakdown, Explanation, Term
 from workings.readings.explain.expressions import Address, Array, Reader
@@ -26,9 +26,8 @@ from workings.readings.explain.writing import Writer
 class Explainable(Protocol):
     """What the reading needs of a trace."""
 
-    @property
-    def edits(self) -> Sequence[Any]:
-        """Edits in force."""
+    def edits_of(self, name: str) -> Sequence[Any]:
+        """Edits in force in one table, oldest first."""
         ...
 
     @property
@@ -82,8 +81,9 @@ def formula_bar(trace: Explainable, name: str, index: Sequence[int]) -> str:
     if table.primitive is GIVEN:
         return number(reader.cell(table, cell).value).replace("−", "-")
     line = in_one_line(reader.definition(table, cell), table.name)
-    for edit in trace.edits:
-        amount = _amount_at(edit, table.shape(len(trace)), cell) if edit.name == table.name else None
+    assert table.name is not None
+    for edit in trace.edits_of(table.name):
+        amount = _amount_at(edit, table.shape(len(trace)), cell)
         if amount is not None:
             typed = number(amount).replace("−", "-")
             line = {"value": typed, "add": f"{line} + {typed}", "scale": f"({line}) * {typed}"}[edit.kind]
@@ -120,18 +120,22 @@ def _given(trace: Explainable, table: Table, address: Address, value: float, axe
     text = "read from the prompt" if table.row_axis is not None else "chosen" if name in CHOICES else "learnt"
     term = Term(value, text, number(value))
     changes = tuple(
-        f"{e.kind}"
-        for e in trace.edits
-        if e.name == name and _amount_at(e, table.shape(len(trace)), address.index) is not None
+        f"{e.kind}" for e in trace.edits_of(name) if _amount_at(e, table.shape(len(trace)), address.index) is not None
     )
     return Explanation(address, value, said, made, text, number(value), (term,), edits=changes, axes=axes)
 
 
 def _operation(table: Table) -> str:
-    """The sentence of the outermost operation (or else the primitive) that gave the table."""
-    calls = table.graph.calls_giving(table)
+    """The sentence of the outermost operation (or else the primitive) that gave the table; of what a splice drew behind a
+    table, that of the splice."""
+    calls = [call for call in table.graph.calls_giving(table) if not _draws_before(call, table)]
     body = calls[0].operation if calls else table.primitive.compute
     return " ".join((body.__doc__ or "").strip().split("\n\n")[0].split())
+
+
+def _draws_before(call: Call, table: Table) -> bool:
+    """Whether the operation named the very table that this one was drawn behind: `z` of `z.sae.out`."""
+    return any(f"{table.name}".startswith(f"{inner.name}.") for inner in call.members)
 
 
 def _edited(
@@ -139,8 +143,8 @@ def _edited(
 ) -> tuple[tuple[Term, ...], tuple[str, ...]]:
     """Terms and plain words for the edits that touch the cell."""
     changes, current = [], worked_out
-    for edit in trace.edits:
-        amount = _amount_at(edit, table.shape(len(trace)), address.index) if edit.name == table.name else None
+    for edit in trace.edits_of(address.name):
+        amount = _amount_at(edit, table.shape(len(trace)), address.index)
         if amount is None:
             continue
         if edit.kind == "value":

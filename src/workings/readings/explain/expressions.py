@@ -242,11 +242,11 @@ class Reader:
             return np.where(np.arange(len(rows[0])) > row, MASK, rows[0])
         return np.asarray(table.primitive.compute(*rows, **table.options), np.float64)
 
-    def worked_out(self, table: Table, row: int) -> Array:
+    def worked_out(self, table: Table, row: int, sheet: int = 0) -> Array:
         """Row `row` of a table as its formula gives it from the tables before it, whatever was set in it by hand."""
-        rows = [self.row(before, 0, row) for before in table.inputs]
+        rows = [self.row(before, sheet, row) for before in table.inputs]
         if table.primitive.name == "matmul":
-            return rows[0] @ self._sheet(table.inputs[1], 0)
+            return rows[0] @ self._sheet(table.inputs[1], sheet)
         return np.asarray(table.primitive.compute(*rows, **table.options), np.float64)
 
     def _named_row(self, table: Table, sheet: int, row: int) -> Array:

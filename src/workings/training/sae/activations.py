@@ -11,6 +11,7 @@ import numpy as np
 
 from workings.checkpoints.model import Model, Prompt
 from workings.errors import InputError
+from workings.models.sae import rows_read
 
 Array = np.ndarray
 Texts = Callable[[], Iterator[Prompt]]
@@ -80,8 +81,8 @@ class ShufflingBuffer:
         trace = self.model.trace(text)
         self._note(trace.ids)
         if len(trace) <= self.first_position:
-            return np.zeros((0, trace.shape(self.table)[-1]), np.float32)
-        return trace.rows(self.table, self.first_position)
+            return rows_read(np.zeros((*trace.shape(self.table)[:-2], 0, trace.shape(self.table)[-1]), np.float32))
+        return rows_read(trace.rows(self.table, self.first_position))
 
     def _note(self, ids: Array) -> None:
         self._read_so_far.update(np.array([len(ids), *ids], "<i8").tobytes())

@@ -12,6 +12,7 @@ from workings.checkpoints.model import Model, Prompt
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 from workings.engine.trace import Trace
 from workings.errors import InputError
+from workings.models.sae import rows_read
 
 Array = np.ndarray
 
@@ -67,7 +68,7 @@ def measure(model: Model, sae: SparseAutoencoder, prompts: Iterable[Prompt]) -> 
     x, recons, acts, losses = [], [], [], []
     for prompt in prompts:
         trace = spliced.trace(prompt)
-        x.append(trace[f"{table}.sae.unedited.centered" if sae.config.centered_input else table])
+        x.append(rows_read(trace[f"{table}.sae.unedited.centered" if sae.config.centered_input else table]))
         recons.append(trace[f"{table}.sae.recons"])
         acts.append(trace[f"{table}.sae.acts"])
         if len(trace) > 1:

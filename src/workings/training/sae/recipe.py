@@ -23,7 +23,7 @@ class Recipe:
     """
 
     table: str
-    """The table that is read, such as `blocks.2.resid_post` [pos, d_in]."""
+    """The table that is read, such as `blocks.2.resid_post` [pos, d_in]; of `attn.z`, all heads side by side."""
     d_sae: int
     """Number of features."""
     architecture: str = "topk"

@@ -13,7 +13,7 @@ from torch import Tensor
 from workings.checkpoints.model import Model
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 from workings.errors import InputError
-from workings.models.sae import SAEConfig
+from workings.models.sae import SAEConfig, row_width
 from workings.training.sae import unfinished
 from workings.training.sae.activations import ShufflingBuffer, Texts
 from workings.training.sae.network import Network, Outcome
@@ -54,7 +54,7 @@ def train_sae(
     the same numbers as without the interruption. `unfinished.remove` removes it when it is not needed any more.
     `progress` is called after each step.
 
-    Raises `InputError`: a table that the model does not have or that is not [pos, d], or a folder that holds
+    Raises `InputError`: a table that the model does not have or that is neither [pos, d] nor [head, pos, d_head], or a folder that holds
     another training.
     """
     trainer, kept = Trainer(model, recipe, texts), monotonic()
@@ -151,10 +151,10 @@ class Trainer:
 
 
 def check_table(model: Model, table: str) -> None:
-    """That the model has this table, [pos, d]. Raises `InputError`."""
+    """That the model has this table, [pos, d] or [head, pos, d_head]. Raises `InputError`."""
     found = model.graph.named.get(table)
-    if found is None or len(found.axes) != 2 or found.row_axis is None or found.columns_are_positions:
+    if found is None or row_width(found) is None:
         able = [name for name, known in model.graph.named.items() if name.endswith("resid_post")]
         raise InputError(
-            f"a sparse autoencoder reads a table of shape [pos, d], such as {', '.join(able[:2])}; {table!r} came"
+            f"a sparse autoencoder reads a table of shape [pos, d] or [head, pos, d_head], such as {', '.join(able[:2])}; {table!r} came"
         )

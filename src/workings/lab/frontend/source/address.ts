@@ -1,4 +1,5 @@
 // Addresses of numbers: `blocks.0.attn.pattern[2, 4, 0]`, and where that lies on a sheet.
+import { clamp } from "./dom";
 import type { Address, Model, Table } from "./types";
 
 /** Where one is: a table, one of its sheets, a row and a column. */
@@ -65,23 +66,8 @@ export function written(table: string, index: readonly (number | string)[]): str
   return `${table}[${index.join(", ")}]`;
 }
 
-/** Read what a person typed; a name alone means its first cell, `[4, 0]` alone the table one is in. */
-export function read(text: string, model: Model, here: string, nPos: number): Place | string {
-  const match = /^\s*([\w.]*)\s*(?:\[([^\]]*)\])?\s*$/.exec(text);
-  if (!match) return `“${text}” is not an address. Write it like blocks.0.attn.pattern[2, 4, 0].`;
-  const name = match[1] || here;
-  const table = find(model, name);
-  if (!table && find(model, plainName(name))) return `There are no slopes of ${plainName(name)}: the score does not depend on it, or it is a weight.`;
-  if (!table) return `There is no table called ${name}. Ctrl-K finds tables by any part of their name.`;
-  const parts = (match[2] ?? "").split(",").map((part) => part.trim());
-  const given = match[2] === undefined || match[2].trim() === "" ? table.axes.map(() => 0) : parts.map(Number);
-  if (given.some((part) => !Number.isInteger(part))) return `${name} takes whole numbers: ${written(name, table.axes)}.`;
-  if (given.length !== table.axes.length)
-    return `${name} has ${table.axes.length} axes, ${written(name, table.axes)}; ${given.length} came.`;
-  const whole = table.shape.map((size) => size ?? nPos);
-  const index = given.map((part, axis) => (part < 0 ? part + whole[axis]! : part));
-  const outside = index.findIndex((part, axis) => part < 0 || part >= whole[axis]!);
-  if (outside >= 0)
-    return `${table.axes[outside]} of ${name} goes from 0 to ${whole[outside]! - 1}; ${given[outside]} came.`;
-  return placeOf({ table: name, index });
+/** The nearest place that there is, for a sentence of so many tokens. */
+export function nearest(table: Table, place: Place, nPos: number): Place {
+  const { sheets, rows, columns } = sizes(table, nPos);
+  return { ...place, sheet: clamp(place.sheet, 0, sheets - 1), row: clamp(place.row, 0, rows - 1), column: clamp(place.column, 0, columns - 1) };
 }

@@ -1,7 +1,7 @@
 // Asking the server. Every number on the page comes through here.
 import { underway } from "./dom";
 import type { Card, Firing, Found, Smallest } from "./featuretypes";
-import type { Asked, Attribution, Edit, Explanation, Habits, Lens, LensAsked, LensCell, Look, Model, Opened, Part, PatchedCell, Range } from "./types";
+import type { Address, Asked, Attribution, Edit, Explanation, Habits, Lens, LensAsked, LensCell, Look, Model, Opened, Part, PatchedCell, Range } from "./types";
 
 export type Kind = "lost" | "unknown view" | "input" | "limit" | "forbidden" | "other";
 
@@ -141,8 +141,8 @@ export const api = {
   merges: (text: string) => json<unknown>("merges", { text }),
   write: (query: { view: string; temperature: number; most: number }, signal: AbortSignal) => listen("write", query, signal),
   /** A file to be kept, and what the server calls it. */
-  file: (path: string, view: string): Promise<{ made: Blob; name: string }> =>
-    whole(url(path, { view }), {}, async (answer) => {
+  file: (path: string, view: string, asked: Query = {}): Promise<{ made: Blob; name: string }> =>
+    whole(url(path, { view, ...asked }), {}, async (answer) => {
       const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1];
       return { made: await answer.blob(), name: name ?? path };
     }),
@@ -155,5 +155,7 @@ export const api = {
   steer: (view: string, feature: number, strength: number, positions: Part) => json<{ edit: Edit | null }>("steer", { view, feature, strength, positions }),
   smallest: (view: string, feature: number, positions: Part, signal?: AbortSignal) => json<Smallest>("steer/smallest", { view, feature, positions }, signal),
   continuations: (view: string, signal?: AbortSignal) => json<{ before: string | null; after: string | null }>("continuations", { view }, signal),
+  /** The number that a typed address means; `here` is the table that one is in. */
+  place: (view: string, text: string, here: string, signal?: AbortSignal) => json<Address>("place", { view, text, here }, signal),
   find: (text: string, signal?: AbortSignal) => json<{ found: { name: string; sentence: string }[] }>("find", { text }, signal),
 };

@@ -1,7 +1,7 @@
 // A map of numbers with names along two sides, each cell a button: as a table, as a picture to be kept.
 import { behind, palette } from "./colours";
 import { arrow, clamp, fill, h } from "./dom";
-import { minus } from "./format";
+import { minus, NO_NUMBER } from "./format";
 import { tablePicture } from "./heatmap";
 
 const NOTHING = 0.005; // what would be written as 0
@@ -16,23 +16,26 @@ export interface Cells {
   /** Lines of names above the columns, some of them marked. */
   headings: { title: string; names: string[]; marked?: (column: number) => boolean }[];
   rows: string[];
-  values: number[][];
+  /** Null where there is no number. */
+  values: (number | null)[][];
   /** What the strongest shade stands for. */
   largest: number;
   /** A cell in words. */
   said: (cell: Cell) => string;
 }
 
-const hundredths = (value: number): string => (Math.abs(value) < NOTHING ? "·" : minus((value * 100).toFixed(0)));
+const isNothing = (value: number | null): boolean => value !== null && Math.abs(value) < NOTHING;
+const hundredths = (value: number | null): string => (value === null ? NO_NUMBER : isNothing(value) ? "·" : minus((value * 100).toFixed(0)));
+
 
 export function fillCells(table: HTMLElement, cells: Cells, choose: (cell: Cell) => void): void {
   const { caption, headings, rows, values, largest } = cells;
   const heads = headings.map(({ title, names, marked }) =>
     h("tr", {}, h("th", { scope: "col" }, title), ...names.map((name, i) => h("th", { scope: "col", class: marked?.(i) ? "differs" : "" }, name))),
   );
-  const cell = (place: Cell, value: number): HTMLElement => {
+  const cell = (place: Cell, value: number | null): HTMLElement => {
     const said = cells.said(place);
-    const shade = Math.abs(value) < NOTHING ? "" : behind(value, largest);
+    const shade = value === null ? "no-number" : isNothing(value) ? "" : behind(value, largest);
     return h("td", {}, h("button", { class: shade, title: said, "aria-label": said, onclick: () => choose(place) }, hundredths(value)));
   };
   const lines = values.map((row, block) => h("tr", {}, h("th", { scope: "row" }, rows[block]!), ...row.map((value, column) => cell({ block, column }, value))));
@@ -67,10 +70,10 @@ export function cellsPicture({ headings, rows, values, largest }: Cells): HTMLCa
     const top = (block + headings.length) * height;
     write(rows[block]!, 0, top, names, "--soft");
     row.forEach((value, column) => {
-      const ink = palette()[value < 0 ? "negative" : "positive"];
-      context.fillStyle = `rgb(${ink.join(" ")} / ${(Math.min(1, Math.abs(value) / largest) * 0.5).toFixed(3)})`;
+      const ink = palette()[(value ?? 0) < 0 ? "negative" : "positive"];
+      context.fillStyle = `rgb(${ink.join(" ")} / ${(Math.min(1, Math.abs(value ?? 0) / largest) * 0.5).toFixed(3)})`;
       context.fillRect(names + column * width, top, width - 1, height - 1);
-      write(hundredths(value), names + column * width, top, width);
+      write(hundredths(value), names + column * width, top, width, value === null ? "--soft" : "--ink");
     });
   });
   return canvas;

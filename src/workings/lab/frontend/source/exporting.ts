@@ -1,6 +1,7 @@
 // Taking things along: the workbook, a report, the edits as a file, the current map as a picture.
-import { api } from "./api";
+import { api, type Query } from "./api";
 import { download, h } from "./dom";
+import { lensOf } from "./lensbar";
 import { sentence } from "./session";
 import type { Session } from "./session";
 import type { Views } from "./screens";
@@ -17,10 +18,10 @@ export function exportMenu(page: Page, session: Session, views: Views): HTMLElem
   });
   const item = (name: string, note: string, run: () => unknown): HTMLElement =>
     h("button", { role: "menuitem", tabindex: -1, onclick: () => { close(); run(); } }, h("span", {}, name), h("span", { class: "soft" }, note));
-  const fromServer = (path: string) => async (): Promise<void> => {
+  const fromServer = (path: string, asked: () => Query = () => ({})) => async (): Promise<void> => {
     button.classList.add("working");
     try {
-      const { made, name } = await api.file(path, view());
+      const { made, name } = await api.file(path, view(), asked());
       give(made, name);
     } catch (error) {
       page.set({ trouble: sentence(error) });
@@ -32,7 +33,7 @@ export function exportMenu(page: Page, session: Session, views: Views): HTMLElem
     "div",
     { class: "menu", role: "menu", "aria-label": "Export" },
     item("Excel workbook", "live formulas", fromServer("export.xlsx")),
-    item("Report", "one HTML file for anyone", fromServer("report.html")),
+    item("Report", "one HTML file for anyone", fromServer("report.html", () => ({ lens: lensOf(page).kind }))),
     item("Picture of this view", "PNG", () => void picture()),
     item("Save edits", "also for Python", fromServer("edits.json")),
     item("Load edits …", "", () => file.click()),

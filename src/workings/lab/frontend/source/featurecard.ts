@@ -5,7 +5,7 @@ import { fill, h, spelt } from "./dom";
 import { inText, percent } from "./format";
 import type { Session } from "./session";
 import type { Page } from "./state";
-import { featureName } from "./steers";
+import { featureName, tableSaid } from "./steers";
 import { Slider } from "./steering";
 import type { Card, Weighed } from "./featuretypes";
 
@@ -28,19 +28,17 @@ export class FeatureCard {
     this.element = h("section", { class: "feature-card", "aria-label": "The feature" }, this.head, this.slider.element, this.about);
   }
 
-  /** Show a feature, and tell what its card says. */
-  async show(feature: number): Promise<Card> {
-    const card = await this.card(feature);
-    const key = `${feature} ${matchMedia("(prefers-color-scheme: dark)").matches}`;
+  show(card: Card): void {
+    const key = `${card.number} ${matchMedia("(prefers-color-scheme: dark)").matches}`;
     if (key !== this.shown) {
       this.shown = key;
       this.draw(card);
     }
     this.slider.show(card);
-    return card;
   }
 
-  private card(feature: number): Promise<Card> {
+  /** What the card of a feature says, asked for once. */
+  read(feature: number): Promise<Card> {
     const view = this.page.get().opened!.id;
     const key = String(feature);
     const known = this.kept.get(key) ?? api.card(view, feature);
@@ -52,9 +50,8 @@ export class FeatureCard {
 
   private draw(card: Card): void {
     const { model } = this.page.get();
-    const block = /blocks\.(\d+)/.exec(model.features!.table)?.[1];
     const often = card.density === null || card.largest === null ? "" : `It fires at ${percent(card.density)} of all tokens, with ${inText(card.largest)} at most.`;
-    const where = block === undefined ? model.features!.table : `what the model carries along after block ${block}`;
+    const where = tableSaid(model.features!.table);
     fill(
       this.head,
       h("h3", {}, featureName({ feature: card.number, label: card.label }), h("span", { class: "soft" }, ` feature ${card.number}`)),

@@ -73,8 +73,9 @@ export class FeaturesView {
     const current = this.take();
     this.list.mark(feature);
     try {
-      const [card, fires] = await Promise.all([this.card.show(feature), api.strengths(opened!.id, feature, current.signal)]);
+      const [card, fires] = await Promise.all([this.card.read(feature), api.strengths(opened!.id, feature, current.signal)]);
       if (!current()) return;
+      this.card.show(card);
       this.card.element.hidden = false;
       this.fires = fires;
       this.draw(featureName({ feature, label: card.label }), feature);

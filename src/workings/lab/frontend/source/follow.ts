@@ -1,4 +1,5 @@
 // Where the cursor goes when the sentence changes.
+import { find, nearest } from "./address";
 import type { Page, State } from "./state";
 
 /**
@@ -9,7 +10,7 @@ export function followEnd(page: Page): (state: State) => void {
   let last = -1;
   let best = -1;
   let read = "";
-  return ({ opened, place }) => {
+  return ({ model, opened, place, token }) => {
     if (!opened || opened.tokens.length !== opened.n_pos) return;
     const ids = opened.tokens.map((token) => token.id).join();
     if (ids === read) return;
@@ -17,8 +18,10 @@ export function followEnd(page: Page): (state: State) => void {
     const atEnd = begins || place.row === last;
     const atBest = begins || (atEnd && place.column === best && place.table === "probabilities");
     [read, last, best] = [ids, opened.n_pos - 1, opened.next[0]?.id ?? 0];
-    const row = atEnd ? last : place.row;
-    const column = atBest ? best : place.column;
-    if (row !== place.row || column !== place.column) page.set({ place: { ...place, row, column } });
+    const asked = { ...place, row: atEnd ? last : place.row, column: atBest ? best : place.column };
+    const table = find(model, place.table);
+    const to = table ? nearest(table, asked, opened.n_pos) : asked;
+    if (String(Object.values(to)) !== String(Object.values(place))) page.set({ place: to });
+    if (token !== null && token > last) page.set({ token: null });
   };
 }

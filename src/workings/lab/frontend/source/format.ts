@@ -7,6 +7,9 @@ const MASKED = -1e8;
 /** In the place of an answer where scores or shares are no numbers. */
 export const NO_NUMBERS = "No token is the likeliest here: an edit made these numbers overflow, or no numbers at all.";
 
+/** What stands in a map where there is no number. */
+export const NO_NUMBER = "no number";
+
 export const isMasked = (value: number): boolean => value <= MASKED;
 
 /** A float32 in the fewest decimals that still give exactly this number back. */

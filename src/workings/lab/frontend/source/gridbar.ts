@@ -1,5 +1,5 @@
 // Above the grid: the name box and the formula bar, tabs for heads, and how numbers are shown.
-import { indexOf, read, written } from "./address";
+import { indexOf, placeOf, written } from "./address";
 import { api } from "./api";
 import { fill, h, newest } from "./dom";
 import { rovingTabs } from "./screens";
@@ -7,7 +7,7 @@ import type { Digits } from "./format";
 import type { Grid } from "./grid";
 import { knockPanel } from "./knocking";
 import { slopeBar } from "./slopes";
-import type { Session } from "./session";
+import { sentence, type Session } from "./session";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
 
@@ -26,6 +26,7 @@ export function gridBar(page: Page, session: Session, grid: Grid, travel: Travel
   );
   const colours = h("input", { type: "checkbox", onchange: () => page.set({ colours: colours.checked }) });
   const take = newest();
+  const typed = newest();
   const knock = knockPanel(page, session, grid);
   const slopes = slopeBar(page, travel);
 
@@ -34,17 +35,26 @@ export function gridBar(page: Page, session: Session, grid: Grid, travel: Travel
   name.addEventListener("keydown", (event) => {
     if (event.key === "Escape") grid.element.focus();
     if (event.key !== "Enter") return;
-    const { model, opened, place } = page.get();
-    const to = read(name.value, model, place.table, opened?.tokens.length ?? 0);
-    if (typeof to === "string") {
-      name.setAttribute("aria-invalid", "true");
-      page.set({ trouble: to });
-      return;
-    }
-    page.set({ trouble: null });
-    travel.go({ place: to, screen: "numbers" });
-    grid.element.focus();
+    void go();
   });
+
+  /** Go to what was typed, as the lab reads it. */
+  async function go(): Promise<void> {
+    const { opened, place } = page.get();
+    if (!opened) return;
+    const current = typed();
+    try {
+      const to = placeOf(await api.place(opened.id, name.value, place.table, current.signal));
+      if (!current()) return;
+      page.set({ trouble: null });
+      travel.go({ place: to, screen: "numbers" });
+      grid.element.focus();
+    } catch (error) {
+      if (!current()) return;
+      name.setAttribute("aria-invalid", "true");
+      page.set({ trouble: sentence(error) });
+    }
+  }
 
   function show(): void {
     const state = page.get();

@@ -2,7 +2,7 @@
 import type { Digits } from "./format";
 import { readIds } from "./ids";
 import { questionFrom } from "./question";
-import { edits, EVERY_HEAD, SCREENS, type State } from "./state";
+import { edits, EVERY_HEAD, firstPlace, SCREENS, type State } from "./state";
 import type { Model } from "./types";
 
 const PATTERN = "attn.pattern";
@@ -34,8 +34,8 @@ class Words {
   numbers(name: string): number[] | null {
     const text = this.get(name);
     if (!text) return null;
-    const all = text.split(",").map(Number);
-    if (all.every(Number.isInteger)) return all;
+    const all = text.split(",");
+    if (all.every((part) => /^-?\d{1,9}$/.test(part))) return all.map(Number);
     this.wrong(name, "whole numbers with commas between them");
     return null;
   }
@@ -50,9 +50,11 @@ class Words {
 export function fromHash(hash: string, model: Model): Partial<State> {
   const words = new Words(hash);
   const found: Partial<State> = read(words, model);
-  const place = words.numbers("at");
+  const at = words.numbers("at");
   const table = words.get("table");
-  if (table && place?.length === 3) found.place = { table, sheet: place[0]!, row: place[1]!, column: place[2]! };
+  if (table || at) found.place = { ...firstPlace(model), ...(table && { table }) };
+  if (at?.length === 3) found.place = { ...found.place!, sheet: at[0]!, row: at[1]!, column: at[2]! };
+  else if (at) words.wrong("at", "three whole numbers: the sheet, the row and the column");
   if (words.get("show")) found.screen = words.among("show", SCREENS);
   found.lens = { kind: words.among("lens", ["logit", "tuned"]), after_attention: words.among("after_attention", ["no", "yes"]), token: words.get("word") ?? "" };
   const maps = model.tables.map(({ name }) => name).filter((name) => name.endsWith(PATTERN));
@@ -64,8 +66,12 @@ export function fromHash(hash: string, model: Model): Partial<State> {
   for (const [name, known] of [["direction", ["denoising", "noising"]], ["order", ["model", "size"]], ["over", ["resid_pre", ...Object.keys(model.over)]]] as const) words.among(name, known);
   found.question = questionFrom(words);
   const { misread } = words;
-  return { ...found, misread: misread.length ? `This page’s address was not understood in part, and the usual is shown instead: ${misread.join("; ")}.` : null };
+  return { ...found, misread: misreading(misread), fresh: misread };
 }
+
+/** What of an address was not understood, as a sentence; null where it was all of it. */
+export const misreading = (wrong: string[]): string | null =>
+  wrong.length ? `This page’s address was not understood in part, and the usual or the nearest is shown instead: ${wrong.join("; ")}.` : null;
 
 /** What is read: the sentence or its token ids, and the edits; nothing where the address names none of them. */
 function read(words: Words, model: Model): Partial<State> {

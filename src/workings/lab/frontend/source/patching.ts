@@ -156,7 +156,7 @@ export class PatchingView {
   }
 
   private take(result: Sweep, asked: Record<string, string | number>): void {
-    [this.result, this.asked, this.key, this.chosen] = [result, asked, JSON.stringify(asked), result.best];
+    [this.result, this.asked, this.key, this.chosen] = [result, asked, JSON.stringify(asked), result.best ?? { block: 0, column: 0 }];
     fill(this.status, outcome(result));
     this.map.parentElement!.hidden = false;
     this.tokens.parentElement!.hidden = !result.by_head; // else they stand above the map
@@ -205,7 +205,7 @@ export class PatchingView {
     const best = this.result!.best;
     try {
       const cell = await api.patchedCell({ ...this.asked, block, column }, current.signal);
-      if (current()) this.drawCell(cell, block === best.block && column === best.column);
+      if (current()) this.drawCell(cell, block === best?.block && column === best?.column);
     } catch (error) {
       if (current()) fill(this.detail, h("p", { class: "note" }, sentence(error)));
     }

@@ -1,6 +1,6 @@
 // What a sweep of patches says in words: how its map is read, and what was done about the edits.
 import { h, word } from "./dom";
-import { percent } from "./format";
+import { NO_NUMBER, percent } from "./format";
 import type { Sweep } from "./types";
 
 /** What each of both sentences says, and whether the edits count. */
@@ -28,5 +28,6 @@ export function legend(result: Sweep): (HTMLElement | string | null)[] {
   const caution = denoising
     ? "A strong cell carries what tells the sentences apart; it need not be where that was worked out, and weak ones may still matter together."
     : "A weak cell need not be idle: what the model holds in two places can be missed in either.";
-  return [result.method === "attribution" ? h("b", {}, "Estimated by slopes, not tried. ") : null, done, scale, caution];
+  const none = result.effects.flat().includes(null) ? `“${NO_NUMBER}”: with that patch the scores overflow, or are no numbers at all. ` : "";
+  return [result.method === "attribution" ? h("b", {}, "Estimated by slopes, not tried. ") : null, done, scale, none, caution];
 }

@@ -1,6 +1,7 @@
 // The views in the middle: their names, what each is for in a sentence, and which one is shown.
+import { isSlope } from "./address";
 import { fill, h } from "./dom";
-import { SCREENS, type Page, type Screen } from "./state";
+import { SCREENS, type Page, type Screen, type State } from "./state";
 import type { Travel } from "./travel";
 
 /** A view in the middle. To add one: its name in `SCREENS`, a line in `ABOUT`, and the view itself in `main.ts`. */
@@ -46,6 +47,8 @@ const ABOUT: Record<Screen, { title: string; hint: string }> = {
     hint: "Click a number to see how it was made; double-click it, type another and press Enter, and watch the next token change.",
   },
 };
+const SLOPES = "Click a slope to see how it was made. It cannot be typed over: press “Numbers”, change the number, and the slopes follow.";
+const CHANGED_SLOPES = "These slopes follow your edits; underlined ones changed because of them: point at one to see what it was.";
 const CHANGED = "Framed numbers are your edits; underlined ones changed because of them: point at one to see what it was.";
 
 /** All views, of which one is shown, below their tabs and a hint. */
@@ -53,13 +56,19 @@ export function screens(page: Page, travel: Travel, views: Views): HTMLElement {
   const hint = h("p", { class: "hint" });
   const holders = SCREENS.map((screen) => h("div", { class: "screen" }, views[screen].element));
   const show = (): void => {
-    const { screen, opened } = page.get();
+    const { screen } = page.get();
     SCREENS.forEach((one, i) => (holders[i]!.hidden = one !== screen));
-    fill(hint, screen === "numbers" && opened?.before ? CHANGED : ABOUT[screen].hint);
+    fill(hint, screen === "numbers" ? ofNumbers(page.get()) : ABOUT[screen].hint);
   };
-  page.on(["screen", "opened"], show);
+  page.on(["screen", "opened", "place"], show);
   show();
   return h("main", { class: "centre" }, h("div", { class: "centre-head" }, tabs(page, travel, views), hint), ...holders);
+}
+
+/** What one can do with the numbers that are shown, or with their slopes. */
+function ofNumbers({ opened, place }: State): string {
+  if (isSlope(place.table)) return opened?.before ? CHANGED_SLOPES : SLOPES;
+  return opened?.before ? CHANGED : ABOUT.numbers.hint;
 }
 
 function tabs(page: Page, travel: Travel, views: Views): HTMLElement {

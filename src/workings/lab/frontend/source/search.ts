@@ -1,5 +1,5 @@
 // Ctrl-K: any table or weight by any part of its name.
-import { read } from "./address";
+import { placeOf, written, type Place } from "./address";
 import { api } from "./api";
 import { fill, h, newest } from "./dom";
 import type { Page } from "./state";
@@ -29,19 +29,19 @@ export function searchBox(page: Page, travel: Travel): { button: HTMLElement; di
     input.setAttribute("aria-activedescendant", options[chosen]?.id ?? "");
   }
 
-  function go(name: string): void {
+  function go(place: Place): void {
     dialog.close();
-    travel.go({ place: { table: name, sheet: 0, row: 0, column: 0 }, screen: "numbers" });
+    travel.go({ place, screen: "numbers" });
   }
 
   async function show(): Promise<void> {
     const current = take();
     const text = input.value.trim();
     const { model, opened, place } = page.get();
-    const address = text.includes("[") ? read(text, model, place.table, opened?.tokens.length ?? 0) : "";
-    const found = text && typeof address === "string" ? await api.find(text, current.signal).then((told) => told.found, () => []) : [];
+    const address = text.includes("[") && opened ? await api.place(opened.id, text, place.table, current.signal).catch(() => null) : null;
+    const found = text && !address ? await api.find(text, current.signal).then((told) => told.found, () => []) : [];
     if (!current()) return;
-    const names = typeof address === "string" ? (text ? found : model.tables.map(({ name, sentence }) => ({ name, sentence }))) : [{ name: text, sentence: "Go to this number" }];
+    const names = address ? [{ name: written(address.table, address.index), sentence: "Go to this number" }] : text ? found : model.tables;
     fill(
       list,
       ...names.slice(0, 40).map(({ name, sentence }, i) =>
@@ -52,7 +52,7 @@ export function searchBox(page: Page, travel: Travel): { button: HTMLElement; di
             id: `found-${i}`,
             "data-name": name,
             onmousemove: () => i !== chosen && choose(i),
-            onclick: () => (typeof address === "string" ? go(name) : toAddress()),
+            onclick: () => go(address ? placeOf(address) : { table: name, sheet: 0, row: 0, column: 0 }),
           },
           h("span", { class: "mono" }, name),
           h("span", { class: "soft" }, sentence),
@@ -61,14 +61,6 @@ export function searchBox(page: Page, travel: Travel): { button: HTMLElement; di
     );
     if (names.length === 0) fill(list, h("li", { class: "soft", role: "option", "aria-disabled": "true" }, "Nothing is called that."));
     choose(0);
-  }
-
-  function toAddress(): void {
-    const { model, opened, place } = page.get();
-    const to = read(input.value, model, place.table, opened?.tokens.length ?? 0);
-    if (typeof to === "string") return;
-    dialog.close();
-    travel.go({ place: to, screen: "numbers" });
   }
 
   input.addEventListener("input", () => void show());

@@ -1,5 +1,6 @@
 // What is being looked at: opening a sentence with its edits, undo and redo, writing on, and a lost connection.
 import { api, LabError, whenTroubled } from "./api";
+import { arrive } from "./arrival";
 import { newest } from "./dom";
 import type { Page } from "./state";
 import { edits as readEdits } from "./state";
@@ -28,18 +29,29 @@ export class Session {
     const current = this.take();
     this.page.set({ busy: true });
     try {
-      const opened = await api.open(this.asked(), current.signal);
+      const opened = await this.opened(current.signal);
+      const arrived = await arrive(this.page.get(), opened);
       if (!current()) return;
-      this.page.set({ opened, busy: false, stale: false, trouble: null });
+      this.page.set({ opened, busy: false, stale: false, trouble: null, ...arrived });
       this.spell(opened);
     } catch (error) {
       if (current()) this.page.set({ busy: false, stale: true, trouble: sentence(error) });
     }
   }
 
+  /** What the state asks for; edits that came with tables in another spelling are taken up with the tables' names here. */
+  private async opened(signal: AbortSignal): Promise<Opened> {
+    const asked = this.asked();
+    const opened = await api.open(asked, signal);
+    const edits = asked.edits.map((edit, i) => ({ ...edit, table: opened.edits[i]?.table ?? edit.table }));
+    if (signal.aborted || edits.every(({ table }, i) => table === asked.edits[i]!.table)) return opened;
+    this.page.set({ edits });
+    return api.open(this.asked(), signal);
+  }
+
   setPrompt(prompt: string, ids: number[] | null = null): void {
     void this.stop();
-    this.page.set({ prompt: this.page.get().model.has_tokenizer ? prompt : "", ids, misread: null });
+    this.page.set({ prompt: this.page.get().model.has_tokenizer ? prompt : "", ids, misread: null, fresh: null });
     void this.open();
   }
 

@@ -41,13 +41,20 @@ export interface State extends Asked {
   trouble: string | null;
   /** What was not understood of the page's address. */
   misread: string | null;
+  /** The same, one by one, as long as the sentence that the address came with is not open; null from then on. */
+  fresh: string[] | null;
   lost: boolean;
 }
 
 export type Page = Store<State>;
 
-function firstState(model: Model): State {
+/** Where one is unless somebody said so; the row is chosen once the sentence is open. */
+export function firstPlace(model: Model): Place {
   const first = model.tables.find((table) => table.name === "probabilities") ?? model.tables.at(-1);
+  return { table: first?.name ?? "", sheet: 0, row: -1, column: -1 };
+}
+
+function firstState(model: Model): State {
   return {
     model,
     prompt: model.has_tokenizer ? model.prompt || FIRST_PROMPT : "",
@@ -55,7 +62,7 @@ function firstState(model: Model): State {
     edits: [],
     opened: null,
     screen: "lens",
-    place: { table: first?.name ?? "", sheet: 0, row: -1, column: -1 },
+    place: firstPlace(model),
     lens: { kind: "logit", after_attention: "no", token: "" },
     block: "",
     kind: "",
@@ -70,6 +77,7 @@ function firstState(model: Model): State {
     writing: false,
     trouble: null,
     misread: null,
+    fresh: null,
     lost: false,
   };
 }

@@ -5,7 +5,7 @@ import { fill, h, later, newest, word } from "./dom";
 import { inText, typed } from "./format";
 import { sentence, type Session } from "./session";
 import type { Page } from "./state";
-import { featureName, keepSteers, placeSaid, steersOf } from "./steers";
+import { featureName, keepSteers, placeSaid, steersOf, tableSaid } from "./steers";
 import type { Card, Reach } from "./featuretypes";
 import type { Edit, Steers } from "./types";
 
@@ -31,7 +31,8 @@ export class Slider {
   private readonly answer = h("p", { class: "smallest", "aria-live": "polite" });
   private readonly where = h("div", { class: "toggle", role: "group", "aria-label": "Where to push" });
   private readonly comparison: Comparison;
-  private readonly take = newest();
+  private readonly takeReach = newest();
+  private readonly takeSmallest = newest();
   private readonly suggest = later(QUIET, () => void this.askReach());
   private card: Card | null = null;
   private kind: Kind = "all";
@@ -42,6 +43,8 @@ export class Slider {
   private held = false;
   private asked = 0;
   private suggested = "";
+  /** What the answer to the smallest strength is about. */
+  private answered = "";
 
   constructor(
     private readonly page: Page,
@@ -74,7 +77,6 @@ export class Slider {
       this.wanted = null;
       this.suggested = "";
       this.setReach(card.reach);
-      fill(this.answer);
       this.kind = this.kindOf(this.mineNow()?.positions) ?? "all";
     }
     this.draw();
@@ -106,6 +108,7 @@ export class Slider {
     const { card } = this;
     const { opened, screen, edits } = this.page.get();
     if (!card || !opened || screen !== "features") return;
+    if (this.answered !== this.questioned()) this.forget();
     const steers = this.mineNow();
     const strength = this.wanted?.strength ?? steers?.strength ?? 0;
     if (Math.abs(strength) > Number(this.range.max)) this.setReach({ most: Math.abs(strength), step: Number(this.range.step) });
@@ -119,10 +122,9 @@ export class Slider {
     const focused = [...this.where.children].indexOf(document.activeElement as Element);
     fill(this.where, ...names.map(([kind, name]) => h("button", { "aria-pressed": String(kind === chosen), onclick: () => this.choose(kind) }, name)));
     if (focused >= 0) (this.where.children[focused] as HTMLElement).focus();
-    const block = /blocks\.(\d+)/.exec(this.page.get().model.features!.table)?.[1];
     const off = steers && !edits[this.at()]!.on ? " This edit is switched off." : "";
     fill(this.told, steers
-      ? `${inText(steers.strength)} × ${featureName({ feature: card.number, label: card.label })} is added to what the model carries along after block ${block}, ${placeSaid(this.page, String(steers.positions))}.${off}`
+      ? `${inText(steers.strength)} × ${featureName({ feature: card.number, label: card.label })} is added to ${tableSaid(this.page.get().model.features!.table)}, ${placeSaid(this.page, String(steers.positions))}.${off}`
       : "Move the slider: to the right for more of it, to the left for less.");
   }
 
@@ -197,14 +199,30 @@ export class Slider {
 
   // How hard one has to push
 
+  private place(): string {
+    return String(this.mineNow()?.positions ?? this.positions(this.kind));
+  }
+
+  /** What the smallest strength hangs on: the feature, the sentence, where one pushes, and the other edits. */
+  private questioned(): string {
+    const { prompt, ids, edits } = this.page.get();
+    return JSON.stringify([this.card?.number, prompt, ids, this.place(), edits.toSpliced(this.at(), this.at() < 0 ? 0 : 1)]);
+  }
+
+  private forget(): void {
+    this.takeSmallest();
+    this.answered = this.questioned();
+    fill(this.answer);
+  }
+
   /** Let the slider reach to twice what is needed, before anybody takes hold of it. */
   private async askReach(): Promise<void> {
     const { opened, screen, prompt } = this.page.get();
-    const positions = this.mineNow()?.positions ?? this.positions(this.kind);
+    const positions = this.place();
     const key = `${this.card?.number} ${prompt} ${positions}`;
     if (!opened || !this.card || screen !== "features" || key === this.suggested) return;
     this.suggested = key;
-    const current = this.take();
+    const current = this.takeReach();
     const found = await api.smallest(opened.id, this.card.number, positions, current.signal).catch(() => null);
     if (current() && found?.reach && !this.mineNow() && document.activeElement !== this.range) this.setReach(found.reach);
   }
@@ -212,10 +230,11 @@ export class Slider {
   private async find(): Promise<void> {
     const { opened } = this.page.get();
     if (!opened || !this.card) return;
-    const current = this.take();
+    const current = this.takeSmallest();
+    this.answered = this.questioned();
     fill(this.answer, "Looking for it …");
     try {
-      const { strength, sentence: said } = await api.smallest(opened.id, this.card.number, this.mineNow()?.positions ?? this.positions(this.kind), current.signal);
+      const { strength, sentence: said } = await api.smallest(opened.id, this.card.number, this.place(), current.signal);
       if (!current()) return;
       const push = strength === null ? null : h("button", { class: "link", onclick: () => this.want({ strength }) }, "Push that hard");
       fill(this.answer, said, " ", push);

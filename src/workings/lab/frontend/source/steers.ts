@@ -27,6 +27,15 @@ export const featureName = (feature: { feature: number; label: string | null }):
 
 export const steersSaid = (steers: Steers): string => `steer: ${featureName(steers)} × ${inText(steers.strength)}`;
 
+const WHEN: Record<string, string> = { resid_pre: "before", resid_mid: "after the attention of", resid_post: "after" };
+
+/** What the table of features holds, in words: the residual stream somewhere, what heads found, or else its name. */
+export function tableSaid(table: string): string {
+  const [, block, last = ""] = /^blocks\.(\d+)\.(resid_\w+|attn\.z)$/.exec(table) ?? [];
+  if (last === "attn.z") return `what the heads of block ${block} found (${table})`;
+  return WHEN[last] ? `what the model carries along ${WHEN[last]} block ${block}` : table;
+}
+
 /** A part of an index as words: at every token, at “his”, from “his” on. */
 export function placeSaid(page: Page, positions: string): string {
   const word = (at: number): string => `“${(page.get().opened?.tokens.at(at)?.readable ?? String(at)).replace(/^␣(?=.)/, "")}”`;

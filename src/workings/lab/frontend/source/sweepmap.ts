@@ -1,7 +1,7 @@
 // A map of patches: as a table, as a picture to be kept; and what stands around it.
 import { cellsPicture, fillCells, type Cell, type Cells } from "./cellmap";
 import { fill, h, spelt, word } from "./dom";
-import { minus, NO_NUMBERS, percent } from "./format";
+import { minus, NO_NUMBER, NO_NUMBERS, percent } from "./format";
 import type { Guess, Sweep, Token } from "./types";
 
 const WHEN: Record<string, string> = { resid_pre: "Before ", resid_mid: "Within ", resid_post: "After " };
@@ -45,7 +45,8 @@ function cellsOf(sweep: Sweep): Cells {
     largest,
     said: ({ block, column }) => {
       const name = names[0]![column];
-      return `${rowName(sweep, block)}, ${by_head ? name : `“${name}”`}: ${minus((effects[block]![column]! * 100).toFixed(1))} of 100`;
+      const effect = effects[block]![column]!;
+      return `${rowName(sweep, block)}, ${by_head ? name : `“${name}”`}: ${effect === null ? NO_NUMBER : `${minus((effect * 100).toFixed(1))} of 100`}`;
     },
   };
 }

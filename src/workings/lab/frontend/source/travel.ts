@@ -1,4 +1,5 @@
 // Going places: the address bar always carries the state, and Back and Forward retrace where one has been.
+import { find, nearest } from "./address";
 import { later } from "./dom";
 import { fromHash } from "./hash";
 import type { Page, State, Whereabouts } from "./state";
@@ -70,6 +71,9 @@ export class Travel {
     } else {
       // One of our own steps: go back to the place, and keep the sentence and the edits.
       this.step = to.step;
+      const { model, opened } = this.page.get();
+      const table = find(model, found.place?.table ?? "");
+      if (found.place && table && opened) found.place = nearest(table, found.place, opened.tokens.length);
       const { screen, place, block, kind, head, token, feature } = found;
       const back = { screen, place, block, kind, head, token, feature };
       this.page.set(Object.fromEntries(Object.entries(back).filter(([, value]) => value !== undefined)));

@@ -41,7 +41,7 @@ export interface Opened {
   before: Guess[] | null;
   /** The likeliest tokens of before and after; null where no edit is in force. */
   compared: Compared[] | null;
-  edits: (({ ok: true } | { ok: false; error: string }) & { steers: Steers | null; knocks: Knocks | null })[];
+  edits: (({ ok: true } | { ok: false; error: string }) & { table: string; steers: Steers | null; knocks: Knocks | null })[];
 }
 
 export interface Compared {
@@ -227,10 +227,11 @@ export interface Sweep {
   corrupted: Side;
   tables: string[];
   columns: string[];
-  /** What each brings back, or in noising takes away; 1 is all of it. */
-  effects: number[][];
+  /** What each brings back, or in noising takes away; 1 is all of it, null where a patch left no number. */
+  effects: (number | null)[][];
   largest: number;
-  best: { block: number; column: number };
+  /** The strongest; null where no patch has a number. */
+  best: { block: number; column: number } | null;
   edits_in_force: number;
   edits_left_out: number;
   /** Why edits could not be made, one sentence each. */
@@ -240,7 +241,7 @@ export interface Sweep {
 /** One patch, tried. */
 export interface PatchedCell {
   said: string;
-  value: number;
+  value: number | null;
   table: string;
   index: number[];
   next: Guess[];
