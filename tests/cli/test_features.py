@@ -255,3 +255,23 @@ def test_an_autoencoder_is_trained_and_used(call, ask, tmp_path):
     assert ask("sae", "measure", "--sae", out, "--texts", str(texts))["n_activations"] > 10
     assert "already" in call(*words, "--steps", "30").stderr
     assert call("sae", "show", "3", "--sae", out, "--texts", str(texts)).exit_code == 0
+
+
+def test_an_edit_of_a_feature_that_the_lab_saved_is_in_force_in_every_verb(ask, call, folder, tmp_path):
+    path = tmp_path / "edits.json"
+    edit = {"table": "blocks.2.resid_post.sae.acts", "index": [4, 577], "value": 14.0, "on": True}
+    path.write_text(json.dumps({"model": "storybook", "prompt": PHONE, "ids": None, "edits": [edit]}))
+    assert ask("run", "--edits", str(path))["next"][0]["token"] == " lightsaber"
+    for words in ("generate", "lens", "attribution", "gradient", "attention", "explain", "knockout --head 2.0"):
+        found = call(*words.split(), "--edits", str(path))
+        assert found.exit_code == 0, found.stderr
+    refused = call("run", "--edits", str(path), "--model", folder)
+    assert refused.exit_code == 1 and "none comes with it. In Python" in refused.stderr
+
+
+def test_edits_of_a_model_of_another_name_are_used_and_it_is_said(call, tmp_path):
+    path = tmp_path / "edits.json"
+    edit = {"table": "blocks.2.resid_post", "index": [1, 3], "add": 1.0}
+    path.write_text(json.dumps({"model": "gpt2", "prompt": PHONE, "edits": [edit]}), encoding="utf-8-sig")
+    found = call("run", "--edits", str(path))
+    assert found.exit_code == 0 and found.stderr.count("made in 'gpt2' and are used in 'storybook'") == 1

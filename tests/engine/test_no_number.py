@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,15 @@ import pytest
 
 import workings
 from tiny import Tiny, model_of, random_ids, trace_without_kernels
+from workings.engine.kernels import KERNELS
+from workings.engine.side_by_side import rows_of_all
 from workings.engine.trace import Trace
 from workings.errors import InputError
+from workings.language.operations import layer_norm
 
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
+STUDENT = "The student picked up his"
 TINY = Tiny(layers=3, tied=False, n_ctx=160)
 AT = 6
 EDITS: dict[str, tuple[str, Any, float]] = {
@@ -100,3 +105,71 @@ def test_scores_and_patches_of_no_numbers_are_refused() -> None:
     ):
         with pytest.raises(InputError, match="no token is the likeliest"):
             ask()
+
+
+@pytest.mark.parametrize("kernels", [True, False])
+@pytest.mark.parametrize("kind", ["add", "value", "scale"])
+def test_however_large_an_edit_the_numbers_are_those_of_float64_or_none_at_all(kind, kernels) -> None:
+    for power in (3, 15, 18, 19, 20, 25, 37):
+        edit = {kind: 10.0**power}
+        exact = traced(dtype="float64").edit("blocks.1.resid_post", (AT, 3), **edit)["probabilities"]
+        found = traced(kernels=kernels).edit("blocks.1.resid_post", (AT, 3), **edit)["probabilities"]
+        assert np.isfinite(found[:AT]).all()
+        assert np.isnan(found[AT]).all() if power > 19 else np.isfinite(found).all()
+        np.testing.assert_allclose(found[np.isfinite(found)], exact[np.isfinite(found)], rtol=2e-3, atol=2e-5)
+
+
+def test_a_norm_read_by_itself_or_inside_its_table_has_no_number_where_its_squares_overflow() -> None:
+    for read_first in ("blocks.2.ln1.scale", "blocks.2.ln1.normalized", "blocks.2.attn.q"):
+        trace = traced().edit("blocks.1.resid_post", (AT, 3), add=1e20)
+        assert np.isnan(trace[read_first][..., AT, :]).all()
+        for name in ("blocks.2.ln1.scale", "blocks.2.ln1.normalized", "logits"):
+            assert np.isnan(trace[name][AT]).all()
+            assert np.isfinite(trace[name][:AT]).all()
+
+
+@pytest.mark.parametrize("kernel", [KERNELS["layer_norm"].run, layer_norm])
+def test_a_layer_norm_of_a_row_whose_squares_overflow_is_no_number(kernel) -> None:
+    w = SimpleNamespace(w=np.ones((1, 4), np.float32), b=np.full((1, 4), 0.5, np.float32))
+    rows = np.array([[1, 2, 3, 4], [1e20, 0, 0, 0], [3e38, 3e38, -3e38, 0]], np.float32)
+    with np.errstate(all="ignore"):
+        made = kernel(rows, w, 1e-5)
+    assert made.dtype == np.float32
+    assert np.isfinite(made[0]).all()
+    assert np.isnan(made[1:]).all()
+
+
+def test_shares_of_scores_far_below_the_largest_are_0_all_the_same() -> None:
+    trace = traced().edit("blocks.1.attn.scores", (0, AT, 2), value=-3e38)
+    trace = trace.edit("blocks.1.attn.scores", (0, AT, 2), scale=10.0)
+    assert trace["blocks.1.attn.pattern"][0, AT, 2] == 0
+    assert np.isfinite(trace["logits"]).all()
+
+
+def test_an_edit_too_large_for_float32_is_said_by_all_who_read_it(tmp_path) -> None:
+    model = workings.load("storybook")
+    plain = model.trace(STUDENT)
+    trace = plain.edit("blocks.2.resid_post", (4, 3), add=1e20)
+    exact = model.trace(STUDENT, "float64").edit("blocks.2.resid_post", (4, 3), add=1e20)
+    assert exact.top(1) == [(" went", pytest.approx(0.1393252, abs=1e-6))]
+    with pytest.raises(InputError, match=r"made them so \(a number too large for float32, which ends at 3.4e\+38"):
+        trace.top(1)
+    said = str(trace.explain("blocks.3.ln1.scale", 4, 0))
+    assert "no number (NaN)" in said and "too large for its type" in said
+    assert "no number" not in str(plain.explain("blocks.3.ln1.scale", 4, 0))
+    with pytest.raises(InputError, match=r"no numbers in blocks\.3\.ln1\.scale: .* take smaller edits"):
+        workings.write_workbook(model, tmp_path / "x.xlsx", trace)
+    assert not list(tmp_path.iterdir())
+    lens = workings.logit_lens(model, trace)
+    assert "no number" in lens._repr_html_()
+    lens.plot()
+    trace.plot()
+    with pytest.raises(InputError, match="no token is the likeliest"):
+        workings.trace_gradient(model, trace)
+
+
+def test_patching_side_by_side_is_silent_and_says_where_there_are_no_numbers() -> None:
+    model = workings.load("storybook")
+    trace = model.trace(STUDENT).edit("blocks.2.resid_post", (4, 3), add=1e20)
+    one, other = rows_of_all([trace, trace.fork()], "logits", 4)
+    assert np.isnan(one).all() and np.isnan(other).all()

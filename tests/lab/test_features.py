@@ -201,11 +201,15 @@ def test_a_cell_of_a_feature_is_edited_as_any_other_and_shows_in_what_follows(re
     assert refused.status_code == 400 and "no place" in refused.json()["error"]
 
 
-def test_a_workbook_refuses_an_edit_of_the_autoencoders_weights(reader):
+def test_a_workbook_holds_an_edit_of_the_autoencoders_weights(reader):
     edit = {"table": "blocks.2.resid_post.sae.W_dec", "index": [JEDI, 0], "value": 9.0, "on": True}
     view = reader.open(PROMPT, edits=[edit])
-    refused = reader.get("export.xlsx", view=view["id"], max_tokens=5)
-    assert refused.status_code == 400 and "W_dec" in refused.json()["error"]
+    answer = reader.get("export.xlsx", view=view["id"], max_tokens=5)
+    book = openpyxl.load_workbook(io.BytesIO(answer.content), read_only=True)
+    page, cells = book.defined_names["blocks_2_resid_post_sae_W_dec"].attr_text.split("!")
+    first = cells.split(":")[0].replace("$", "")
+    column, row = first.rstrip("0123456789"), int(first.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    assert book[page.strip("'")][f"{column}{row + JEDI}"].value == 9.0
 
 
 def test_edits_that_steer_along_nothing_are_not_taken_for_steering(reader, sae):

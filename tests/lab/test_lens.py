@@ -132,7 +132,6 @@ def test_where_the_model_reads_on_through_an_autoencoder_the_tuned_lens_does_too
     assert np.array_equal(read.logits(read.streams[-1]), trace["logits"])
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_numbers_that_overflow_have_no_share_and_no_rank(lensed):
     edits = [{"table": "blocks.0.resid_post", "index": [1, ":"], "scale": 3e38, "on": True}]
     view = lensed.open(PROMPT, edits=edits)["id"]
@@ -165,10 +164,14 @@ def test_a_value_that_makes_no_sense_is_told(lensed, view, query, said):
         assert said in answer.json()["error"]
 
 
-def test_a_workbook_that_would_lose_an_edit_of_the_lens_is_refused(lensed):
-    edits = [{"table": "tuned_lens.blocks.0.resid_post.b", "index": [0, 1], "value": 3.0, "on": True}]
-    answer = lensed.get("export.xlsx", view=lensed.open(PROMPT, edits=edits)["id"])
-    assert answer.status_code == 400 and "a weight of the tuned lens, which a workbook leaves out" in answer.text
+@pytest.mark.parametrize(
+    "table",
+    ["tuned_lens.blocks.0.resid_post.b", "blocks.0.resid_post.tuned_lens.translated", "blocks.0.resid_mid.lens.logits"],
+)
+def test_what_a_lens_read_is_not_changed_since_nothing_follows_from_it(lensed, table):
+    view = lensed.open(PROMPT, edits=[{"table": table, "index": [0, 1], "value": 3.0, "on": True}])
+    assert not view["edits"][0]["ok"] and "a lens only reads" in view["edits"][0]["error"]
+    assert view["before"] is None
 
 
 def test_a_lab_without_a_tuned_lens_says_how_to_have_one(visitor):
@@ -210,7 +213,6 @@ def test_a_prompt_of_many_words_asked_about_keeps_a_bounded_number_of_answers():
 NO_NUMBERS = [{"table": "blocks.1.ln1.scale", "index": [3, 0], "value": 0.0, "on": True}]
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_where_an_edit_left_no_numbers_no_token_is_told_as_the_likeliest(visitor):
     opened = visitor.open("Mike is quick.", edits=NO_NUMBERS)
     at = len(opened["tokens"]) - 1

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from browsing import PROMPT, Visit
 
 SAID = "No token is the likeliest here: an edit made these numbers overflow, or no numbers at all."
-
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 
 def test_where_an_edit_leaves_no_numbers_every_screen_says_so(visit: Visit) -> None:

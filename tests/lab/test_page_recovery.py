@@ -113,3 +113,17 @@ def test_a_file_that_holds_no_edits_is_refused_in_plain_words(visit: Visit) -> N
         visit.page.wait_for_selector(".trouble.shown")
         assert told in visit.page.locator(".trouble").inner_text()
         visit.page.click("[aria-label=Dismiss]")
+
+
+def test_edits_made_in_a_model_of_another_name_are_taken_with_a_note(visit: Visit) -> None:
+    edit = {"table": "blocks.1.resid_post", "index": [1, 3], "value": 40.0, "on": True}
+    told = json.dumps({"model": "gpt2", "prompt": "Mike is a", "edits": [edit]}).encode("utf-8-sig")
+    visit.page.set_input_files(
+        "input[type=file]", {"name": "edits.json", "mimeType": "application/json", "buffer": told}
+    )
+    visit.wait("document.querySelector('.trouble').innerText.includes(\"The edits were made in 'gpt2'\")")
+    visit.page.wait_for_selector(".edits li")
+    visit.settled()
+    assert len(visit.words(".chip")) == 3
+    visit.type_sentence("Mike is")
+    visit.wait("document.querySelectorAll('.chip').length === 2 && !document.querySelector('.trouble.shown')")

@@ -118,7 +118,6 @@ def test_what_makes_no_sense_is_refused(visitor, view, asked, said):
     assert answer.status_code == 400 and said in answer.json()["error"]
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # it divides by zero
 def test_a_score_of_numbers_that_overflow_is_refused(visitor):
     edit = {"table": "ln_final.scale", "index": [0], "value": 0}
     view = visitor.open("Mike", edits=[edit])["id"]

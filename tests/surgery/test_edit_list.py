@@ -9,12 +9,13 @@ import pytest
 from histories import amounts, entries, selected_shape
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from little import make_model, make_tokenizer
+from little import make_model, make_tokenizer, needs_storybook
 
 import workings
 from tiny import Tiny, model_of, random_ids, tinies
 from workings.errors import InputError, OutsideTable, UnknownTable
 from workings.surgery.weights import with_edited_weights
+from workings.workbook.operations import Operations
 
 SILENCED = {"table": "blocks.0.resid_post", "index": [1, ":"], "scale": 0.0, "on": True}
 
@@ -264,3 +265,87 @@ def test_a_workbook_takes_edits_of_weights_and_none_that_it_has_no_place_for(pla
     )
     said(["export", folder, book, "--edits", str(weights)])
     assert (tmp_path / "model.xlsx").stat().st_size > 1000
+
+
+ACTS = {"table": "blocks.2.resid_post.sae.acts", "index": [4, 577], "value": 14.0, "on": True}
+STUDENT = "The student picked up his"
+
+
+@needs_storybook
+def test_an_edit_of_a_feature_is_replayed_in_the_models_own_autoencoder():
+    storybook = workings.load("storybook")
+    through = storybook.with_sae(workings.load_sae("storybook"))
+    expected = through.trace(STUDENT).edit("blocks.2.resid_post.sae.acts", (4, 577), value=14.0)
+    edits = workings.EditList.from_dict({"model": "storybook", "prompt": STUDENT, "edits": [ACTS]})
+    np.testing.assert_array_equal(edits.trace(storybook)["logits"], expected["logits"])
+    assert edits.trace(storybook).top(1)[0][0] == " lightsaber"
+    np.testing.assert_array_equal(edits.trace(through)["logits"], expected["logits"])
+    assert edits.spliced(through) is through
+    lens = workings.logit_lens(edits.spliced(storybook), edits.trace(storybook))
+    np.testing.assert_array_equal(lens.logits(lens.streams[-1]), expected["logits"])
+    for name in ("blocks.2.resid_post.hook_sae_acts_post", "blocks.2.hook_resid_post.sae.acts"):
+        again = workings.EditList.from_dict({"prompt": STUDENT, "edits": [{**ACTS, "table": name}]})
+        np.testing.assert_array_equal(again.trace(storybook)["logits"], expected["logits"])
+
+
+@needs_storybook
+def test_without_an_edit_of_a_feature_the_model_stays_as_it_is():
+    storybook = workings.load("storybook")
+    for edits in ([], [SILENCED], [{**ACTS, "on": False}], [{**ACTS, "table": "blocks.2.resid_pst"}]):
+        assert workings.EditList.from_dict({"prompt": "Mike", "edits": edits}).spliced(storybook) is storybook
+
+
+@needs_storybook
+def test_where_there_is_no_autoencoder_it_is_said_what_to_do(model):
+    storybook = workings.load("storybook")
+    edits = workings.EditList.from_dict({"prompt": STUDENT, "edits": [ACTS]})
+    for ask in (
+        lambda: edits.apply(storybook.trace(STUDENT)),
+        lambda: edits.trace(model),
+        lambda: workings.EditList.from_dict({"prompt": "a", "edits": [{**ACTS, "table": "blocks.1.resid_post.sae.acts"}]}).trace(storybook),
+    ):  # fmt: skip
+        with pytest.raises(UnknownTable, match=r"^edit 1: there is no table .*with_sae\(workings.load_sae\(FOLDER\)\)"):
+            ask()
+    with pytest.raises(UnknownTable) as error:
+        edits.trace(storybook).edit("blocks.2.resid_post.sae.axts", value=1.0)
+    assert "FOLDER" not in str(error.value)
+    with pytest.raises(InputError, match=r"edits\.spliced\(model\)"):
+        workings.logit_lens(
+            storybook,
+            edits.trace(storybook),
+        )
+
+
+def test_edits_of_a_model_of_another_name_are_used_with_a_warning(model, recwarn):
+    edits = workings.EditList("Mike is", None, (), "gpt2")
+    with pytest.warns(UserWarning, match="made in 'gpt2' and are used in 'tiny'"):
+        edits.trace(model)
+    for name in (None, "tiny"):
+        workings.EditList("Mike is", None, (), name).trace(model)
+    assert not recwarn.list
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path):
+    given = {"model": None, "prompt": "Größe", "ids": None, "edits": [SILENCED]}
+    path = tmp_path / "edits.json"
+    path.write_text(json.dumps(given), encoding="utf-8-sig")
+    assert workings.load_edits(path) == workings.EditList.from_dict(given)
+
+
+@pytest.mark.parametrize("edit", [{"add": 0.0}, {"scale": 1.0}, {"add": [0.0] * 12}])
+@pytest.mark.parametrize("table", ["blocks.0.resid_post", "blocks.0.mlp_out", "blocks.1.attn.q"])
+def test_edits_that_change_nothing_are_allowed_everywhere(model, tmp_path, table, edit):
+    index = [1, ":"] if "attn" not in table else [0, 1, ":"]
+    if "attn" in table and isinstance(edit.get("add"), list):
+        edit = {"add": 0.0}
+    edits = workings.EditList.from_dict({"prompt": "Mike is", "edits": [{"table": table, "index": index, **edit}]})
+    trace = edits.trace(model)
+    np.testing.assert_array_equal(trace["logits"], model.trace("Mike is")["logits"])
+    operations = Operations.of(trace, 16)
+    assert (operations.pushed, operations.switches) == (None, {})
+
+
+def test_what_is_added_and_taken_away_again_leaves_the_page_surgery_as_it_is(model):
+    there_and_back = [{"table": "blocks.0.resid_post", "index": [1, ":"], "add": amount} for amount in (2.0, -2.0)]
+    trace = workings.EditList.from_dict({"prompt": "Mike is", "edits": there_and_back}).trace(model)
+    assert Operations.of(trace, 16).pushed is None

@@ -64,12 +64,12 @@ class LogitLens:
 
     def probabilities(self, stream: str) -> Array:
         """The share of every token after a stream [pos, d_vocab]."""
-        return np.asarray(softmax(self.logits(stream)))
+        return _shares(self.logits(stream))
 
     def top(self, k: int = 1, start: int = 0) -> tuple[Array, Array]:
         """The ids of the `k` likeliest tokens, likeliest first, and their shares, both [stream, pos, k].
 
-        Positions begin with `start`, which counts from the end where it is negative. Raises `InputError`, `OutsideTable`.
+        Where an edit left no numbers, the shares are NaN and the ids mean nothing. Positions begin with `start`, which counts from the end where it is negative. Raises `InputError`, `OutsideTable`.
         """
         d_vocab = self.trace.shape("logits")[-1]
         k, first = whole("top's k, the number of tokens,", k, 1, d_vocab), position_in(start, len(self.trace))
@@ -80,7 +80,7 @@ class LogitLens:
     def token(self, token: Token) -> tuple[Array, Array]:
         """The share of one token (text or id), and its rank, 1 for the likeliest, both [stream, pos].
 
-        Raises `InputError` for a token that the vocabulary does not have.
+        Where an edit left no numbers, the share is NaN and the rank 0. Raises `InputError` for a token that the vocabulary does not have.
         """
         chosen = token_id(self.trace, token)
         found = [share_and_rank(self.trace, stream, chosen, kind=self.kind) for stream in self.streams]
@@ -91,7 +91,11 @@ class LogitLens:
         """The likeliest word and its share [pos, stream], and labels for both sides, of the last `most` positions."""
         start = max(len(self.trace) - most, 0)
         ids, shares = replace(self, trace=self.trace.fork()).top(1, start)
-        words = [[visible(self.trace.spell(int(i))) for i in row] for row in ids[..., 0].T]
+        known = np.isfinite(shares[..., 0])
+        words = [
+            [visible(self.trace.spell(int(i))) if here else "no number" for i, here in zip(*row, strict=True)]
+            for row in zip(ids[..., 0].T, known.T, strict=True)
+        ]
         tokens = [f"{place}  {visible(token)}" for place, token in enumerate(self.trace.tokens) if place >= start]
         return words, shares[..., 0].T, tokens, [stream_label(stream) for stream in self.streams]
 
@@ -164,7 +168,7 @@ def likeliest(
     ids, shares = [], []
     for scores in _scores(trace, stream, positions, kind):
         ids.append(_best(scores, k))
-        shares.append(np.take_along_axis(np.asarray(softmax(scores)), ids[-1], axis=-1))
+        shares.append(np.take_along_axis(_shares(scores), ids[-1], axis=-1))
     return np.concatenate(ids), np.concatenate(shares)
 
 
@@ -174,9 +178,16 @@ def share_and_rank(
     """The share of one token after a stream, and its rank, 1 for the likeliest, both [pos]; else as `likeliest`."""
     shares, ranks = [], []
     for scores in _scores(trace, stream, positions, kind):
-        shares.append(np.asarray(softmax(scores))[:, chosen])
-        ranks.append(1 + np.count_nonzero(scores > scores[:, chosen : chosen + 1], axis=-1))
+        shares.append(_shares(scores)[:, chosen])
+        rank = 1 + np.count_nonzero(scores > scores[:, chosen : chosen + 1], axis=-1)
+        ranks.append(np.where(np.isfinite(shares[-1]), rank, 0))
     return np.concatenate(shares), np.concatenate(ranks)
+
+
+def _shares(scores: Array) -> Array:
+    """The scores' softmax; NaN where an edit left no numbers."""
+    with np.errstate(all="ignore"):
+        return np.asarray(softmax(scores))
 
 
 def _scores(trace: Trace, stream: str, positions: tuple[int, int] | None, kind: str) -> Iterator[Array]:

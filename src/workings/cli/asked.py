@@ -57,10 +57,10 @@ def asked(prompt: str | None, edits: str | None) -> Asked:
 def open_trace(model: Model, prompt: Asked, dtype: str = "float32") -> Trace:
     """Read the prompt with the model; where it has no tokenizer, the prompt is token ids: "464 2068 7586"."""
     saved = prompt.edits
-    if saved and saved.model not in (None, model.name):
-        complain(f"the edits were made in {saved.model}; they are used in {model.name}")
+    if saved and (doubt := saved.doubt(model.name)):
+        complain(doubt)
     if saved and saved.ids is not None and not prompt.own_text:
-        return saved.trace(model, dtype)
+        return saved.apply(model.trace(list(saved.ids), dtype))
     return open_beside(model, prompt, prompt.text, dtype)
 
 

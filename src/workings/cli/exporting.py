@@ -32,7 +32,11 @@ def export(
         from workings.workbook.office import find_office
 
         find_office()  # what is missing is said before a large file is written
-    read = prompt if edits is None else open_trace(model, asked(prompt, edits))
+    read: str | Trace | None = prompt
+    if edits is not None:
+        question = asked(prompt, edits)
+        model = question.edits.spliced(model) if question.edits else model
+        read = open_trace(model, question)
     console, began = make_console(), perf_counter()
     with _bar(console) as bar:
         task = bar.add_task(f"Writing {path.name}", total=None)

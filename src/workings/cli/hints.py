@@ -4,6 +4,10 @@ from __future__ import annotations
 
 IN_COMMANDS = {
     "trace.names() lists them all": "`workings explain` lists them all",
+    (
+        "edits.trace(model) takes the one that comes with a model; for another take "
+        "edits.trace(model.with_sae(workings.load_sae(FOLDER)))"
+    ): "none comes with it. In Python edits.trace(model.with_sae(workings.load_sae(FOLDER))) takes another",
     "sae.features() lists all labels": (
         "`workings sae list` lists all labels, and `workings sae find --with TEXT --without TEXT` finds the features that "
         "stand for an idea"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workings.cli import QUIT_BY_CTRL_C
-from workings.cli.asked import DEFAULT_PROMPT
+from workings.cli.asked import DEFAULT_PROMPT, Asked, asked
 from workings.cli.hints import in_commands
 from workings.cli.streams import complain, prepare_streams
 from workings.errors import WorkingsError
@@ -70,6 +70,12 @@ def open_model(name: str) -> Model:
     import workings
 
     return workings.load(name)
+
+
+def opened(name: str, prompt: str | None, edits: str | None) -> tuple[Model, Asked]:
+    """The model, and what it is to read; it reads on through its own sparse autoencoder if the edits are of that one's tables."""
+    model, question = open_model(name), asked(prompt, edits)
+    return (question.edits.spliced(model) if question.edits else model), question
 
 
 ModelName = Annotated[

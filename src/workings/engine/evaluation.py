@@ -83,9 +83,10 @@ class Evaluation:
     def _work_out(self, table: Table, wanted: Rows) -> None:
         plan = self.plan(table, wanted)
         waiting_for = {here: missing for here, missing, _ in plan}
-        for here, missing, recipe in plan:
-            if here in waiting_for and not self._fill_in_together(here, waiting_for):
-                self.fill_in(here, missing, recipe)
+        with np.errstate(all="ignore"):
+            for here, missing, recipe in plan:
+                if here in waiting_for and not self._fill_in_together(here, waiting_for):
+                    self.fill_in(here, missing, recipe)
 
     def plan(self, table: Table, wanted: Rows, stops: frozenset[str] = frozenset()) -> list[tuple[Table, Rows, Recipe]]:
         """Which rows of which tables are missing for the wanted rows of one, and by which recipe, in order of working.

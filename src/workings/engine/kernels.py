@@ -75,6 +75,13 @@ def _by_pieces(x: Array, work: Any) -> None:
     share(some, len(x), x.size)
 
 
+def _root(x: Array) -> Array:
+    """The square root of each number, in place; NaN of one that overflowed."""
+    np.sqrt(x, out=x)
+    x[np.isinf(x)] = np.nan
+    return x
+
+
 def deviation(x: Array, mean: Array, epsilon: float) -> Array:
     out = np.empty_like(mean)
 
@@ -85,7 +92,7 @@ def deviation(x: Array, mean: Array, epsilon: float) -> Array:
     _by_pieces(x, work)
     out *= 1 / x.shape[-1]
     out += epsilon
-    return np.sqrt(out, out=out)
+    return _root(out)
 
 
 def standardize(x: Array, mean: Array, scale: Array, weight: Array, bias: Array) -> Array:
@@ -111,7 +118,7 @@ def layer_norm(x: Array, w: Any, epsilon: float) -> Array:
         scale = np.einsum("ij,ij->i", part, part)[:, None]
         scale *= share_of_one
         scale += epsilon
-        part /= np.sqrt(scale, out=scale)
+        part /= _root(scale)
         part *= w.w
         part += w.b
 

@@ -28,7 +28,8 @@ def numbers_at(trace: Trace, table: str, position: int) -> Array:
     if has_likeliest(row):
         return row
     position %= len(trace)
-    why = "an edit made them so" if trace.edits else "the model's weights make them so"
+    largest = f"a number too large for {trace.dtype}, which ends at {np.finfo(trace.dtype).max:.1e}, or a division by 0"
+    why = f"an edit made them so ({largest})" if trace.edits else "the model's weights make them so"
     raise InputError(
         f"no token is the likeliest after {spoken(trace.tokens[position])} (position {position}): the {table} there "
         f"overflowed or are no numbers at all (NaN); {why}"

@@ -33,8 +33,9 @@ def rows_of_all(traces: Sequence[Trace], name: str, start: int = 0, stop: int | 
     evaluations = [trace._evaluation for trace in traces]
     if len({(id(one.program), one.dtype) for one in evaluations}) > 1:
         raise InputError("traces that are worked out side by side must be of the same model and the same dtype")
-    for table, lacking in sorted(_lacking(traces, name, start, stop).items(), key=lambda pair: pair[0].number):
-        _fill_in(table, lacking)
+    with np.errstate(all="ignore"):
+        for table, lacking in sorted(_lacking(traces, name, start, stop).items(), key=lambda pair: pair[0].number):
+            _fill_in(table, lacking)
     return [trace.rows(name, start, stop) for trace in traces]
 
 

@@ -139,7 +139,7 @@ def _checked_positions(positions: Any, n_pos: int) -> list[Any]:
 
 
 def _check_room(trace: Trace, table: str, strength: float) -> None:
-    """Norms square what they read: rows whose squares overflow would come out as if they were empty, without a word."""
+    """Norms square what they read: rows whose squares overflow would have no numbers."""
     with np.errstate(over="ignore"):
         squares = (trace[table].astype(np.longdouble) ** 2).sum(-1).max()
     if not squares < np.finfo(trace.dtype).max / ROOM:

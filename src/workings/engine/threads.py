@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
 
+import numpy as np
+
 WORTH_SHARING = 1 << 16
 """Fewer numbers than this are done sooner by one thread than handed to two."""
 
@@ -20,7 +22,12 @@ def n_threads() -> int:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max(1, n_threads() - 1), thread_name_prefix="workings")
+    return ThreadPoolExecutor(max(1, n_threads() - 1), thread_name_prefix="workings", initializer=_say_nothing)
+
+
+def _say_nothing() -> None:
+    """A thread does not take over what its caller told NumPy: numbers that overflow are said by whoever shows them."""
+    np.seterr(all="ignore")
 
 
 if hasattr(os, "register_at_fork"):

@@ -206,6 +206,7 @@ class Trace:
         `index` is a NumPy index into the table (`(4, slice(None))` is row 4); give exactly one of `value`, `add` and
         `scale`, a number or an array that fits the indexed cells. This trace stays as it is. The edit stays in force
         while tokens are appended; a slice that is open at its end takes new tokens in. Weights and `ids` can be
+        edited too. `add=0` and `scale=1` change nothing and are allowed, since a series of strengths begins there.
         edited too. Slopes, where there are some (`workings.trace_gradient`), become those of the edited model.
 
         Raises `UnknownTable`, `OutsideTable`, `InputError`.
@@ -277,7 +278,8 @@ class Trace:
             before.shape, before.dtype
         )  # of edits one after another each takes the memory of the one before the last
         changed[...] = before
-        edit.apply(changed)
+        with np.errstate(all="ignore"):
+            edit.apply(changed)
         stale = old.stale_after({table: Rows.run(0, len(self))}, old.causal)
         return self._with(old.fork((*old.edits, edit), old.ids, stale, {**old.weights, edit.name: changed}))
 
@@ -306,7 +308,10 @@ class Trace:
         known = {*program.graph.named, *program.graph.weights}
         edits = tuple(edit for edit in old.edits if edit.name not in without)
         if lost := [edit.name for edit in edits if edit.name not in known]:
-            raise InputError(f"the trace has an edit of {lost[0]}, which this model does not have")
+            hint = "; give the model that reads on through this sparse autoencoder (model.with_sae, or edits.spliced(model))"
+            raise InputError(
+                f"the trace has an edit of {lost[0]}, which this model does not have{hint if '.sae.' in lost[0] else ''}"
+            )
         weights = {name: array for name, array in old.weights.items() if name in known}
         return old.in_program(program, edits, {**weights, **(chosen or {})})
 

@@ -68,7 +68,8 @@ class Answers:
 
     def open(self, given: Any, asker: Asker | None = None) -> Json:
         """Take in a view, and say what it reads and what comes next."""
-        view = self.views.open(EditList.from_dict(given))
+        asked = EditList.from_dict(given)
+        view = self.views.open(asked)
         before = shares = None
         if view.active:
             with self.views.working(view, False, asker) as (trace, session):
@@ -89,6 +90,7 @@ class Answers:
         in_force = any(edit.on and outcome["ok"] for edit, outcome in zip(view.given.edits, outcomes, strict=True))
         return {
             "id": view.id,
+            "doubt": asked.doubt(self.model.name) or None,
             "tokens": tokens,
             "n_pos": len(tokens),
             "next": following,

@@ -20,7 +20,7 @@ import orjson
 
 from workings.anatomy.gradients import is_slope
 from workings.anatomy.logit_lens import draw_logit_lens
-from workings.anatomy.tuned_lens import TunedLens, draw_tuned_lens
+from workings.anatomy.tuned_lens import KIND, TunedLens, draw_tuned_lens
 from workings.checkpoints.model import Model
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 from workings.engine.evaluation import Evaluation
@@ -43,6 +43,11 @@ TABLE_BYTES = min(2 << 30, physical_bytes() // 4)
 MOST_TRACES = 200
 _NO_SLOPES = (
     "slopes follow from the numbers and cannot be changed by themselves; change the number, and its slope follows"
+)
+LENSES = {"lens", KIND}
+_NO_LENSES = (
+    "a lens only reads, and nothing in the model follows from what it read, so its numbers are not changed; change the stream "
+    "that it reads, such as blocks.0.resid_post, and it reads on from there"
 )
 
 
@@ -98,6 +103,8 @@ class Session:
             try:
                 if is_slope(edit.table):
                     raise InputError(_NO_SLOPES)
+                if LENSES & set(edit.table.split(".")):
+                    raise InputError(_NO_LENSES)
                 trace = edit.apply(trace)
                 self.refusals.append(None)
             except InputError as error:
@@ -133,11 +140,6 @@ class Views:
 
     def open(self, given: EditList) -> View:
         """Take in a view. Raises `InputError` for a prompt that cannot be read, `TooMuch` for too long a list."""
-        if given.model not in (None, self.model.name):
-            raise InputError(
-                f"this is a view of the model {given.model!r:.80}, and this lab shows {self.model.name}; "
-                "models are named when the lab is started"
-            )
         if len(given.prompt) > MOST_CHARACTERS:
             raise TooMuch(f"a prompt has at most {MOST_CHARACTERS:,} characters here; {len(given.prompt):,} came")
         if len(given.edits) > MOST_EDITS:

@@ -7,12 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
-from workings.anatomy.tuned_lens import KIND
+from workings.checkpoints.model import Model
 from workings.engine.trace import Trace
-from workings.errors import InputError
 from workings.lab.answers import Answers
 from workings.lab.asked import Query
 from workings.lab.refusals import TooMuch
+from workings.surgery.edit_list import SAE
 from workings.workbook.write import write_workbook
 
 USUAL_TOKENS = 16
@@ -45,21 +45,15 @@ class Workbook:
                 yield piece
 
 
-def _check_weights(answers: Answers, trace: Trace) -> None:
-    """The model of a workbook has neither sparse autoencoder nor tuned lens, so that edits of their weights would be lost."""
-    known = answers.model.weights.keys() | set(trace.names())
-    if lost := [edit.name for edit in trace.edits if edit.name not in known]:
-        owner = "tuned lens" if lost[0].startswith(f"{KIND}.") else "sparse autoencoder"
-        raise InputError(
-            f"{lost[0]} is edited, a weight of the {owner}, which a workbook leaves out: switch this edit off"
-        )
+def _model_of(answers: Answers, trace: Trace) -> Model:
+    """The model that the workbook shows: with the sparse autoencoder only where a table or weight of it is edited."""
+    return answers.views.spliced if any(SAE in edit.name for edit in trace.edits) else answers.model
 
 
 def _write(answers: Answers, query: Query, path: Path) -> None:
     view, n_ctx = answers.views.view(query.text("view")), answers.model.config.n_ctx
     with answers.views.working(view, asker=query.asker) as (trace, _):
         least = len(trace)
-    _check_weights(answers, trace)
     most = query.whole("max_tokens", min(max(USUAL_TOKENS, least), n_ctx), least=least, most=n_ctx)
     # Of the trace it takes ids, weights and edits, which nobody changes.
-    write_workbook(answers.model, path, trace, most, progress=lambda done, whole: query.asker.check())
+    write_workbook(_model_of(answers, trace), path, trace, most, progress=lambda done, whole: query.asker.check())

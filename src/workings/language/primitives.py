@@ -151,8 +151,9 @@ def erf(x: Any) -> Any:
 
 @primitive(_side_by_side)
 def sqrt(x: Any) -> Any:
-    """The square root of each number."""
-    return np.sqrt(x)
+    """The square root of each number. One that overflowed has none: a row divided by it would come out as 0, and wrong."""
+    root = np.sqrt(x)
+    return np.where(np.isinf(root), np.nan, root)[()]
 
 
 # Along a row ------------------------------------------------------------------------------------------------------

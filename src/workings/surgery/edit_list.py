@@ -9,13 +9,17 @@ from __future__ import annotations
 import math
 import re
 import reprlib
+import warnings
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workings.checkpoints.splicing import open_bundled_sae
 from workings.engine.checks import path_like
-from workings.errors import InputError
+from workings.engine.lookup import plain_name
+from workings.errors import InputError, UnknownTable
 
 if TYPE_CHECKING:
     from workings.checkpoints.model import Model
@@ -23,6 +27,11 @@ if TYPE_CHECKING:
 
 KINDS = ("value", "add", "scale")
 MOST_AXES = 3
+SAE = ".sae."
+NO_SAE = (
+    "it is of a sparse autoencoder, and the model was read without one: edits.trace(model) takes the one that comes with a "
+    "model; for another take edits.trace(model.with_sae(workings.load_sae(FOLDER)))"
+)
 _SLICE = re.compile(r"(-?\d{1,9})?:(-?\d{1,9})?")
 _LARGEST_WHOLE = 2**31
 
@@ -120,19 +129,55 @@ class EditList:
     def apply(self, trace: Trace) -> Trace:
         """A new trace with all edits in force that are on.
 
-        Raises `UnknownTable`, `OutsideTable` or `InputError`, which say which edit it is.
+        Raises `UnknownTable`, `OutsideTable` or `InputError`, which say which edit it is; of a sparse autoencoder's table in
+        a trace of a model without one, too: `trace` of this list reads on through one, where a model has its own.
         """
         for place, edit in enumerate(self.edits, 1):
             if edit.on:
                 try:
                     trace = edit.apply(trace)
+                except UnknownTable as error:
+                    raise UnknownTable(f"edit {place}: {_unknown(edit, trace, error)}") from None
                 except InputError as error:
                     raise type(error)(f"edit {place}: {error}") from None
         return trace
 
     def trace(self, model: Model, dtype: str = "float32") -> Trace:
-        """The prompt read by a model, with all edits in force that are on."""
-        return self.apply(model.trace(self.prompt if self.ids is None else list(self.ids), dtype=dtype))
+        """The prompt read by a model, with all edits in force that are on.
+
+        Where one names a table of the model's own sparse autoencoder, it is read by `self.spliced(model)`, which is then the
+        model to ask about the trace. Raises as `apply` and `model.trace` do; warns where the list names another model.
+        """
+        if doubt := self.doubt(model.name):
+            warnings.warn(doubt, stacklevel=2)
+        prompt = self.prompt if self.ids is None else list(self.ids)
+        return self.apply(self.spliced(model).trace(prompt, dtype=dtype))
+
+    def doubt(self, model_name: str) -> str:
+        """A sentence that says that the list was made in a model of another name; empty where it was not, or does not say."""
+        if self.model in (None, model_name):
+            return ""
+        return (
+            f"the edits were made in {self.model!r:.80} and are used in {model_name!r:.80}; if these are two models, and not two "
+            "names of one, they mean something else here"
+        )
+
+    def spliced(self, model: Model) -> Model:
+        """The model that the edits are of: one that reads on through its own sparse autoencoder, if they name its tables.
+
+        So the lab shows every model. It is the given model where no edit that is on does, where its tables are there already, and
+        where no sparse autoencoder comes with it.
+        """
+        named = {plain_name(edit.table) for edit in self.edits if edit.on and SAE in plain_name(edit.table)}
+        lacking = named - {*model.graph.named, *model.graph.weights}
+        own = open_bundled_sae(model.name) if lacking else ()
+        read = {sae.config.table for sae in model.saes}
+        wanted = [
+            sae
+            for sae in own
+            if sae.config.table not in read and any(name.startswith(f"{sae.config.table}{SAE}") for name in lacking)
+        ]
+        return model.with_sae(*wanted) if wanted else model
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
@@ -161,6 +206,13 @@ class EditList:
             raise InputError(f"the edits cannot be kept in {path}: {error.strerror}") from None
 
 
+def _unknown(edit: SavedEdit, trace: Trace, error: UnknownTable) -> str:
+    """Why there is no such table; of a sparse autoencoder's, where the trace knows of none, with what to do."""
+    stream, of_sae, _ = plain_name(edit.table).partition(SAE)
+    lacks = of_sae and f"{stream}{SAE}acts" not in trace
+    return f"there is no table named {edit.table!r} here; {NO_SAE}" if lacks else str(error)
+
+
 def load_edits(path: str | Path) -> EditList:
     """Read edits that were saved, by the lab or by `EditList.save`.
 
@@ -169,7 +221,8 @@ def load_edits(path: str | Path) -> EditList:
     import orjson
 
     try:
-        given = orjson.loads(Path(path_like(path, "a file of edits")).read_bytes())
+        held = Path(path_like(path, "a file of edits")).read_bytes()
+        given = orjson.loads(held.removeprefix(BOM_UTF8))  # which Notepad begins a file with
     except OSError as error:
         raise InputError(f"the edits in {path} cannot be read: {error.strerror}") from None
     except orjson.JSONDecodeError as error:

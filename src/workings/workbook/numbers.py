@@ -9,6 +9,7 @@ import numpy as np
 from workings.engine.edits import Edit
 from workings.engine.evaluation import Evaluation
 from workings.engine.program import Program
+from workings.errors import InputError
 from workings.language.primitives import GIVEN
 from workings.language.tables import Table
 from workings.workbook.layout import Layout
@@ -55,6 +56,17 @@ class Numbers:
             rows = rows[..., : self.used]
         rows[...] = self.evaluation.read(table, 0, self.used)
         return numbers
+
+    def check(self) -> None:
+        """Raise `InputError` where the edits left no numbers, which a cell cannot hold."""
+        with np.errstate(all="ignore"):
+            for table in self.program.graph.named.values():
+                rows = None if table in self.off else self.evaluation.read(table, 0, self.used)
+                if rows is not None and not np.isfinite(rows.sum()) and not np.isfinite(rows).all():
+                    raise InputError(
+                        f"the edits leave no numbers in {table.name}: on the way something became too large for float32, which ends at "
+                        f"{np.finfo(np.float32).max:.1e}, or was divided by 0. A cell cannot hold that: take smaller edits, or switch some off"
+                    )
 
     def used_rows(self, table: Table) -> Array:
         """The rows of a table that the prompt's tokens use."""

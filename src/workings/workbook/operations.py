@@ -57,6 +57,9 @@ class Operations:
         switches: dict[tuple[str, int | None], float] = {}
         for name in dict.fromkeys(edit.name for edit in edits):
             own = [edit for edit in edits if edit.name == name]
+            own = [edit for edit in own if not _changes_nothing(edit)]
+            if not own:
+                continue
             if (found := _STREAM.fullmatch(name)) and all(edit.kind == "add" for edit in own) and pushed is None:
                 pushed = _pushed(int(found[1]), own, (n_slots, trace.shape(name)[-1]))
             elif _HEADS.fullmatch(name) or _MLP.fullmatch(name):
@@ -72,13 +75,18 @@ def _no_place(name: str) -> InputError:
     )
 
 
-def _pushed(block: int, edits: Sequence[Edit], shape: tuple[int, ...]) -> Pushed:
+def _changes_nothing(edit: Edit) -> bool:
+    """Whether an edit adds 0 or multiplies by 1, as the first of a series of strengths does."""
+    return (edit.kind == "add" and not edit.amount.any()) or (edit.kind == "scale" and bool((edit.amount == 1).all()))
+
+
+def _pushed(block: int, edits: Sequence[Edit], shape: tuple[int, ...]) -> Pushed | None:
     added = np.zeros(shape)  # [pos, d_model]
     for edit in edits:
         edit.apply(added)
     rows = np.flatnonzero(added.any(axis=1))
-    if not rows.size:
-        raise InputError(f"the edit of {edits[0].name} adds nothing")
+    if not rows.size:  # what was added was taken away again
+        return None
     first, last = int(rows[0]), int(rows[-1])
     if (added[first : last + 1] != added[first]).any():
         raise _no_place(edits[0].name)

@@ -85,9 +85,10 @@ class Book:
     """A workbook before it is written: the model with the logit lens, its layout, and the pages made of them."""
 
     def __init__(self, model: Model, prompt: Prompt | Trace | None, max_tokens: int) -> None:
-        self.operations = Operations()
+        self.operations, self.edited = Operations(), False
         if isinstance(prompt, Trace):
             self.operations = Operations.of(prompt, max_tokens)
+            self.edited = bool(prompt.edits)
             model, prompt = with_edited_weights(model, prompt), prompt.ids
         self.model, self.n_slots, self.typed = model, max_tokens, _why_typed(model)
         self.prompt = _prompt_for(model, prompt, bool(self.typed), max_tokens)
@@ -108,6 +109,8 @@ class Book:
             raise InputError(f"a workbook for {self.n_slots} tokens cannot begin with this prompt. {tokens.message}")
         off = set() if self.lens_on else set(self.lenses.values())
         numbers = Numbers(self.program, model.weights, self.layout, tokens.ids, off, self.operations.edits)
+        if self.edited and tokens.ids:
+            numbers.check()
         prompt.finish(tokens, numbers.used_rows(logits)[-1] if tokens.ids else None)
         vector = vector_for(model, self.operations.pushed)
         surgery = SurgeryPage(places, self.n_slots, vector, prompt.outcome, self.operations.switches)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, DEFAULT_MODEL, asked
-from workings.cli.verb import Against, Edits, Json, ModelName, Position, Prompt, Token, open_model, verb
+from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, DEFAULT_MODEL
+from workings.cli.verb import Against, Edits, Json, ModelName, Position, Prompt, Token, opened, verb
 
 
 @verb(
@@ -40,7 +40,7 @@ def lens(
     """Show what the model would say, block by block."""
     from workings.cli.lens import show_lens
 
-    show_lens(open_model(model), asked(prompt, edits), token, attention, tuned, json)
+    show_lens(*opened(model, prompt, edits), token, attention, tuned, json)
 
 
 @verb(
@@ -66,7 +66,7 @@ def attribution(
     """Show which parts of the model a score comes from."""
     from workings.cli.attributing import show_attribution
 
-    show_attribution(open_model(model), asked(prompt, edits), token, against, position, part, json)
+    show_attribution(*opened(model, prompt, edits), token, against, position, part, json)
 
 
 @verb(
@@ -93,7 +93,7 @@ def gradient(
     """Show how a score would answer small changes."""
     from workings.cli.gradient import show_gradient
 
-    show_gradient(open_model(model), asked(prompt, edits), token, against, position, table, top, json)
+    show_gradient(*opened(model, prompt, edits), token, against, position, table, top, json)
 
 
 @verb(
@@ -174,24 +174,11 @@ def patch(
         raise typer.BadParameter("--through-mlps is about paths; say whose with --into, such as --into 2.0.q")
     from workings.cli.patching import show_patching
 
-    first, second = (
-        asked(CHEF_AND_JEDI if clean is None else clean, edits),
-        CHEF_AND_JEDI_HIM if corrupted is None else corrupted,
-    )
+    opened_model, first = opened(model, CHEF_AND_JEDI if clean is None else clean, edits)
+    second = CHEF_AND_JEDI_HIM if corrupted is None else corrupted
     over = over or "resid_pre"
     show_patching(
-        open_model(model),
-        first,
-        second,
-        answer,
-        against,
-        over,
-        position,
-        noising,
-        attribution,
-        into,
-        through_mlps,
-        json,
+        opened_model, first, second, answer, against, over, position, noising, attribution, into, through_mlps, json
     )
 
 
@@ -249,4 +236,4 @@ def knockout(
 
     instead = Instead(by or "zero", tuple(by_prompt or ()))
     heads = [one.strip() for listed in head or [] for one in listed.split(",")]
-    show_knock_out(open_model(model), asked(prompt, edits), heads, table or [], instead, positions, top, save, json)
+    show_knock_out(*opened(model, prompt, edits), heads, table or [], instead, positions, top, save, json)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from workings.cli.asked import DEFAULT_MODEL, asked
-from workings.cli.verb import Edits, Json, ModelName, Prompt, Sae, Texts, open_model, sae_app, verb
+from workings.cli.asked import DEFAULT_MODEL
+from workings.cli.verb import Edits, Json, ModelName, Prompt, Sae, Texts, open_model, opened, sae_app, verb
 
 
 @verb(
@@ -67,7 +67,7 @@ def steer(
     from workings.cli.steering import Steering, show_steer
 
     asked_for = Steering(feature, sae, toward or (), away or (), strength, layer, positions, token, most)
-    show_steer(open_model(model), asked(prompt, edits), asked_for, write, save, json)
+    show_steer(*opened(model, prompt, edits), asked_for, write, save, json)
 
 
 @verb("workings sae list", "workings sae list jedi", under=sae_app, name="list")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from workings.cli.asked import DEFAULT_MODEL, Score, asked, asks_for_slope
-from workings.cli.verb import Edits, Json, ModelName, Prompt, PromptOption, open_model, verb
+from workings.cli.asked import DEFAULT_MODEL, Score, asks_for_slope
+from workings.cli.verb import Edits, Json, ModelName, Prompt, PromptOption, open_model, opened, verb
 
 
 @verb(
@@ -28,7 +28,7 @@ def run(
     """Read a text, guess the next word, and show why."""
     from workings.cli.story import show_run
 
-    show_run(open_model(model), asked(prompt, edits), top, json)
+    show_run(*opened(model, prompt, edits), top, json)
 
 
 @verb(
@@ -74,7 +74,7 @@ def generate(
         raise typer.BadParameter("give a PROMPT to write on from, or --edits with one in it")
     from workings.cli.writing import show_generate
 
-    show_generate(open_model(model), asked(prompt, edits), max_new_tokens, temperature, top_k, top_p, seed, json)
+    show_generate(*opened(model, prompt, edits), max_new_tokens, temperature, top_k, top_p, seed, json)
 
 
 @verb('workings tokens "Mike is quick."', 'workings tokens "lightsaber" --json')
@@ -134,9 +134,10 @@ def explain(
             '--token, --against and --position are for slopes: ask about gradient.NAME, such as "gradient.blocks.1.mlp.post[-1, 3]"'
         )
     if words:
-        show_explanation(open_model(model), words, asked(prompt, edits), score, dtype, json)
+        found, question = opened(model, prompt, edits)
+        show_explanation(found, words, question, score, dtype, json)
     else:
-        show_tables(open_model(model), asked(prompt, edits), dtype, json)
+        show_tables(*opened(model, prompt, edits), dtype, json)
 
 
 def _refuse_options(words: Sequence[str]) -> None:
@@ -168,7 +169,7 @@ def attention(
         raise typer.BadParameter(f"--head {head} needs --block too: every block has a head {head}")
     from workings.cli.looking import show_attention
 
-    show_attention(open_model(model), asked(prompt, edits), block, head, json)
+    show_attention(*opened(model, prompt, edits), block, head, json)
 
 
 @verb("workings heads", "workings heads --kind induction", "workings heads --kind induction --json")

@@ -64,9 +64,16 @@ def explain(trace: Explainable, name: str, index: Sequence[int]) -> Explanation:
     terms, changes = _edited(trace, table, address, terms_of(made, writer), made.value)
     breakdowns = tuple(breakdowns_of(made, writer))
     return Explanation(
-        address, shown, sentence(table.name), _operation(table), writer.symbols(made), writer.numbers(made),
+        address, shown, _about(table.name, shown), _operation(table), writer.symbols(made), writer.numbers(made),
         terms, breakdowns, sources_of(made, terms, breakdowns), changes, axes,
     )  # fmt: skip
+
+
+NO_NUMBER = "It is no number (NaN): on the way something became too large for its type, or was divided by 0."
+
+
+def _about(name: str, value: float) -> str:
+    return f"{sentence(name)} {NO_NUMBER}" if np.isnan(value) else sentence(name)
 
 
 def formula_bar(trace: Explainable, name: str, index: Sequence[int]) -> str:

@@ -21,6 +21,8 @@ type Shade = (shares: ArrayLike<number> | null, token?: number | null) => void;
 interface Pattern {
   key: string;
   block: string;
+  view: string;
+  words: string[];
   numbers: Float32Array;
   heads: number;
   n: number;
@@ -66,7 +68,7 @@ export class Attention {
 
   /** Where the heads of the block put what they found. */
   private get zTable(): string {
-    return this.block.replace(/pattern$/, "z");
+    return this.pattern!.block.replace(/pattern$/, "z");
   }
 
   /** Whether the heads of all blocks are looked at together. */
@@ -86,7 +88,7 @@ export class Attention {
 
   /** Shares of the large map's row for a token, for shading chips elsewhere. */
   lookingOf(token: number): Float32Array | null {
-    return this.pattern && !this.together && token < this.pattern.n ? this.row(token) : null;
+    return this.pattern && this.upToDate && !this.together && token < this.pattern.n ? this.row(token) : null;
   }
 
   private get block(): string {
@@ -127,13 +129,13 @@ export class Attention {
     if (this.page.get().model.n_parameters <= MEASURED_UNASKED) void this.habits.learn();
     const { block } = this;
     const key = `${opened.id} ${block}`;
+    const current = this.take();
     if (key !== this.pattern?.key) {
-      const current = this.take();
       try {
         const number = /blocks\.(\d+)/.exec(block)?.[1] ?? "0";
         const numbers = await api.attention(opened.id, number, current.signal);
         if (!current()) return;
-        this.pattern = { key, block, numbers, heads: numbers.length / opened.n_pos ** 2, n: opened.n_pos };
+        this.pattern = { key, block, view: opened.id, words: opened.tokens.map((token) => word(token.readable)), numbers, heads: numbers.length / opened.n_pos ** 2, n: opened.n_pos };
       } catch (error) {
         if (current()) this.page.set({ trouble: sentence(error) });
         return;
@@ -162,7 +164,7 @@ export class Attention {
     const large = `${pattern.key} ${head}`;
     if (this.drawn.large !== large) {
       this.drawn.large = large;
-      this.map.take(this.square(head), this.words());
+      this.map.take(this.square(head), pattern.words);
       this.map.canvas.setAttribute("aria-label", `Attention of ${blockName(pattern.block)}, head ${head}: rows look at columns. Arrow keys move, Enter shows the number.`);
     }
     this.point();
@@ -238,16 +240,16 @@ export class Attention {
     return h("button", { role: "tab", class: "small-map", onclick: () => this.page.set({ head }) }, picture, h("span", {}, `Head ${head}`), h("small", {}));
   }
 
-  private words(): string[] {
-    return this.page.get().opened!.tokens.map((token) => word(token.readable));
+  /** Whether the maps are of the sentence whose chips are shown, and not of one before. */
+  private get upToDate(): boolean {
+    return this.pattern?.view === this.page.get().opened?.id;
   }
 
   /** In words: what a token looks at most. */
   private tell({ row, column }: Pointed): void {
-    const words = this.words();
     const shares = this.row(row);
-    this.shadeBy(shares, row);
-    fill(this.told, ...looking(row, column, shares, words));
+    if (this.upToDate) this.shadeBy(shares, row);
+    fill(this.told, ...looking(row, column, shares, this.pattern!.words));
   }
 
   private show(cell: { row: number; column: number } | null): void {
@@ -256,7 +258,7 @@ export class Attention {
   }
 
   private toGrid({ row, column }: Pointed): void {
-    this.travel.go({ place: { table: this.block, sheet: this.head, row, column: column ?? 0 }, screen: "numbers", token: row });
+    this.travel.go({ place: { table: this.pattern!.block, sheet: this.head, row, column: column ?? 0 }, screen: "numbers", token: row });
   }
 
   private listen(): void {

@@ -58,13 +58,14 @@ export class Comparison {
       this.tell(before, after, !!opened.compared);
     } catch (error) {
       if (!current()) return;
+      this.wrote = "";
       fill(this.texts, h("dt", {}, "It cannot write on"), h("dd", { class: "note" }, sentence(error)));
     }
     this.texts.classList.remove("waiting");
   }
 
   private tell(before: string | null, after: string | null, compared: boolean): void {
-    const { prompt } = this.page.get();
+    const { prompt } = this.page.get().shown!;
     const tail = prompt.length > TAIL ? `… ${prompt.slice(-TAIL).replace(/^\S*\s/, "")}` : prompt;
     const text = (written: string | null): HTMLElement => (written === null ? h("dd", { class: "note" }, NO_NUMBERS) : h("dd", {}, h("span", { class: "soft" }, tail), h("b", {}, written)));
     fill(this.texts, h("div", {}, h("dt", {}, "Before, it writes on"), text(before)), compared ? h("div", {}, h("dt", {}, "After"), text(after)) : null);

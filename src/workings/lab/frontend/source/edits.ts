@@ -23,7 +23,8 @@ export function editList(page: Page, session: Session, travel: Travel): HTMLElem
     const by = knocksBy(edit);
     const inWords = steers ? steersSaid(steers) : by && knocksSaid(page, edit, by);
     const name = inWords ?? written(edit.table, edit.index);
-    const told = page.get().opened?.edits[i];
+    const { opened, shown } = page.get();
+    const told = opened?.edits[shown?.edits.indexOf(edit) ?? -1];
     const change = (edits: (all: Edit[]) => Edit[]): void => void session.setEdits(edits([...page.get().edits]));
     const toggle = h("input", { type: "checkbox", role: "switch", "aria-label": `${name} in force`, onchange: () => change((all) => all.with(i, { ...edit, on: toggle.checked })) });
     toggle.checked = edit.on;

@@ -21,6 +21,8 @@ export class FeatureList {
   private readonly take = newest();
   private mode: "here" | "all" = "here";
   private current = -1;
+  /** Whether the newest question was not answered. */
+  failed = false;
 
   constructor(
     private readonly page: Page,
@@ -45,7 +47,7 @@ export class FeatureList {
     const { opened } = this.page.get();
     if (!opened) return null;
     fill(this.here, `At “${word(opened.tokens[token]?.readable ?? "")}”`);
-    if (this.mode === "all" && this.list.childElementCount) return null;
+    if (this.mode === "all" && this.list.childElementCount && !this.failed) return null;
     if (this.mode === "all") return this.find(), null;
     const current = this.take();
     try {
@@ -57,7 +59,7 @@ export class FeatureList {
       this.show(firing.map((one) => this.entry(one, inText(one.strength), one.strength / largest)));
       return firing[0]?.feature ?? null;
     } catch (error) {
-      if (current()) fill(this.status, sentence(error));
+      if (current()) this.fail(error);
       return null;
     }
   }
@@ -88,7 +90,7 @@ export class FeatureList {
       const found = await api.features(this.search.value, from, AT_ONCE, current.signal);
       if (current()) this.tell(found, from);
     } catch (error) {
-      if (current()) fill(this.status, sentence(error));
+      if (current()) this.fail(error);
     }
   }
 
@@ -102,7 +104,13 @@ export class FeatureList {
     this.show([...before, ...entries, ...(more ? [more] : [])]);
   }
 
+  private fail(error: unknown): void {
+    this.failed = true;
+    fill(this.status, sentence(error));
+  }
+
   private show(entries: Element[]): void {
+    this.failed = false;
     const focused = this.list.contains(document.activeElement);
     fill(this.list, ...entries, this.page.get().model.features?.labelled ? h("li", { class: "soft fine" }, LABELS) : null);
     this.mark(this.current);

@@ -64,8 +64,9 @@ export class FeaturesView {
     this.asked = key;
     const found = await this.list.refresh(this.token);
     if (found !== null) this.strongest = found;
+    if (this.list.failed && key === this.asked) this.asked = "";
     const feature = this.page.get().feature ?? this.strongest;
-    if (feature !== null && key === this.asked) await this.show(feature);
+    if (feature !== null && (this.asked || key) === key) await this.show(feature);
   }
 
   private async show(feature: number): Promise<void> {
@@ -74,13 +75,14 @@ export class FeaturesView {
     this.list.mark(feature);
     try {
       const [card, fires] = await Promise.all([this.card.read(feature), api.strengths(opened!.id, feature, current.signal)]);
-      if (!current()) return;
+      if (!current() || opened!.id !== this.page.get().opened!.id) return;
       this.card.show(card);
       this.card.element.hidden = false;
       this.fires = fires;
       this.draw(featureName({ feature, label: card.label }), feature);
     } catch (error) {
       if (!current()) return;
+      this.asked = "";
       this.card.element.hidden = true;
       fill(this.tokens);
       fill(this.title, capital(sentence(error)), ". Choose one from the list.");

@@ -32,6 +32,8 @@ export function listenToGrid(grid: Grid, page: Page, session: Session, around: H
     const at = dragging && event.buttons === 1 ? grid.at((event.target as Element).closest("td")) : null;
     if (at) grid.select(at.row, at.column, true);
   });
+  // An editor is for the cell over which it lies.
+  page.on(["place", "screen"], () => around.querySelector<HTMLElement>(".editor")?.blur());
   window.addEventListener("mouseup", () => (dragging = false));
   element.addEventListener("dblclick", (event) => {
     if (grid.at((event.target as Element).closest("td"))) openEditor(grid, page, session, around);
@@ -120,6 +122,21 @@ async function copy(grid: Grid, page: Page): Promise<void> {
   }
 }
 
+/** What was typed for a cell that is not in view yet; null where nothing waits for one. */
+let begun: string | null = null;
+
+/** Open the editor as soon as the grid, which is being drawn or scrolled to the cursor, has the cell. */
+async function openSoon(grid: Grid, page: Page, session: Session, around: HTMLElement, start = ""): Promise<void> {
+  const waiting = begun !== null;
+  begun = (begun ?? "") + start;
+  if (waiting) return;
+  const { place } = page.get();
+  await grid.settle().catch(() => undefined);
+  const text = begun;
+  begun = null;
+  if (grid.cursorCell() && page.get().place === place && page.get().screen === "numbers") openEditor(grid, page, session, around, text || undefined);
+}
+
 /** An input over the cell: a number sets it, `*2` scales it, `+=0.5` adds to it. */
 function openEditor(grid: Grid, page: Page, session: Session, around: HTMLElement, start?: string): void {
   const cell = grid.cursorCell();
@@ -129,12 +146,9 @@ function openEditor(grid: Grid, page: Page, session: Session, around: HTMLElemen
     page.set({ trouble: "A slope follows from the numbers and cannot be changed by itself. Press “Numbers” and change the number: the slopes follow." });
     return;
   }
-  if (!cell) {
-    // The grid is being drawn, or scrolled to the cursor: as soon as that is done.
-    void grid.settle().then(() => grid.cursorCell() && openEditor(grid, page, session, around, start));
-    return;
-  }
+  if (!cell || begun !== null) return void openSoon(grid, page, session, around, start);
   const { row, column } = grid.cursor();
+  const index = partsOf(grid);
   const before = grid.tiles.at(sheet, "tile", row, column);
   const input = h("input", { class: "editor", type: "text", inputmode: "decimal", spellcheck: "false", "aria-label": "New number" });
   input.value = start ?? (before === undefined ? "" : exact(before));
@@ -162,7 +176,7 @@ function openEditor(grid: Grid, page: Page, session: Session, around: HTMLElemen
     close();
     if (change.value !== undefined && before !== undefined && Math.fround(change.value) === before) return;
     page.set({ trouble: null });
-    session.addEdit({ table: sheet.table, index: partsOf(grid), on: true, ...change });
+    session.addEdit({ table: sheet.table, index, on: true, ...change });
   });
   input.addEventListener("blur", close);
   around.append(input);

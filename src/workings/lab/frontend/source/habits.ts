@@ -73,8 +73,9 @@ export class HabitsView {
     void this.learn();
     this.draw();
     const { opened } = this.page.get();
-    if (!opened || this.key === opened.id) return;
+    if (!opened) return;
     const current = this.take();
+    if (this.key === opened.id) return;
     try {
       const { looks } = await api.looks(opened.id, current.signal);
       if (!current()) return;
@@ -82,7 +83,9 @@ export class HabitsView {
       fill(this.looks, ...looks.map((look) => this.look(look)));
       if (looks.length === 0) fill(this.looks, h("li", { class: "soft" }, "No head looks anywhere else with 5% or more."));
     } catch (error) {
-      if (current()) fill(this.looks, h("li", { class: "note" }, sentence(error)));
+      if (!current()) return;
+      this.key = "";
+      fill(this.looks, h("li", { class: "note" }, sentence(error)));
     }
   }
 

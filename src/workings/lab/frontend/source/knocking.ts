@@ -1,6 +1,6 @@
 // Knocking out: which edits do so, how they are asked for, and the panel above the grid that makes them.
 import { api, type Query } from "./api";
-import { fill, h, word } from "./dom";
+import { fill, h, newest, word } from "./dom";
 import type { Grid } from "./grid";
 import { knocksBy, type By } from "./knocks";
 import { sentence, type Session } from "./session";
@@ -21,10 +21,11 @@ function knocksOut(edit: Edit, table: string, index: Part[]): boolean {
 
 const OTHERS = "These numbers are not its mean on this sentence: they are of another sentence, or were set by hand. Choose “by its mean” to take the mean of this one.";
 
-/** Make the edit that knocks a part out, or show why there is none. */
-export async function knockOut(page: Page, session: Session, part: Query): Promise<void> {
+/** Make the edit that knocks a part out, if it still is `wanted` then, or show why there is none. */
+export async function knockOut(page: Page, session: Session, part: Query, wanted: () => boolean = () => true): Promise<void> {
   try {
     const { edit } = await api.knockout({ view: page.get().opened!.id, ...part });
+    if (!wanted()) return;
     page.set({ trouble: null });
     session.addEdit(edit);
   } catch (error) {
@@ -115,6 +116,7 @@ export class HeadSwitch {
     h("label", {}, this.box, "Knock out this head"),
     this.by,
   );
+  private readonly take = newest();
   private table = "";
   private head = 0;
 
@@ -122,7 +124,7 @@ export class HeadSwitch {
     private readonly page: Page,
     private readonly session: Session,
   ) {
-    this.box.addEventListener("change", () => void (this.box.checked ? this.out() : session.setEdits(this.others())));
+    this.box.addEventListener("change", () => void (this.box.checked ? this.out() : this.back()));
     this.by.addEventListener("change", () => this.box.checked && void this.out());
   }
 
@@ -152,10 +154,17 @@ export class HeadSwitch {
     return this.page.get().edits.filter((edit) => !knocksOut(edit, this.table, this.index(this.head)));
   }
 
+  private back(): void {
+    this.take(); // the edit that is on its way is not wanted any more
+    void this.session.setEdits(this.others());
+  }
+
   private async out(): Promise<void> {
     const { table, head } = this;
-    await knockOut(this.page, this.session, { table, head, by: this.by.value });
-    this.page.set({ head }); // which stays in sight, whatever sentence comes next
-    this.show(table, head);
+    const { head: chosen, block } = this.page.get();
+    await knockOut(this.page, this.session, { table, head, by: this.by.value }, this.take());
+    const now = this.page.get();
+    if (now.head === chosen && now.block === block) this.page.set({ head }); // which stays in sight, whatever sentence comes next
+    this.show(this.table, this.head);
   }
 }

@@ -3,7 +3,7 @@ import { api } from "./api";
 import { shade } from "./colours";
 import { arrow, clamp, fill, h, newest, spelt, word } from "./dom";
 import { count, NO_NUMBERS, percent } from "./format";
-import { lensAsked, lensBar, lensOf, lensTitle } from "./lensbar";
+import { lensAsked, lensBar, lensTitle } from "./lensbar";
 import { lensPicture } from "./pictures";
 import { sentence } from "./session";
 import type { Page } from "./state";
@@ -50,14 +50,21 @@ export class LensView {
     const { opened, screen } = this.page.get();
     if (!opened || screen !== "lens" || opened.tokens.length !== opened.n_pos) return;
     const asked = lensAsked(this.page);
-    const key = JSON.stringify([opened.id, asked]);
+    const key = this.wanted();
     if (this.key !== key) {
       const lens = await this.ask(asked, Math.max(0, opened.n_pos - AT_ONCE), opened.n_pos);
       if (!lens) return;
       this.keepBlock(lens);
       [this.lens, this.key, this.asked] = [lens, key, asked];
+    } else {
+      this.take(); // what else was asked meanwhile counts no more
+      this.element.classList.remove("working");
     }
     this.draw();
+  }
+
+  private wanted(): string {
+    return JSON.stringify([this.page.get().opened?.id, lensAsked(this.page)]);
   }
 
   /** Stay after the same block where there are more rows now, or fewer. */
@@ -91,7 +98,7 @@ export class LensView {
   /** Put the positions before the first in front of the others. */
   private async askEarlier(): Promise<void> {
     const { lens } = this;
-    if (!lens) return;
+    if (!lens || this.key !== this.wanted()) return;
     const earlier = await this.ask(this.asked, Math.max(0, lens.first - AT_ONCE), lens.first);
     if (!earlier || this.lens !== lens) return;
     this.lens = { ...earlier, cells: earlier.cells.map((cells, block) => [...cells, ...lens.cells[block]!]) };
@@ -174,7 +181,7 @@ export class LensView {
     const link = (said: string, table: string, column: number): HTMLElement =>
       h("button", { class: "link", onclick: () => this.travel.go({ screen: "numbers", place: { table, sheet: 0, row: position, column } }) }, said);
     const of = token ?? next[0];
-    const { kind, meaning } = lensOf(this.page);
+    const { kind, meaning } = this.page.get().model.lenses.find((one) => one.kind === this.asked.kind)!;
     fill(
       this.detail,
       h("h3", {}, `${blockTitle(name)}, the model would go on from “${last}” with`),

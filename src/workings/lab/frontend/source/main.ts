@@ -47,7 +47,7 @@ async function begin(): Promise<void> {
 function build(root: HTMLElement, page: Page): void {
   keepKnocks(page);
   const session = new Session(page);
-  const travel = new Travel(page, () => void session.open());
+  const travel = new Travel(page, () => session.restart());
   const grid = new Grid(page);
   const prompt = promptBar(page, session);
   const attention = new Attention(page, travel, session, (shares, token) => prompt.shadeBy(page.get().screen === "attention" ? shares : null, token));

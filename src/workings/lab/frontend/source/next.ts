@@ -24,8 +24,12 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
       if (model.tables.some((table) => table.name === place.table)) travel.go({ place, screen: "numbers" });
     };
     const add = (): void => {
-      const { opened: now, prompt } = page.get();
-      if (now) session.setPrompt(prompt + guess.readable.replaceAll("␣", " "), [...now.tokens.map((token) => token.id), guess.id]);
+      const { opened: now, prompt, ids, shown, writing } = page.get();
+      if (!now) return;
+      // Where another sentence is on its way, that one is added to.
+      const here = writing || (prompt === shown?.prompt && String(ids) === String(shown.ids));
+      const before = here ? now.tokens.map((token) => token.id) : ids;
+      session.setPrompt(prompt + guess.readable.replaceAll("␣", " "), before && [...before, guess.id]);
     };
     return h(
       "li",

@@ -39,6 +39,8 @@ export class PatchingView {
   private key = "";
   /** What the map was asked with: its cells are asked with the same. */
   private asked: Record<string, string | number> = {};
+  /** Whether the chosen patch could not be told. */
+  private lacking = false;
   private chosen: Cell = { block: 0, column: 0 };
   private away: Away | null = null;
 
@@ -77,7 +79,7 @@ export class PatchingView {
   /** Read the second sentence, show both above each other, and sweep where that is quickly done. */
   private async refresh(): Promise<void> {
     const { opened, screen, question, model, edits, busy } = this.page.get();
-    if (screen !== "patching") return this.stop();
+    if (screen !== "patching") return this.leave();
     if (!opened || busy || opened.tokens.length !== opened.n_pos) return;
     if (this.away && edits === this.away.edits) return this.showAway();
     this.away = null;
@@ -100,15 +102,22 @@ export class PatchingView {
     this.asks.answer.otherwise(word(said[0]?.readable ?? ""));
     this.asks.against.otherwise(word(second.next[0]?.readable ?? ""));
     const key = JSON.stringify(this.asks.query);
-    if (key === this.key) return;
+    if (key === this.key) return void (this.lacking && this.look());
     this.stop();
-    this.result = null;
+    this.takeCell();
+    [this.result, this.key] = [null, ""];
     fillAligned(this.tokens, opened.tokens, second.tokens);
     this.tokens.parentElement!.hidden = false;
     const wrong = unfit(opened.tokens, second.tokens);
     this.tell(wrong);
     this.start.disabled = wrong !== "";
     if (!wrong && (model.n_parameters < SMALL || (question.quick && !question.into))) void this.sweep();
+  }
+
+  /** Nobody looks any more: nothing is tried, nor begun. */
+  private leave(): void {
+    this.takeSecond();
+    this.stop();
   }
 
   private tell(wrong: string): void {
@@ -205,9 +214,13 @@ export class PatchingView {
     const best = this.result!.best;
     try {
       const cell = await api.patchedCell({ ...this.asked, block, column }, current.signal);
-      if (current()) this.drawCell(cell, block === best?.block && column === best?.column);
+      if (!current()) return;
+      this.lacking = false;
+      this.drawCell(cell, block === best?.block && column === best?.column);
     } catch (error) {
-      if (current()) fill(this.detail, h("p", { class: "note" }, sentence(error)));
+      if (!current()) return;
+      this.lacking = true;
+      fill(this.detail, h("p", { class: "note" }, sentence(error)));
     }
   }
 

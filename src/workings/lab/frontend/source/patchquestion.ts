@@ -48,8 +48,17 @@ export class PatchQuestion {
   }
 
   private listen(): void {
-    const settle = later(TYPING_PAUSE, () => ask(this.page, { other: this.input.value }));
-    this.input.addEventListener("input", settle);
+    let typed = false;
+    const take = (): void => {
+      if (typed) ask(this.page, { other: this.input.value });
+      typed = false;
+    };
+    const settle = later(TYPING_PAUSE, take);
+    this.input.addEventListener("input", () => {
+      typed = true;
+      settle();
+    });
+    this.input.addEventListener("change", take);
     this.over.addEventListener("change", () => ask(this.page, this.over.value === PATHS ? { over: NO_QUESTION.over, into: "logits" } : { over: this.over.value, into: "" }));
     this.direction.addEventListener("change", () => ask(this.page, { direction: this.direction.value as Direction }));
     this.withEdits.addEventListener("change", () => ask(this.page, { plain: !this.withEdits.checked }));
@@ -59,8 +68,8 @@ export class PatchQuestion {
 
   /** The second sentence: as typed, else one that fits. */
   get other(): string {
-    const { question, prompt, opened, model } = this.page.get();
-    return question.other ?? (model.has_tokenizer ? fitting(prompt) : (opened?.tokens.map((token) => token.id).join(", ") ?? ""));
+    const { question, shown, opened, model } = this.page.get();
+    return question.other ?? (model.has_tokenizer ? fitting(shown?.prompt ?? "") : (opened?.tokens.map((token) => token.id).join(", ") ?? ""));
   }
 
   /** The question as the server takes it. */

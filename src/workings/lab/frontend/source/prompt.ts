@@ -1,6 +1,6 @@
 // The sentence, its tokens as chips, and writing on.
 import { api } from "./api";
-import { fill, h, later, spelt } from "./dom";
+import { fill, h, later, newest, spelt } from "./dom";
 import { readIds } from "./ids";
 import { shade } from "./colours";
 import type { Session } from "./session";
@@ -30,22 +30,32 @@ export function promptBar(page: Page, session: Session): PromptBar {
   const chips = h("div", { class: "chips", role: "group", "aria-label": "Tokens" });
   const tip = h("div", { class: "tip", id: "token-tip", role: "tooltip" });
   tip.hidden = true;
+  const takeTip = newest();
   const temperature = h("input", { type: "range", min: 0, max: 2, step: 0.1, value: 0, "aria-label": "Temperature: 0 always takes the likeliest token" });
   const degrees = h("output", { class: "number" }, "0.0");
-  const write = h("button", { class: "primary", onclick: () => (page.get().writing ? session.stop() : session.write(Number(temperature.value), WRITTEN_ON)) }, "Write on");
+  const write = h("button", { class: "primary", onclick: () => (page.get().writing ? session.stop() : writeOn()) }, "Write on");
   const bar: PromptBar = { element: h("section", { class: "prompt", "aria-label": "Prompt" }), shadeBy, onChip: () => undefined };
 
-  const settle = later(TYPING_PAUSE, () => take());
+  /** Whether something was typed that was not taken yet. */
+  let typed = false;
+  const settle = later(TYPING_PAUSE, () => typed && take());
   function take(): void {
+    typed = false;
     if (!model.has_tokenizer) takeIds();
-    else if (input.value !== page.get().prompt) session.setPrompt(input.value);
+    else if (page.get().stale || input.value !== page.get().prompt) session.setPrompt(input.value);
   }
   function takeIds(): void {
     const found = readIds(input.value, model);
     if (typeof found === "string") session.refuse(found);
     else if (page.get().stale || String(found) !== String(page.get().ids)) session.setPrompt("", found);
   }
+  function writeOn(): void {
+    if (typed) take();
+    session.write(Number(temperature.value), WRITTEN_ON);
+  }
   input.addEventListener("input", () => {
+    typed = true;
+    void session.stop(); // else the next token would be written over what is typed
     fit();
     settle();
   });
@@ -54,6 +64,7 @@ export function promptBar(page: Page, session: Session): PromptBar {
     event.preventDefault();
     take();
   });
+  input.addEventListener("change", () => typed && take());
   temperature.addEventListener("input", () => fill(degrees, Number(temperature.value).toFixed(1)));
 
   /** The box is as tall as what stands in it, up to four lines. */
@@ -80,16 +91,16 @@ export function promptBar(page: Page, session: Session): PromptBar {
 
   /** A token's number and place, and how it was put together from letters. */
   function explain(token: Token, i: number, under: HTMLElement): void {
+    const current = takeTip();
     fill(tip, h("p", {}, h("b", {}, token.readable), ` · token ${token.id} · position ${i}`));
     tip.hidden = false;
     const [box, frame] = [under.getBoundingClientRect(), bar.element.getBoundingClientRect()];
     tip.style.left = `${Math.min(box.left - frame.left, frame.width - 330)}px`;
     tip.style.top = `${box.bottom - frame.top + 6}px`;
-    tip.dataset.token = String(i);
     if (!model.has_tokenizer) return;
     merges(token.text).then(
       (told) => {
-        if (tip.hidden || tip.dataset.token !== String(i)) return;
+        if (tip.hidden || !current()) return;
         const word = told.words?.[0];
         if (!word || word.merges.length === 0) return;
         const steps = [word.start, ...word.merges.map((merge) => merge.pieces)];
@@ -106,6 +117,7 @@ export function promptBar(page: Page, session: Session): PromptBar {
   function merges(text: string): Promise<Merges> {
     const told = known.get(text) ?? (api.merges(text) as Promise<Merges>);
     known.set(text, told);
+    told.catch(() => known.delete(text));
     return told;
   }
 
@@ -136,6 +148,7 @@ export function promptBar(page: Page, session: Session): PromptBar {
     fill(write, writing ? "Stop" : "Write on");
     write.classList.toggle("stop", writing);
     const focused = [...chips.children].indexOf(document.activeElement as HTMLElement);
+    tip.hidden = true; // its chip is gone
     fill(chips, ...(opened?.tokens ?? []).map(chip), writing ? h("span", { class: "caret", "aria-hidden": "true" }) : null);
     oneStop();
     if (focused >= 0) (chips.children[focused] as HTMLElement | undefined)?.focus();

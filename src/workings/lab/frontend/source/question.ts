@@ -84,9 +84,12 @@ export function tokenField(page: Page, key: keyof State, of: (state: State) => s
   const offered = h("datalist", { id });
   const input = h("input", { class: "word-field", list: id, "aria-label": label, title: page.get().model.has_tokenizer ? TAKEN : "A token’s number", spellcheck: "false", autocomplete: "off", size: 12 });
   input.addEventListener("change", () => put(input.value.trim()));
+  let before = "";
   const show = (): void => {
     const kept = of(page.get());
-    if (document.activeElement !== input || input.value.trim() !== kept) input.value = kept;
+    // What is being typed stays, unless another token was chosen elsewhere.
+    if (document.activeElement !== input || before !== kept) input.value = kept;
+    before = kept;
     fill(offered, ...(page.get().opened?.next ?? []).map((guess: Guess) => h("option", { value: word(guess.readable) })));
   };
   page.on([key, "opened"], show);

@@ -25,6 +25,8 @@ export class ReasonsView {
   private readonly take = newest();
   private found: Attribution | null = null;
   private key = "";
+  /** What the bars were asked with: what they are made of is asked with the same. */
+  private asked: ReasonsView["query"] = {};
 
   constructor(
     private readonly page: Page,
@@ -68,13 +70,13 @@ export class ReasonsView {
     const { query } = this;
     this.order.value = question.order;
     const key = JSON.stringify(query);
-    if (key === this.key) return;
     const current = this.take();
+    if (key === this.key) return this.element.classList.remove("working");
     this.element.classList.add("working");
     try {
       const found = await api.attribution(query, current.signal);
       if (!current()) return;
-      [this.found, this.key] = [found, key];
+      [this.found, this.key, this.asked] = [found, key, query];
       this.draw(found);
     } catch (error) {
       if (!current()) return;
@@ -143,7 +145,7 @@ export class ReasonsView {
     const holder = h("div", { class: "inside" });
     row.append(holder);
     try {
-      const found = await api.attribution({ ...this.query, part: bar.name });
+      const found = await api.attribution({ ...this.asked, part: bar.name });
       const head = HEAD.exec(bar.address?.table ?? "");
       const told = head
         ? "From which token’s numbers this head brought it. These bars have a scale of their own."

@@ -4,7 +4,7 @@ import { arrive } from "./arrival";
 import { newest } from "./dom";
 import type { Page } from "./state";
 import { edits as readEdits } from "./state";
-import type { Asked, Edit, Opened, Written } from "./types";
+import type { AskedOf, Edit, Opened, Written } from "./types";
 
 const RETRY_EVERY = 1500;
 
@@ -14,25 +14,40 @@ export class Session {
   private stream: AbortController | null = null;
   private readonly take = newest();
   private retry = 0;
+  /** The model that a file of edits names. */
+  private madeIn: string | null = null;
+  private opening = Promise.resolve();
 
   constructor(private readonly page: Page) {
-    whenTroubled({ reopen: () => api.open(this.asked()), lost: () => this.lose() });
+    whenTroubled({ reopen: () => api.open(this.page.get().shown ?? this.asked()), lost: () => this.lose() });
   }
 
-  private asked(): Asked {
+  private asked(): AskedOf {
     const { prompt, ids, edits } = this.page.get();
-    return { prompt, ids, edits };
+    return { prompt, ids, edits, model: this.madeIn };
   }
 
   /** Open what the state now asks for; the newest of overlapping calls wins. */
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    this.opening = this.read();
+    return this.opening;
+  }
+
+  /** Open what the state now asks for, whatever was being written. */
+  restart(): void {
+    void this.stop();
+    void this.open();
+  }
+
+  private async read(): Promise<void> {
     const current = this.take();
     this.page.set({ busy: true });
     try {
       const opened = await this.opened(current.signal);
       const arrived = await arrive(this.page.get(), opened);
       if (!current()) return;
-      this.page.set({ opened, busy: false, stale: false, trouble: null, ...arrived });
+      this.madeIn = null; // said once, when a file is loaded
+      this.page.set({ opened, shown: this.asked(), busy: false, stale: false, trouble: opened.doubt, ...arrived });
       this.spell(opened);
     } catch (error) {
       if (current()) this.page.set({ busy: false, stale: true, trouble: sentence(error) });
@@ -64,8 +79,10 @@ export class Session {
 
   /** Where ids came without their text, the sentence is what they spell. */
   private spell(opened: Opened): void {
-    const { prompt, ids, model } = this.page.get();
-    if (model.has_tokenizer && ids && !prompt) this.page.set({ prompt: opened.tokens.map((token) => token.text).join("") });
+    const { prompt, ids, model, shown } = this.page.get();
+    if (!model.has_tokenizer || !ids || prompt) return;
+    const spelt = opened.tokens.map((token) => token.text).join("");
+    this.page.set({ prompt: spelt, shown: { ...shown!, prompt: spelt } });
   }
 
   /** Other edits; `joined` with the change before, they are undone together. */
@@ -117,11 +134,12 @@ export class Session {
   /** Take up a file of edits: a whole view, or a list of edits alone. */
   async load(file: File): Promise<void> {
     try {
-      const told = JSON.parse(await file.text()) as { prompt?: unknown; ids?: unknown; edits?: unknown };
+      const told = JSON.parse(await file.text()) as { prompt?: unknown; ids?: unknown; edits?: unknown; model?: unknown };
       const list = readEdits(JSON.stringify(Array.isArray(told) ? told : told.edits));
       if (list.length === 0 && typeof told.prompt !== "string") throw new LabError("input", `${file.name} holds no edits.`);
       if (typeof told.prompt === "string")
         this.page.set({ prompt: told.prompt, ids: Array.isArray(told.ids) ? (told.ids as number[]) : null });
+      this.madeIn = typeof told.model === "string" ? told.model : null;
       void this.setEdits(list);
     } catch (error) {
       this.page.set({ trouble: error instanceof SyntaxError ? `${file.name} is not a file of edits.` : sentence(error) });
@@ -130,16 +148,20 @@ export class Session {
 
   /** Let the model write on, token by token, until it has written `most` or is stopped. */
   write(temperature: number, most: number): void {
-    const { opened } = this.page.get();
-    if (!opened) return;
+    if (!this.page.get().opened) return;
     void this.stop();
     const stream = new AbortController();
     this.stream = stream;
     this.page.set({ writing: true, trouble: null });
-    void this.listen(stream, opened.id, temperature, most);
+    void this.listen(stream, temperature, most);
   }
 
-  private async listen(stream: AbortController, view: string, temperature: number, most: number): Promise<void> {
+  private async listen(stream: AbortController, temperature: number, most: number): Promise<void> {
+    while (this.page.get().busy) await this.opening; // it goes on from what was asked for last
+    if (this.stream !== stream) return;
+    const { opened, stale } = this.page.get();
+    if (!opened || stale) return this.stop();
+    const view = opened.id;
     let trouble: string | null = null;
     try {
       for await (const { kind, data } of api.write({ view, temperature, most }, stream.signal)) {

@@ -9,11 +9,11 @@ import type { Range, Table } from "./types";
 const CHUNK = 256;
 
 export function sheetOf(state: State): (Sheet & { sheets: number; info: Table }) | null {
-  const { model, opened, place, edits } = state;
+  const { model, opened, shown, place } = state;
   const info = find(model, place.table);
   if (!info || !opened) return null;
   const size = sizes(info, opened.tokens.length);
-  const own = edits.filter((edit) => edit.on && edit.table === place.table);
+  const own = shown!.edits.filter((edit) => edit.on && edit.table === place.table);
   const score = scoreOf(state, place.table);
   const scope = isWeight(model, place.table) && place.table !== "ids" ? `weights ${JSON.stringify(own)}` : opened.id + Object.values(score).join();
   return { ...size, info, view: opened.id, scope, score, table: place.table, sheet: Math.min(place.sheet, size.sheets - 1) };

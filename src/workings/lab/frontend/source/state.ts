@@ -17,6 +17,8 @@ export interface State extends Asked {
   model: Model;
   /** The server's answer to the newest prompt and edits; null until the first came. */
   opened: Opened | null;
+  /** What `opened` is the answer to: while the next one is on its way, the state asks for something else already. */
+  shown: Asked | null;
   screen: Screen;
   place: Place;
   /** What the lens is asked. */
@@ -61,6 +63,7 @@ function firstState(model: Model): State {
     ids: model.has_tokenizer ? null : [0],
     edits: [],
     opened: null,
+    shown: null,
     screen: "lens",
     place: firstPlace(model),
     lens: { kind: "logit", after_attention: "no", token: "" },

@@ -1,5 +1,5 @@
 // The slider that pushes the model along a feature: one ordinary edit, which it adds, changes and takes out again.
-import { api } from "./api";
+import { api, LabError } from "./api";
 import { Comparison } from "./comparison";
 import { fill, h, later, newest, word } from "./dom";
 import { inText, typed } from "./format";
@@ -13,6 +13,8 @@ const ONE_STEP = 1000; // milliseconds: what is asked for so soon after the last
 const QUIET = 500;
 
 interface Wanted {
+  /** Of which feature: another one may have been chosen meanwhile. */
+  card: Card;
   strength: number;
   positions: string;
   /** What is asked for in one gesture, such as one drag, is undone in one step, however long it takes. */
@@ -74,7 +76,7 @@ export class Slider {
   show(card: Card): void {
     if (card.number !== this.card?.number) {
       this.card = card;
-      this.wanted = null;
+      this.takeReach();
       this.suggested = "";
       this.setReach(card.reach);
       this.kind = this.kindOf(this.mineNow()?.positions) ?? "all";
@@ -87,8 +89,8 @@ export class Slider {
   // What holds now
 
   /** The edit that steers along this feature, and what it says. */
-  private at(): number {
-    return this.page.get().edits.findIndex((edit) => steersOf(this.page, edit)?.feature === this.card?.number);
+  private at(feature = this.card?.number): number {
+    return this.page.get().edits.findIndex((edit) => steersOf(this.page, edit)?.feature === feature);
   }
 
   private mineNow(): Steers | null {
@@ -110,7 +112,7 @@ export class Slider {
     if (!card || !opened || screen !== "features") return;
     if (this.answered !== this.questioned()) this.forget();
     const steers = this.mineNow();
-    const strength = this.wanted?.strength ?? steers?.strength ?? 0;
+    const strength = (this.wanted?.card === card ? this.wanted.strength : undefined) ?? steers?.strength ?? 0;
     if (Math.abs(strength) > Number(this.range.max)) this.setReach({ most: Math.abs(strength), step: Number(this.range.step) });
     if (document.activeElement !== this.range || !this.running) this.range.value = String(strength);
     if (document.activeElement !== this.number) this.number.value = inText(strength);
@@ -156,13 +158,15 @@ export class Slider {
   }
 
   /** Steer like this from now on: one request at a time, the last that was asked for wins. */
-  private want(change: Partial<Omit<Wanted, "gesture">>): void {
+  private want(change: Partial<Pick<Wanted, "strength" | "positions">>): void {
     if (!this.held && Date.now() - this.asked >= ONE_STEP) this.gesture += 1;
     this.asked = Date.now();
-    if (this.card) this.page.set({ feature: this.card.number }); // what is pushed stays in view, whatever fires most then
+    const { card } = this;
+    if (!card) return;
+    this.page.set({ feature: card.number }); // what is pushed stays in view, whatever fires most then
     const steers = this.mineNow();
-    const now = this.wanted ?? { strength: steers?.strength ?? 0, positions: String(steers?.positions ?? this.positions(this.kind)) };
-    this.wanted = { ...now, ...change, gesture: this.gesture };
+    const now = this.wanted?.card === card ? this.wanted : { strength: steers?.strength ?? 0, positions: String(steers?.positions ?? this.positions(this.kind)) };
+    this.wanted = { ...now, ...change, card, gesture: this.gesture };
     if (document.activeElement !== this.number) this.number.value = inText(this.wanted.strength);
     if (!this.running) void this.run();
   }
@@ -183,14 +187,14 @@ export class Slider {
     }
   }
 
-  private async put({ strength, positions, gesture }: Wanted): Promise<void> {
-    const { number: feature, label } = this.card!;
+  private async put({ card, strength, positions, gesture }: Wanted): Promise<void> {
+    const { number: feature, label } = card;
     const { edit } = await api.steer(this.page.get().opened!.id, feature, strength, positions);
     const { edits, model } = this.page.get();
-    const at = this.at();
+    const at = this.at(feature);
     if (!edit && at < 0) return;
     if (edit) keepSteers(edit, { feature, label, strength, positions });
-    if (edit && at < 0 && edits.length >= model.limits.edits) throw new Error(`there can be ${model.limits.edits} edits at once; take one out first`);
+    if (edit && at < 0 && edits.length >= model.limits.edits) throw new LabError("limit", `There can be ${model.limits.edits} edits at once. Take one out first.`);
     const changed = !edit ? edits.toSpliced(at, 1) : at < 0 ? [...edits, edit] : edits.with(at, edit);
     const opening = this.session.setEdits(changed, edits === this.mine?.edits && gesture === this.mine.gesture);
     this.mine = { edits: this.page.get().edits, gesture };
@@ -205,8 +209,9 @@ export class Slider {
 
   /** What the smallest strength hangs on: the feature, the sentence, where one pushes, and the other edits. */
   private questioned(): string {
-    const { prompt, ids, edits } = this.page.get();
-    return JSON.stringify([this.card?.number, prompt, ids, this.place(), edits.toSpliced(this.at(), this.at() < 0 ? 0 : 1)]);
+    const { prompt, ids, edits } = this.page.get().shown!;
+    const others = edits.filter((edit) => steersOf(this.page, edit)?.feature !== this.card?.number);
+    return JSON.stringify([this.card?.number, prompt, ids, this.place(), others]);
   }
 
   private forget(): void {
@@ -217,13 +222,14 @@ export class Slider {
 
   /** Let the slider reach to twice what is needed, before anybody takes hold of it. */
   private async askReach(): Promise<void> {
-    const { opened, screen, prompt } = this.page.get();
+    const { opened, screen, shown } = this.page.get();
     const positions = this.place();
-    const key = `${this.card?.number} ${prompt} ${positions}`;
+    const key = `${this.card?.number} ${shown?.prompt} ${shown?.ids} ${positions}`;
     if (!opened || !this.card || screen !== "features" || key === this.suggested) return;
     this.suggested = key;
     const current = this.takeReach();
     const found = await api.smallest(opened.id, this.card.number, positions, current.signal).catch(() => null);
+    if (current() && !found) this.suggested = "";
     if (current() && found?.reach && !this.mineNow() && document.activeElement !== this.range) this.setReach(found.reach);
   }
 

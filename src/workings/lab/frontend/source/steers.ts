@@ -15,11 +15,9 @@ export function keepSteers(edit: Edit, steers: Steers | null): void {
 
 /** What the server found that an edit steers along; null for an edit that does not. */
 export function steersOf(page: Page, edit: Edit): Steers | null {
-  const { opened, edits } = page.get();
-  if (opened?.edits.length === edits.length) {
-    const told = opened.edits[edits.indexOf(edit)];
-    if (told && !known.has(key(edit))) keepSteers(edit, told.steers);
-  }
+  const { opened, shown } = page.get();
+  const told = opened?.edits[shown?.edits.indexOf(edit) ?? -1];
+  if (told && !known.has(key(edit))) keepSteers(edit, told.steers);
   return known.get(key(edit)) ?? null;
 }
 

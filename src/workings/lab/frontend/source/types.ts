@@ -21,6 +21,11 @@ export interface Asked {
   edits: Edit[];
 }
 
+/** With the model that a file of edits names. */
+export interface AskedOf extends Asked {
+  model: string | null;
+}
+
 export interface Token {
   id: number;
   text: string;
@@ -35,6 +40,8 @@ export interface Guess {
 
 export interface Opened {
   id: string;
+  /** What to know where the edits were made in a model of another name. */
+  doubt: string | null;
   tokens: Token[];
   n_pos: number;
   next: Guess[];
