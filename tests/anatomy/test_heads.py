@@ -35,7 +35,7 @@ def test_scores_are_shares_and_the_same_for_the_same_seed():
 
 @pytest.mark.parametrize("options", [{"length": 2}, {"length": 13}, {"n_prompts": 0}])
 def test_what_there_is_no_room_for_is_refused(options):
-    with pytest.raises(InputError, match=r"3 to 12|at least one"):
+    with pytest.raises(InputError, match=r"3 to 12|at least 1"):
         head_scores(model_of(Tiny(n_ctx=24)), **options)
 
 

@@ -189,7 +189,7 @@ def test_a_file_that_cannot_be_written_is_said_in_one_line(call, tmp_path):
     result = call("steer", PHONE, "--feature", "jedi", "--strength", "5", "--save", nowhere)
     assert result.exit_code == 1 and "cannot be kept" in result.stderr
     result = call("sae", "page", str(tmp_path / "missing" / "page.html"))
-    assert result.exit_code == 1 and "cannot be read or written" in result.stderr
+    assert result.exit_code == 1 and "there is no folder" in result.stderr
 
 
 @pytest.mark.parametrize("what", ["sae", "lens"])

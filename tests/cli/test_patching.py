@@ -92,6 +92,28 @@ def test_of_equal_cells_the_first_is_the_strongest(call, wordless):
     assert "The strongest cell: before block 0" in told
 
 
+@pytest.mark.parametrize("way", [[], ["--attribution"], ["--into", "1.0.q"]])
+def test_edits_are_in_force_in_both_prompts(call, ask, wordless, tmp_path, way):
+    path = str(tmp_path / "edits.json")
+    call("knockout", "3 1", "--model", wordless, "--table", "blocks.0.mlp_out", "--save", path)
+    words = ["patch", "3 1 4 1 5", "3 1 9 1 5", "--answer", "7", "--against", "8", "--model", wordless, *way]
+    document, model = ask(*words, "--edits", path), workings.load(wordless)
+    two = [workings.knock_out(model.trace(ids), "blocks.0.mlp_out") for ids in ([3, 1, 4, 1, 5], [3, 1, 9, 1, 5])]
+    if "--into" in way:
+        expected = workings.path_patching_sweep(model, *two, ("blocks.1.attn.q", 0), 7, 8)
+    else:
+        expected = (workings.attribution_patching if way else workings.patching_sweep)(model, *two, 7, 8)
+    np.testing.assert_allclose(document["values"], expected.values, atol=1e-5)
+    assert np.abs(np.array(ask(*words)["differences"]) - expected.differences).max() > 1e-3
+    assert [edit["table"] for edit in document["edits"]] == ["blocks.0.mlp_out"]
+    text = call(*words, "--edits", path).stdout
+    assert f"Inbothpromptstheeditsof{path}areinforce" in "".join(text.split())
+    suggested = [line.strip() for line in text.splitlines() if re.match(r"    workings \w", line)]
+    assert suggested and all(f"--edits {path}" in line for line in suggested)
+    for line in suggested:
+        assert call(*shlex.split(line)[1:]).exit_code == 0, line
+
+
 @needs_storybook
 def test_after_paths_those_through_mlps_are_suggested(call):
     assert "workings patch --into 2.0.q --through-mlps" in call("patch", "--into", "2.0.q").stdout
@@ -166,6 +188,33 @@ def test_knockout_shows_before_and_after(call, ask, folder, model):
     assert max(map(len, call(*words, columns=50).stdout.splitlines())) <= 50
 
 
+@pytest.mark.parametrize("others", [["He is quick. He"], ["He is quick. He", "Mike is quick. quick"]])
+def test_another_prompts_value_takes_the_place_of_a_part_and_is_kept(call, ask, folder, model, tmp_path, others):
+    path = str(tmp_path / "edits.json")
+    words = ["knockout", PROMPT, "--model", folder, "--table", "blocks.0.mlp_out", "--positions", "1:3"]
+    words += [word for other in others for word in ("--by-prompt", other)]
+    document, trace = ask(*words, "--save", path), model.trace(PROMPT)
+    mean = np.mean([model.trace(other)["blocks.0.mlp_out"][1:3] for other in others], axis=0)
+    after = trace.edit("blocks.0.mlp_out", (slice(1, 3), slice(None)), value=mean)
+    assert document["by"] == "prompts" and document["by_prompts"] == others
+    assert [(t["id"], pytest.approx(t["probability"])) for t in document["after"]] == after.top_ids(5)
+    replayed = ask("run", "--edits", path, "--model", folder)["next"]
+    assert [(t["id"], pytest.approx(t["probability"])) for t in replayed] == after.top_ids(len(replayed))
+    told = " ".join(call(*words).stdout.split())
+    assert f"at positions 1:3: its numbers {'set to the mean of' if others[1:] else 'taken from'} “He is" in told
+
+
+def test_edits_are_in_force_in_the_other_prompt_too(call, ask, wordless, tmp_path):
+    path = str(tmp_path / "edits.json")
+    call("knockout", "3 1", "--model", wordless, "--head", "0.1", "--save", path)
+    words = ["knockout", "3 1", "--model", wordless, "--edits", path, "--table", "blocks.1.mlp_out"]
+    model = workings.load(wordless)
+    mine, other = (workings.knock_out(model.trace(ids), "blocks.0.attn.z", head=1) for ids in ([3, 1], [5, 9]))
+    after = workings.knock_out(mine, "blocks.1.mlp_out", by=other)
+    document = ask(*words, "--by-prompt", "5 9")
+    assert [(t["id"], pytest.approx(t["probability"])) for t in document["after"]] == after.top_ids(5)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -194,7 +243,9 @@ def test_knockout_shows_before_and_after(call, ask, folder, model):
         (["knockout", "3 1", "--head", "0.0", "--positions", "a", "--model", "{wordless}"], "positions are written"),
         (["knockout", "3 1", "--head", "0.0", "--positions", "5", "--model", "{wordless}"], "positions 0 to 1"),
         (["knockout", "3 1", "--table", "nothing", "--model", "{wordless}"], "nothing"),
-        (["knockout", "3 1", "--head", "0.0", "--by", "x", "--model", "{wordless}"], "'zero' or 'mean'"),
+        (["knockout", "3 1", "--head", "0.0", "--by", "Mean", "--model", "{wordless}"], "--by is zero or mean, and"),
+        (["knockout", "3 1", "--head", "0.0", "--by-prompt", "3", "--model", "{wordless}"], "need as many tokens"),
+        (["knockout", "3 1", "--head", "0.0", "--by-prompt", "a", "--model", "{wordless}"], "give token ids"),
     ],
 )
 def test_a_mistake_is_one_message(call, wordless, words, said):
@@ -206,3 +257,5 @@ def test_a_mistake_is_one_message(call, wordless, words, said):
 def test_what_is_missing_is_asked_for(call):
     assert "CORRUPTED" in call("patch", "Mike").stderr
     assert "--head 2.0" in call("knockout", "Mike").stderr
+    assert "needs two: give CLEAN and" in call("patch", "--edits", "edits.json").stderr
+    assert "give one of them" in call("knockout", "--head", "2.0", "--by", "mean", "--by-prompt", "Mike").stderr

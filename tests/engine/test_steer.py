@@ -72,6 +72,34 @@ def test_a_label_is_found_in_the_model_s_autoencoders(trace):
         assert other.steer("pilot").edits
 
 
+@pytest.mark.parametrize("number", [5, np.int64(5), "5", " 5 "])
+def test_a_feature_is_given_by_its_number_wherever_a_label_is(trace, number):
+    found = sae(jedi=3).feature(5)
+    through = model_of(TINY).with_sae(sae(jedi=3)).trace(IDS, dtype="float64")
+    assert sae(jedi=3).feature(number).number == 5
+    for layer in (None, 2):
+        np.testing.assert_array_equal(
+            through.steer(number, 4, layer)["logits"], through.steer(found, 4, layer)["logits"]
+        )
+    named = sae(**{"5": 2})  # a label goes before a number
+    assert named.feature(number).number == (2 if isinstance(number, str) else 5)
+    with pytest.raises(InputError, match="no sparse autoencoder"):
+        trace.steer(number)
+    with pytest.raises(InputError, match="2 sparse autoencoders has its own feature"):
+        model_of(TINY).with_sae(sae(), sae("blocks.2.resid_post")).trace(IDS).steer(number)
+
+
+@pytest.mark.parametrize("layer", [None, 1])
+def test_what_is_neither_a_feature_nor_a_vector_is_said(trace, layer):
+    through = model_of(TINY).with_sae(sae(jedi=3)).trace(IDS)
+    for given in (True, None, 1.5, np.array(5.0)):
+        with pytest.raises(InputError, match="a direction is a vector, a feature, or a feature's label or number"):
+            through.steer(given, 4, layer)
+    for outside in (12, -1, "12"):
+        with pytest.raises(OutsideTable, match="run from 0 to 11"):
+            through.steer(outside, 4, layer)
+
+
 def test_a_label_is_found_in_the_autoencoder_that_comes_with_a_bundled_model(tmp_path, monkeypatch):
     storybook = workings.load("storybook")
     config = config_of("standard", storybook.config.d_model, 8, "blocks.2.resid_post")
@@ -120,7 +148,7 @@ def test_a_steered_trace_is_kept_in_a_file_and_replayed(trace, tmp_path, positio
     ({"what": VECTOR[None], "layer": 1}, InputError, r"shape \[1, 15\]"),
     ({"what": VECTOR * np.nan, "layer": 1}, InputError, "NaN"),
     ({"what": VECTOR * 0, "layer": 1}, InputError, "change nothing"),
-    ({"what": None, "layer": 1}, InputError, "shape"),
+    ({"what": None, "layer": 1}, InputError, "a direction is"),
     ({"what": object(), "layer": 1}, InputError, "a direction is"),
     ({"what": SimpleNamespace(vector=VECTOR, table="blocks.9.resid_post")}, UnknownTable, "blocks.9"),
     ({"what": SimpleNamespace(vector=VECTOR, table="blocks.1.attn.pattern")}, InputError, "one row a token"),

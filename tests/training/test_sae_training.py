@@ -111,6 +111,28 @@ def test_going_on_with_other_settings_another_model_or_a_damaged_file_is_refused
     train_sae(model, replace(recipe, steps=2), prompts, keep=tmp_path)
 
 
+def test_going_on_with_other_texts_is_refused(model_and_directions, tmp_path):
+    model, _ = model_and_directions
+    recipe = replace(PLAIN, steps=40)
+    texts = list(islice(prompts(), 40))  # all of them read by then
+    with pytest.raises(Interrupted):
+        train_sae(model, recipe, texts_again_and_again(texts), keep=tmp_path, every=20, progress=stop_at(30))
+    others = [*texts[:-1], [*texts[-1][:-1], (texts[-1][-1] + 1) % model.config.d_vocab]]
+    for given in (others, texts[::-1], texts[:-1]):
+        with pytest.raises(InputError, match="texts were others than those that came now"):
+            train_sae(model, recipe, texts_again_and_again(given), keep=tmp_path)
+    train_sae(model, recipe, texts_again_and_again(texts), keep=tmp_path)
+
+
+def test_an_unfinished_training_that_does_not_say_its_texts_goes_on(model_and_directions):
+    model, _ = model_and_directions
+    one, two = (ShufflingBuffer(model, TABLE, prompts, 256, 0) for _ in range(2))
+    rows, state = one.state()
+    two.restore(rows, {name: value for name, value in state.items() if name != "texts"})
+    np.testing.assert_array_equal(one.take(300), two.take(300))
+    assert one.state()[1] == two.state()[1]
+
+
 def test_the_buffer_gives_every_row_once_and_mixed(model_and_directions):
     model, _ = model_and_directions
     numbered = [[token] * 8 for token in range(64)]

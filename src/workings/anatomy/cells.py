@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from workings.engine.checks import is_whole
 from workings.engine.rows import Rows
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
@@ -36,9 +36,21 @@ def _sheet(name: str, shape: tuple[int, ...], head: int | None) -> Place:
         return ()
     if head is None:
         return (WHOLE,)
-    if not isinstance(head, Integral) or not -shape[0] <= head < shape[0]:
+    if not is_whole(head) or not -shape[0] <= head < shape[0]:
         raise OutsideTable(f"{name} has the heads 0 to {shape[0] - 1}; {head!r} was asked for")
     return (int(head) % shape[0],)
+
+
+def _said(positions: Positions) -> str:
+    """Positions as people write them: `2:2` for a slice."""
+    if not isinstance(positions, slice):
+        return str(positions)
+    parts = (
+        (positions.start, positions.stop)
+        if positions.step is None
+        else (positions.start, positions.stop, positions.step)
+    )
+    return ":".join("" if part is None else str(part) for part in parts)
 
 
 def _runs(name: str, n_pos: int, positions: Positions) -> list[slice]:
@@ -46,17 +58,17 @@ def _runs(name: str, n_pos: int, positions: Positions) -> list[slice]:
         return [WHOLE]
     if isinstance(positions, slice):
         numbers: Sequence[int] = range(n_pos)[positions]
-    elif isinstance(positions, Integral):
+    elif is_whole(positions):
         numbers = [int(positions)]
     elif isinstance(positions, Sequence | np.ndarray):
         numbers = list(positions)
     else:
         raise InputError(f"positions are a whole number, a list of them, a slice or None; {positions!r} came")
     for number in numbers:
-        if not isinstance(number, Integral) or not -n_pos <= number < n_pos:
+        if not is_whole(number) or not -n_pos <= number < n_pos:
             raise OutsideTable(f"{name} has the positions 0 to {n_pos - 1} in this prompt; {number!r} was asked for")
     if not numbers:
-        raise InputError(f"positions {positions!r} name no row of {name}, which has {n_pos} in this prompt")
+        raise InputError(f"positions {_said(positions)} name no row of {name}, which has {n_pos} in this prompt")
     if isinstance(positions, slice) and positions.step in (None, 1):
         return [positions]  # as it is: one that is open at its end takes in tokens to come
     return [slice(*span) for span in Rows.of(int(number) % n_pos for number in numbers).spans]

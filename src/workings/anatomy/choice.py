@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral
 
 from workings.display.words import spoken
+from workings.engine.checks import is_whole, position_in
 from workings.engine.no_numbers import numbers_at
 from workings.engine.trace import Trace
-from workings.errors import InputError, OutsideTable
+from workings.errors import InputError
 
 Token = str | int
 
@@ -35,10 +35,7 @@ def choose(trace: Trace, token: Token | None, against: Token | None, position: i
     Raises `InputError` for a token that is not exactly one of the vocabulary and, without one, for scores that are no numbers, as an edit
     may make them; `OutsideTable` for a position outside.
     """
-    n_pos = len(trace)
-    if not isinstance(position, Integral) or not -n_pos <= position < n_pos:
-        raise OutsideTable(f"position {position!r} is outside the prompt, which has the positions 0 to {n_pos - 1}")
-    position = int(position) % n_pos
+    position = position_in(position, len(trace))
     if token is None:
         token = int(numbers_at(trace, "logits", position).argmax())
     return Choice(position, token_id(trace, token), None if against is None else token_id(trace, against))
@@ -52,6 +49,6 @@ def token_id(trace: Trace, token: Token) -> int:
     d_vocab = trace.shape("logits")[-1]
     if isinstance(token, str):
         return trace.token_id(token)
-    if not isinstance(token, Integral) or not 0 <= token < d_vocab:
+    if not is_whole(token) or not 0 <= token < d_vocab:
         raise InputError(f"token {token!r} is not in the vocabulary, which has the ids 0 to {d_vocab - 1}")
     return int(token)

@@ -13,6 +13,7 @@ from workings.anatomy.gradients import has_slopes
 from workings.checkpoints.model import Model, Prompt
 from workings.display import parts
 from workings.display.words import count, quoted, visible, whole_percent_signed
+from workings.engine.checks import is_whole, whole
 from workings.engine.no_numbers import numbers_at
 from workings.engine.side_by_side import rows_of_all
 from workings.engine.trace import Trace
@@ -209,11 +210,11 @@ class PatchingSweep:
         """The `k` patches that do most, as (block, position or head, value): restore most; where one breaks, break most.
 
         Of equal ones (to four decimals) the first block's comes first. Patches that left no number (NaN, infinity) are never
-        among them, so that there may be fewer than `k`, or none.
+        among them, so that there may be fewer than `k`, or none. Raises `InputError` for a `k` below 0.
         """
         values, effects = self.values, self.effects.round(_DECIMALS)
         order = np.argsort(-effects, axis=None, kind="stable")  # of equals the first
-        order = order[np.isfinite(effects.flat[order])][:k]
+        order = order[np.isfinite(effects.flat[order])][: whole("k", k, 0)]
         return [
             (int(b), int(c), float(values[b, c])) for b, c in zip(*np.unravel_index(order, values.shape), strict=True)
         ]
@@ -226,7 +227,7 @@ class PatchingSweep:
     def trace_of(self, block: int, column: int) -> Trace:
         """The patched trace behind one cell, with every table of it. Raises `OutsideTable`."""
         n_blocks, n_columns = self.differences.shape
-        if not (-n_blocks <= block < n_blocks and -n_columns <= column < n_columns):
+        if not all(is_whole(at) and -n <= at < n for at, n in ((block, n_blocks), (column, n_columns))):
             raise OutsideTable(
                 f"this sweep has the blocks 0 to {n_blocks - 1} and the {'heads' if self.by_head else 'positions'} "
                 f"0 to {n_columns - 1}; {block!r} and {column!r} were asked for"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from workings.anatomy.feature_cards import FeatureCard
-from workings.checkpoints.files import write_whole
+from workings.checkpoints.files import said_of, write_whole
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 from workings.display import parts
 from workings.display.words import count
@@ -28,9 +28,11 @@ body { margin: 0; background: Canvas } main { max-width: 66rem; margin: 0 auto; 
 def write_feature_page(sae: SparseAutoencoder, cards: Iterable[FeatureCard], path: str | Path, about: str = "") -> None:
     """Write a page of all cards, to search by label, by tokens and by number; nothing is fetched from elsewhere.
 
-    `about` is a sentence on where the examples come from. Raises `InputError` for no cards.
+    `about` is a sentence on where the examples come from. Raises `InputError` for no cards, and where the file cannot be written.
     """
-    write_whole(Path(path), feature_page(sae, list(cards), about).encode())
+    page = feature_page(sae, list(cards), about).encode()
+    with said_of(Path(path)):
+        write_whole(Path(path), page)
 
 
 def feature_page(sae: SparseAutoencoder, cards: list[FeatureCard], about: str = "") -> str:

@@ -14,10 +14,13 @@ import numpy as np
 
 from workings.checkpoints.model import Model, Prompt
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
+from workings.engine.checks import position_in, prompts_in, whole
 from workings.engine.trace import Trace
 from workings.errors import InputError
 
 Array = np.ndarray
+MOST_EXAMPLES = 1000
+"""Of one feature; the strongest of all features are kept at once."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,11 @@ def feature_examples(
 
     What it means: these tokens address the feature most. What it does not mean: that the feature stands for what the
     examples seem to have in common. Weaker firing may look quite different, and what the model does with it only an edit shows.
-    Raises `InputError` where there is no prompt, or the autoencoder does not fit the model.
+    Raises `InputError` where there is no prompt, for a single text in place of a list, and where the autoencoder does not fit the model.
     """
-    examples = FeatureExamples(model, sae, n_examples)
+    examples = FeatureExamples(model, sae, whole("n_examples", n_examples, 1, MOST_EXAMPLES))
     model.check_sae(sae)
-    for prompt in prompts:
+    for prompt in prompts_in(prompts):
         examples.add(model.trace(prompt))
     if not examples.n_tokens:
         raise InputError("there are no prompts to look for features in; give at least one")
@@ -183,9 +186,10 @@ def find_features(
 
     What it means: which features tell these prompts apart. What it does not mean: that a feature stands for the idea on other
     texts; and whatever else the two lists differ in, its features are found too. Source: Templeton et al. 2024, Scaling
-    Monosemanticity. Raises `InputError` for an empty list.
+    Monosemanticity. Raises `InputError` for an empty list, and for a text in place of one; `OutsideTable` for a position outside a prompt.
     """
-    if not len(present) or not len(absent):
+    present, absent = prompts_in(present, "present"), prompts_in(absent, "absent")
+    if not present or not absent:
         raise InputError(
             f"finding a feature takes prompts with the idea and prompts without; {len(present)} and {len(absent)} came"
         )
@@ -198,8 +202,8 @@ def find_features(
 
 def _at(model: Model, sae: SparseAutoencoder, prompt: Prompt, position: int) -> Array:
     trace = model.trace(prompt)
-    stop = None if position == -1 else position + 1
-    return sae.read(trace, position, stop)[0]
+    at = position_in(position, len(trace))
+    return sae.read(trace, at, at + 1)[0]
 
 
 def _candidate(number: int, have: Array, have_not: Array) -> Candidate:

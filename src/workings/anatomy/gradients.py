@@ -10,6 +10,7 @@ import numpy as np
 
 from workings.anatomy.choice import Choice, Token, choose
 from workings.checkpoints.model import Model, Prompt
+from workings.engine.checks import whole
 from workings.engine.edits import Edit
 from workings.engine.lookup import plain_name
 from workings.engine.program import Program
@@ -120,14 +121,15 @@ def steepest_slopes(trace: Trace, table: str = "mlp.post", n: int = 10) -> list[
     `trace` comes from `trace_gradient`. `table` is a table's name, or its end (`mlp.post` for those of all blocks). Shares of
     attention that are masked are left out. Raises `UnknownTable`, `InputError` for a table on which the score does not depend, or `n` below 1.
     """
-    if n < 1:
-        raise InputError(f"n is how many numbers to give, at least 1; {n!r} came")
+    n = whole("n, how many numbers to give,", n, 1)
     found = [slope for name in sloped_tables(trace, table) for slope in _steepest(trace, name, n)]
     return sorted(found, key=lambda one: -abs(one.slope))[:n]
 
 
 def sloped_tables(trace: Trace, table: str) -> list[str]:
     """The tables of this name, or with this ending, on which the score depends. Raises as `steepest_slopes` does."""
+    if not isinstance(table, str):
+        trace.table(table)  # which says so
     plain = plain_name(table).removeprefix("gradient.")
     names = [name for name in trace.names() if name == plain or name.endswith("." + plain)]
     if found := [name for name in names if gradient_name(name) in trace]:

@@ -14,7 +14,8 @@ import numpy as np
 from workings.checkpoints.model import Model
 from workings.display import parts
 from workings.display.words import whole_percent
-from workings.errors import InputError
+from workings.engine.checks import is_whole, whole
+from workings.errors import InputError, OutsideTable
 
 if TYPE_CHECKING:
     from workings.display.plots import Picture
@@ -63,25 +64,32 @@ class HeadScores:
 
     def best(self, kind: str, k: int = 5) -> list[tuple[int, int, float]]:
         """The `k` heads with the highest score of a kind, as (block, head, score). Raises `InputError`."""
-        if kind not in self.scores:
+        if kind not in tuple(self.scores):
             raise InputError(f"a kind of head is one of {', '.join(KINDS)}; {kind!r} came")
         table = self.scores[kind]
-        order = np.argsort(-table, axis=None, kind="stable")[:k]
+        order = np.argsort(-table, axis=None, kind="stable")[: whole("k", k, 0)]
         return [
             (int(b), int(h), float(table[b, h])) for b, h in zip(*np.unravel_index(order, table.shape), strict=True)
         ]
 
     def kind_of(self, block: int, head: int) -> str | None:
-        """The kind to which a head gives half of its attention or more; None where there is none."""
+        """The kind to which a head gives half of its attention or more; None where there is none. Raises `OutsideTable`."""
+        self._check(block, head)
         return next((kind for kind, table in self.scores.items() if table[block, head] >= MOSTLY), None)
 
     def sentence(self, block: int, head: int) -> str:
-        """What a head was seen to do, in words: the share that it gives to each kind of place."""
+        """What a head was seen to do, in words: the share that it gives to each kind of place. Raises `OutsideTable`."""
+        self._check(block, head)
         given = ", ".join(
             f"{whole_percent(float(table[block, head]))} {PLACES[kind]}" for kind, table in self.scores.items()
         )
         kind = self.kind_of(block, head)
         return f"On random tokens that come twice it gives {given}: {f'a head of the kind “{kind}”' if kind else 'none of these is its habit'}."
+
+    def _check(self, block: int, head: int) -> None:
+        for what, number, count in zip(("block", "head"), (block, head), self.scores["induction"].shape, strict=True):
+            if not is_whole(number) or not 0 <= number < count:
+                raise OutsideTable(f"there is no {what} {number!r:.80}: the model has the {what}s 0 to {count - 1}")
 
     def measured(self) -> str:
         """One sentence on what was measured."""
@@ -139,12 +147,8 @@ def head_scores(model: Model, length: int | None = None, n_prompts: int = 4, see
             f"heads are scored on at least 3 tokens that come twice; {model.name} reads prompts of up to {n_ctx} tokens "
             f"and knows {d_vocab}"
         )
-    length = min(25, longest) if length is None else length
-    if not 3 <= length <= longest:
-        raise InputError(f"repeated tokens number from 3 to {longest} in this model, twice; {length!r} came")
-    if n_prompts < 1:
-        raise InputError(f"at least one prompt is needed; {n_prompts!r} came")
-    random = np.random.default_rng(seed)
+    length = min(25, longest) if length is None else whole("length, of the tokens that come twice,", length, 3, longest)
+    n_prompts, random = whole("n_prompts", n_prompts, 1), np.random.default_rng(whole("seed", seed, 0))
     scores = {kind: np.zeros((model.config.n_layers, model.config.n_heads)) for kind in KINDS}
     for _ in range(n_prompts):
         once = random.choice(d_vocab, length, replace=False)

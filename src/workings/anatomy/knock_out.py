@@ -82,8 +82,8 @@ def _amount(name: str, numbers: Array, place: Place, by: By) -> Any:
     for other in others:
         if len(other) != numbers.shape[-2]:
             raise InputError(
-                f"{name} of another prompt has {len(other)} rows and here there are {numbers.shape[-2]}; both prompts need "
-                "as many tokens (or give an array, such as the mean row over all positions)"
+                f"{name} of another prompt has {len(other)} rows ({'|'.join(other.tokens)}) and here there are {numbers.shape[-2]}; both prompts need "
+                "as many tokens (or take the mean over all positions)"
             )
     return np.mean([other[name][place] for other in others], axis=0)
 

@@ -18,8 +18,9 @@ from workings.anatomy.choice import Token, token_id
 from workings.checkpoints.model import Model, Prompt
 from workings.display import parts
 from workings.display.words import visible
+from workings.engine.checks import position_in, whole
 from workings.engine.trace import Trace
-from workings.errors import InputError, OutsideTable
+from workings.errors import InputError
 from workings.language.names import name
 from workings.language.operations import softmax
 from workings.language.tables import Graph, Table
@@ -71,11 +72,7 @@ class LogitLens:
         Where an edit left no numbers, the shares are NaN and the ids mean nothing. Positions begin with `start`, which counts from the end where it is negative. Raises `InputError`, `OutsideTable`.
         """
         d_vocab = self.trace.shape("logits")[-1]
-        if not 1 <= k <= d_vocab:
-            raise InputError(f"top takes a number of tokens from 1 to {d_vocab}; {k!r} came")
-        first = slice(start, None).indices(len(self.trace))[0]
-        if not -len(self.trace) <= start < len(self.trace):
-            raise OutsideTable(f"there is no position {start}: the prompt has the positions 0 to {len(self.trace) - 1}")
+        k, first = whole("top's k, the number of tokens,", k, 1, d_vocab), position_in(start, len(self.trace))
         found = [likeliest(self.trace, stream, k, (first, len(self.trace)), self.kind) for stream in self.streams]
         ids, shares = zip(*found, strict=True)
         return np.stack(ids), np.stack(shares)

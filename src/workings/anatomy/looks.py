@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from workings.anatomy.heads import KINDS, HeadScores
 from workings.display.words import quoted, whole_percent
+from workings.engine.checks import is_number, is_whole, position_in
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
 
@@ -89,10 +89,14 @@ def looks(
 
     Raises `OutsideTable` for a block, head or position that there is none of, `InputError` for other words in `leave_out`.
     """
+    if isinstance(leave_out, str) or not isinstance(leave_out, Collection):
+        raise InputError(f"leave_out is a list of words, such as ({ITSELF!r},); {leave_out!r:.80} came")
     if unknown := set(leave_out) - {ITSELF, FIRST}:
         raise InputError(f"what is left out is {ITSELF!r} or {FIRST!r}; {sorted(unknown)[0]!r} came")
-    if k is not None and (not isinstance(k, Integral) or k < 0):
+    if k is not None and (not is_whole(k) or k < 0):
         raise InputError(f"looks takes a number of looks of at least 0, or None for all; {k!r} came")
+    if not is_number(at_least):
+        raise InputError(f"at_least is a share, 0 to 1; {at_least!r:.80} came")
     found = [
         look
         for here in (range(n_blocks(trace)) if block is None else [checked("block", block, n_blocks(trace))])
@@ -118,7 +122,7 @@ def pattern_name(block: int) -> str:
 
 def checked(what: str, number: int, count: int) -> int:
     """The number of a block or a head, or an `OutsideTable` that says how many there are."""
-    if not isinstance(number, Integral) or not 0 <= number < count:
+    if not is_whole(number) or not 0 <= number < count:
         raise OutsideTable(f"there is no {what} {number}: this model has {count}, numbered 0 to {count - 1}")
     return int(number)
 
@@ -134,9 +138,7 @@ def _in_block(
 ) -> list[Look]:
     n_heads = trace.shape(pattern_name(block))[0]
     heads = range(n_heads) if head is None else [checked("head", head, n_heads)]
-    if position is not None and not -len(trace) <= position < len(trace):
-        raise OutsideTable(f"position {position} is outside the prompt, which has the positions 0 to {len(trace) - 1}")
-    first = 0 if position is None else position % len(trace)
+    first = 0 if position is None else position_in(position, len(trace))
     # The fork keeps what is worked out for this and no longer.
     rows = trace.fork().rows(pattern_name(block), first, None if position is None else first + 1)  # [head, query, key]
     shares = _told(np.array(rows[list(heads)]), first, leave_out)

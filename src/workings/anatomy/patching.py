@@ -99,7 +99,7 @@ def patching_sweep(
 
 def swept(trace: Trace, over: str) -> tuple[tuple[str, ...], bool]:
     """The tables of a sweep, block by block, and whether it goes by heads. Raises `InputError`."""
-    if over not in OVER:
+    if over not in tuple(OVER):
         raise InputError(f"a sweep goes over {', '.join(OVER)}; {over!r} came")
     wanted = re.compile(rf"(?:decoder\.)?blocks\.\d+\.{re.escape(OVER[over])}")
     tables = tuple(known for known in trace.names() if wanted.fullmatch(known))

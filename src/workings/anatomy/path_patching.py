@@ -181,7 +181,13 @@ def receiver_said(end: End) -> str:
 
 
 def _split(end: End) -> tuple[str, int | None]:
-    return (end, None) if isinstance(end, str) else end
+    if isinstance(end, str):
+        return end, None
+    if isinstance(end, tuple | list) and len(end) == 2 and isinstance(end[0], str):
+        return end[0], end[1]
+    raise InputError(
+        f"a sender or receiver is a table's name, or a head of one, such as ('blocks.2.attn.q', 0); {end!r:.80} came"
+    )
 
 
 def _spelled(end: End) -> str:

@@ -16,9 +16,10 @@ import numpy as np
 
 from workings.anatomy.logit_lens import LogitLens, draw_again, lens_name, lens_streams, read_on
 from workings.checkpoints.companions import Companion
-from workings.checkpoints.files import read_json, write_whole
+from workings.checkpoints.files import make_folder, read_json, write_whole
 from workings.checkpoints.model import Model, Prompt
 from workings.checkpoints.safetensors_file import read_safetensors, write_safetensors
+from workings.engine.checks import prompts_in
 from workings.engine.trace import Trace
 from workings.errors import CheckpointError, InputError
 from workings.language.names import name
@@ -79,7 +80,7 @@ class TunedLens:
             raise InputError(f"{too_large[0]} has numbers that {dtype} cannot hold; save the lens in float32")
 
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         config = {
             "model": self.model,
             "d_model": self.d_model,
@@ -205,7 +206,7 @@ def lens_divergence(model: Model, prompts: Iterable[Prompt], lens: TunedLens | N
     reader = _reader(model, TunedLens.identity(model) if lens is None else lens)
     sums: dict[str, float] = {}
     n_tokens = 0
-    for prompt in prompts:
+    for prompt in prompts_in(prompts):
         read = reader(prompt, "float32")
         own = log_shares(read.trace["logits"])
         n_tokens += len(own)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workings.checkpoints.load import BUNDLED
+from workings.engine.checks import path_like
 from workings.errors import CheckpointError
 
 
@@ -28,6 +29,7 @@ class Companion:
 
     def find(self, name: str | Path) -> Path:
         """The folder that is meant by a bundled model's name, or by a path. Raises `CheckpointError` where there is none."""
+        path_like(name, f"a {self.said}", CheckpointError)
         if isinstance(name, str) and (bundled := self.bundled(name)):
             return bundled
         folder = Path(name).expanduser()

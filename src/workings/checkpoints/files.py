@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from workings.errors import CheckpointError
+from workings.errors import CheckpointError, InputError
 
 
 def read_text(path: Path) -> str:
@@ -39,6 +40,23 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it appears whole or not at all."""
     replace_file(path, lambda part: part.write_bytes(content))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those that it lies in, if it is not there. Raises `InputError` where it cannot be made."""
+    with said_of(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def said_of(path: Path) -> Iterator[None]:
+    """What goes wrong in writing, as an `InputError` of the place that was asked for, not of the unfinished file beside it."""
+    try:
+        yield
+    except OSError as error:
+        parent = path.absolute().parent
+        reason = f"there is no folder {parent}" if isinstance(error, FileNotFoundError) else error.strerror or error
+        raise InputError(f"{path} cannot be written: {reason}; choose another place") from None
 
 
 def _umask() -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from workings.checkpoints import gpt2 as stored_gpt2
-from workings.checkpoints.files import read_json, write_whole
+from workings.checkpoints.files import make_folder, read_json, write_whole
 from workings.checkpoints.safetensors_file import read_safetensors, write_safetensors
 from workings.engine.threads import share
 from workings.errors import CheckpointError
@@ -35,7 +35,7 @@ def read_folder(folder: Path) -> tuple[GPT2Config, dict[str, Array]]:
 
 def write_folder(folder: Path, config: GPT2Config, weights: Mapping[str, Array]) -> None:
     """Write `config.json` and `model.safetensors`, each whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     tensors = {stored_gpt2.full_name(n): array for n, array in stored_gpt2.write_weights(weights, config).items()}
     write_safetensors(folder / "model.safetensors", tensors)
     text = json.dumps(stored_gpt2.write_config(config), indent=2) + "\n"

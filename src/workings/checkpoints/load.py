@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from workings.checkpoints.folder import read_folder
 from workings.checkpoints.model import Model
 from workings.checkpoints.tokenizer import Tokenizer
 from workings.checkpoints.tokenizer_files import TOKENIZER_FILES
+from workings.engine.checks import path_like
 from workings.errors import CheckpointError
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -25,7 +27,7 @@ def load(name: str | Path = "storybook") -> Model:
 
     Raises `CheckpointError`, which says which file or tensor is wrong and what to do.
     """
-    folder = _find(name)
+    folder = _find(path_like(name, "a model", CheckpointError))
     config, weights = read_folder(folder)
     return Model(str(name), config, weights, Tokenizer.from_folder(folder))
 
@@ -35,7 +37,7 @@ def bundled_names() -> list[str]:
     return sorted(path.name for path in BUNDLED.iterdir() if (path / "config.json").is_file())
 
 
-def _find(name: str | Path) -> Path:
+def _find(name: str | os.PathLike[str]) -> Path:
     if isinstance(name, str) and name in bundled_names():
         return BUNDLED / name
     folder = Path(name).expanduser()
@@ -43,7 +45,7 @@ def _find(name: str | Path) -> Path:
         return folder
     if folder.exists():
         raise CheckpointError(f"{name} is a file; give the folder that holds config.json and model.safetensors")
-    if isinstance(name, Path) or not _HUB_NAME.fullmatch(name):
+    if not isinstance(name, str) or not _HUB_NAME.fullmatch(name):
         raise CheckpointError(
             f"there is no folder {name}; give a folder, a hub name such as 'gpt2', or one of {bundled_names()}"
         )

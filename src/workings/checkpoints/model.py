@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from workings.checkpoints.files import make_folder
 from workings.checkpoints.folder import write_folder
 from workings.checkpoints.sparse_autoencoder import Feature, SparseAutoencoder
 from workings.checkpoints.splicing import (
@@ -171,8 +172,8 @@ class Model:
         """A trace of what a program of this model works out, with its tokens and features."""
         return Trace(evaluation, self.config.n_ctx, self.tokenizer, self.feature)
 
-    def feature(self, which: str | Feature) -> Feature:
-        """The feature of this label in the model's sparse autoencoders; without any, in the one bundled with the model.
+    def feature(self, which: str | int | Feature) -> Feature:
+        """The feature of this label or number in the model's sparse autoencoders; without any, in the one bundled with the model.
 
         Raises `InputError` where there is none, with the nearest labels, and for a feature that was found in another model.
         """
@@ -276,7 +277,7 @@ class Model:
                 f"{folder} holds a tokenizer ({', '.join(others)}), and {self.name} has none: together they would be "
                 "another model. Choose an empty folder, or remove those files."
             )
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with TemporaryDirectory(dir=folder, prefix=".saving-") as temporary:
             part = Path(temporary)
             write_folder(part, self.config, self.weights)

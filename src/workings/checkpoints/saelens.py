@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from workings.checkpoints.files import read_json, write_whole
+from workings.checkpoints.files import make_folder, read_json, write_whole
 from workings.checkpoints.hook_names import hook_of, table_of
 from workings.checkpoints.safetensors_file import read_safetensors, write_safetensors
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder, checked_weights
@@ -85,7 +85,7 @@ def read_sae_folder(folder: Path, scaling_factor: float | None = None) -> Sparse
 
 def write_sae_folder(folder: Path, sae: SparseAutoencoder) -> None:
     """Write a sparse autoencoder; what is in the folder already is replaced only when everything is written."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     named = bool(sae.labels or sae.evidence)
     with TemporaryDirectory(dir=folder, prefix=".saving-") as temporary:
         part = Path(temporary)

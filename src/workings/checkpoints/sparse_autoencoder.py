@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from numbers import Integral
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workings.engine.checks import is_whole
 from workings.errors import InputError, OutsideTable
 from workings.models.sae import SAEConfig, decode, encode, rows_read, sae_weight_axes
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from workings.engine.trace import Trace
 
 Array = np.ndarray
+_DIGITS = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,13 +116,16 @@ class SparseAutoencoder:
     # Features -----------------------------------------------------------------------------------------------------
 
     def feature(self, which: str | int) -> Feature:
-        """A feature by its number, or by its label (upper and lower case are alike).
+        """A feature by its number, or by its label (upper and lower case are alike); a text of digits that is no label is a number.
 
         Raises `OutsideTable` for a number that there is none of, `InputError` for an unknown label, with the nearest ones.
         """
         if isinstance(which, str):
-            return self._numbered(self._number_of(which))
-        if isinstance(which, bool) or not isinstance(which, Integral):
+            found = self.labelled(which)
+            if found or not _DIGITS.fullmatch(which.strip()):
+                return self._numbered(self._only(found, which))
+            which = int(which)
+        if not is_whole(which):
             raise InputError(f"a feature is given by its number or its label; {which!r} came")
         if not 0 <= which < self.config.d_sae:
             raise OutsideTable(f"there is no feature {which}: they run from 0 to {self.config.d_sae - 1}")
@@ -128,6 +133,8 @@ class SparseAutoencoder:
 
     def features(self, text: str = "") -> list[Feature]:
         """All labelled features whose label contains `text` (upper and lower case are alike), by number."""
+        if not isinstance(text, str):
+            raise InputError(f"labels are searched for a text; {text!r:.80} came")
         wanted = text.casefold()
         return [self._numbered(number) for number in sorted(self.labels) if wanted in self.labels[number].casefold()]
 
@@ -140,8 +147,11 @@ class SparseAutoencoder:
     def _numbered(self, number: int) -> Feature:
         return Feature(number, self.labels.get(number), self.weights["W_dec"][number], self.config.table, self.made_for)
 
-    def _number_of(self, label: str) -> int:
-        found = [n for n, known in self.labels.items() if known.casefold() == label.strip().casefold()]
+    def labelled(self, label: str) -> list[int]:
+        """The numbers of the features with this very label (upper and lower case are alike)."""
+        return [n for n, known in self.labels.items() if known.casefold() == label.strip().casefold()]
+
+    def _only(self, found: list[int], label: str) -> int:
         if len(found) == 1:
             return found[0]
         if found:

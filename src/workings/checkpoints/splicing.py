@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -53,20 +54,24 @@ def open_bundled_sae(model_name: str) -> tuple[SparseAutoencoder, ...]:
     return (load_sae(model_name),) if bundled_sae(model_name) else ()
 
 
-def feature_among(model_name: str, saes: Sequence[SparseAutoencoder], label: str) -> Feature:
-    """The one feature of this label among several sparse autoencoders. Raises `InputError` for none, or several."""
+def feature_among(model_name: str, saes: Sequence[SparseAutoencoder], label: str | int) -> Feature:
+    """The one feature of this label (or, of a single one, this number) among several sparse autoencoders. Raises `InputError` for none, or several."""
     if not saes:
         raise InputError(
             f"{model_name} has no sparse autoencoder to look {label!r} up in; give a feature of one "
             "(workings.load_sae(...).feature(...)), a vector, or take model.with_sae(...)"
         )
-    if len(saes) == 1:
+    if len(saes) == 1 or isinstance(label, bool) or not isinstance(label, str | Integral):
         return saes[0].feature(label)
-    found = [f for sae in saes for f in sae.features(label) if str(f.label).casefold() == label.strip().casefold()]
+    found = [sae.feature(n) for sae in saes for n in (sae.labelled(label) if isinstance(label, str) else ())]
     if len(found) == 1:
         return found[0]
     if found:
         raise InputError(f"several features are labelled {label!r}: {', '.join(map(str, found))}; give one of them")
+    if isinstance(label, Integral) or label.strip().isdecimal():
+        raise InputError(
+            f"each of {model_name}'s {len(saes)} sparse autoencoders has its own feature {label}; give it as its feature({label})"
+        )
     known = [label for sae in saes for label in sae.labels.values()]
     raise InputError(f"no feature is labelled {label!r}; {nearest(label, known)}")
 

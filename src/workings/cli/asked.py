@@ -61,8 +61,21 @@ def open_trace(model: Model, prompt: Asked, dtype: str = "float32") -> Trace:
         complain(doubt)
     if saved and saved.ids is not None and not prompt.own_text:
         return saved.apply(model.trace(list(saved.ids), dtype))
-    trace = model.trace(prompt.text if model.tokenizer else ids_in(prompt.text, model), dtype=dtype)
-    return saved.apply(trace) if saved else trace
+    return open_beside(model, prompt, prompt.text, dtype)
+
+
+def open_beside(model: Model, prompt: Asked, text: str, dtype: str = "float32") -> Trace:
+    """Read another text as a prompt is read: with its edits in force."""
+    trace = model.trace(text if model.tokenizer else ids_in(text, model), dtype=dtype)
+    return prompt.edits.apply(trace) if prompt.edits else trace
+
+
+def keep_edits(trace: Trace, model: Model, path: str) -> None:
+    """Save a trace's edits, and say how to use them. Raises `InputError` where they cannot be written."""
+    from workings.surgery.edit_list import EditList
+
+    EditList.of(trace, model.name).save(path)
+    complain(f"saved to {path}: `--edits {path}` puts it in force again, in the lab and in Python too")
 
 
 def ids_in(prompt: str, model: Model) -> list[int]:

@@ -121,7 +121,7 @@ def _searched(sae: SparseAutoencoder, number: int) -> bool:
 def show_feature(model: Model, sae_name: str | None, which: str, texts: str | None, as_json: bool) -> None:
     """Show one feature's card: kept with the autoencoder, or made of the texts given."""
     sae = open_sae(model, sae_name)
-    feature = sae.feature(int(which) if which.isdecimal() else which)
+    feature = sae.feature(which)
     kept = saved_cards({n: sae.evidence[n] for n in (feature.number,) if n in sae.evidence})
     if feature.number in kept and texts is None:
         card = replace(kept[feature.number], label=feature.label)  # as it is called now

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from workings.anatomy.cells import Positions
-from workings.anatomy.knock_out import knock_out
-from workings.cli.asked import Asked, open_trace
+from workings.anatomy.knock_out import KINDS, By, knock_out
+from workings.cli.asked import Asked, keep_edits, open_beside, open_trace
 from workings.cli.positions import at_positions, numbered, positions_in
 from workings.cli.screen import (
     bar,
@@ -23,6 +23,7 @@ from workings.cli.screen import (
     print_indented,
     print_line,
     print_title,
+    quoted,
 )
 from workings.cli.streams import write_json
 from workings.display.words import percent
@@ -38,6 +39,35 @@ _HEAD = re.compile(r"(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True)
+class Instead:
+    """What takes the place of a part: zero, its mean, or, if there are any, what it holds in other prompts (the mean of several)."""
+
+    by: str = "zero"
+    prompts: tuple[str, ...] = ()
+
+    def read(self, model: Model, prompt: Asked) -> By:
+        """The same as `workings.knock_out` takes it. Raises `InputError`."""
+        if self.prompts:
+            return [open_beside(model, prompt, text) for text in self.prompts]
+        if self.by not in KINDS:
+            raise InputError(f"--by is {' or '.join(KINDS)}, and --by-prompt takes another prompt; {self.by!r} came")
+        return self.by
+
+    def said(self) -> str:
+        """In words: `its numbers set to 0`."""
+        if not self.prompts:
+            return "its numbers set to 0" if self.by == "zero" else "each row set to the mean over all positions"
+        which = _listed([quoted(text) for text in self.prompts])
+        return (
+            f"its numbers taken from {which}" if len(self.prompts) == 1 else f"its numbers set to the mean of {which}"
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """The same, ready for JSON."""
+        return {"by": "prompts" if self.prompts else self.by, "by_prompts": list(self.prompts)}
+
+
+@dataclass(frozen=True)
 class Gone:
     """A part that is knocked out: a table, or one head of it, and how a person calls it."""
 
@@ -45,7 +75,7 @@ class Gone:
     head: int | None
     label: str
 
-    def out_of(self, trace: Trace, positions: Positions, by: str) -> Trace:
+    def out_of(self, trace: Trace, positions: Positions, by: By) -> Trace:
         """A trace without it."""
         return knock_out(trace, self.table, self.head, positions, by)
 
@@ -55,29 +85,32 @@ def show_knock_out(
     prompt: Asked,
     heads: Sequence[str],
     tables: Sequence[str],
-    by: str,
+    instead: Instead,
     positions: str | None,
     top: int,
+    save: str | None,
     as_json: bool,
 ) -> None:
     """Show the next tokens before and after, for people or as JSON."""
     trace = open_trace(model, prompt)
     parts = [*(_head(model, head) for head in heads), *(Gone(table, None, table) for table in tables)]
-    places = positions_in(positions)
+    places, by = positions_in(positions), instead.read(model, prompt)
     after, alone = trace, []
     for part in parts:
         after = part.out_of(after, places, by)
         if len(parts) > 1:
             alone.append(part.out_of(trace, places, by))
+    if save is not None:
+        keep_edits(after, model, save)
     if as_json:
-        _write_document(model, prompt, trace, after, places, top)
+        _write_document(model, prompt, trace, after, places, instead, top)
         return
     console = make_console()
     console.print()
     print_title(
         console,
         (model.name, "bold cyan"),
-        f"  Without {_listed([part.label for part in parts])}{'' if positions is None else ' ' + at_positions(positions)}: {_how(by)}",
+        f"  Without {_listed([part.label for part in parts])}{'' if positions is None else ' ' + at_positions(positions)}: {instead.said()}",
     )
     print_chips(console, trace.tokens)
     console.print()
@@ -98,15 +131,13 @@ def _head(model: Model, text: str) -> Gone:
     return Gone(f"blocks.{block}.attn.z", head, f"head {head} of block {block}")
 
 
-def _how(by: str) -> str:
-    return "its numbers set to 0" if by == "zero" else "each row set to the mean over all positions"
-
-
 def _listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _write_document(model: Model, prompt: Asked, before: Trace, after: Trace, places: Positions, top: int) -> None:
+def _write_document(
+    model: Model, prompt: Asked, before: Trace, after: Trace, places: Positions, instead: Instead, top: int
+) -> None:
     from workings.surgery.edit_list import EditList
 
     write_json(
@@ -116,6 +147,7 @@ def _write_document(model: Model, prompt: Asked, before: Trace, after: Trace, pl
             "ids": before.ids,
             "tokens": before.tokens,
             "positions": numbered(places, len(before)),
+            **instead.to_dict(),
             "edits": EditList.of(after).to_dict()["edits"],
             **{name: [{"id": i, "token": trace.spell(i), "probability": p} for i, p in trace.top_ids(top)]
                for name, trace in (("before", before), ("after", after))},

@@ -13,7 +13,15 @@ from workings.anatomy.attribution_patching import attribution_patching
 from workings.anatomy.contrast import PatchingSweep
 from workings.anatomy.patching import SAID, patching_sweep
 from workings.anatomy.path_patching import THROUGH_MLPS, path_patching_sweep, read_receiver
-from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, find_token, ids_in, model_again
+from workings.cli.asked import (
+    CHEF_AND_JEDI,
+    CHEF_AND_JEDI_HIM,
+    Asked,
+    find_token,
+    model_again,
+    open_beside,
+    open_trace,
+)
 from workings.cli.maps import Cell, HeatMap, print_map, print_scale
 from workings.cli.screen import (
     command,
@@ -47,7 +55,7 @@ _RESTORED = 0.5  # from here on a cell is said to carry the answer
 
 def show_patching(
     model: Model,
-    clean: str,
+    clean: Asked,
     corrupted: str,
     answer: str | None,
     against: str | None,
@@ -59,8 +67,8 @@ def show_patching(
     through_mlps: bool,
     as_json: bool,
 ) -> None:
-    """Sweep, and show the map, for people or as JSON."""
-    prompts = [text if model.tokenizer else ids_in(text, model) for text in (clean, corrupted)]
+    """Sweep, and show the map, for people or as JSON; edits are in force in both prompts."""
+    prompts = open_trace(model, clean), open_beside(model, clean, corrupted)
     token, other = (None if text is None else find_token(model, text) for text in (answer, against))
     direction = "noising" if noising else "denoising"
     if attribution:
@@ -78,11 +86,13 @@ def show_patching(
                 progress=lambda done, of: bar.update(task, completed=done, total=of),
             )  # fmt: skip
     if as_json:
-        write_json({"model": model.name, **sweep.to_dict()})
+        write_json(
+            {"model": model.name, "edits": clean.edits.to_dict()["edits"] if clean.edits else [], **sweep.to_dict()}
+        )
         return
     console = make_console(widest=None)
     console.print()
-    _print_title(console, model, sweep)
+    _print_title(console, model, sweep, clean)
     console.print()
     print_map(console, _map(sweep))
     for sentence in _findings(sweep):
@@ -109,7 +119,7 @@ def _bar() -> Progress:
 # The map
 
 
-def _print_title(console: Console, model: Model, sweep: PatchingSweep) -> None:
+def _print_title(console: Console, model: Model, sweep: PatchingSweep, asked: Asked) -> None:
     pair = sweep.contrast
     answer, against = (exactly(pair.base.spell(token or 0)) for token in (pair.choice.token, pair.choice.against))
     denoising = pair.direction == "denoising"
@@ -134,6 +144,8 @@ def _print_title(console: Console, model: Model, sweep: PatchingSweep) -> None:
         f"{estimated}In each cell {taken}, all else being the {base} one's. 0 is as in the {base} prompt (·), "
         f"100 as in the {source} one{'' if denoising else ': the lead is all taken away'}."
     )
+    if asked.edits:
+        legend += f" In both prompts the edits of {asked.path} are in force."
     print_indented(console, Text(legend, style="dim"))
     print_scale(console, "Brought back" if denoising else "Taken away", (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0))
 
@@ -261,7 +273,7 @@ def _blocks(blocks: Sequence[int]) -> str:
 
 def _suggestions(
     model: Model,
-    clean: str,
+    asked: Asked,
     corrupted: str,
     answer: str | None,
     against: str | None,
@@ -270,12 +282,13 @@ def _suggestions(
 ) -> list[tuple[str, str]]:
     options = ["--answer", answer] if answer else []
     options += ["--against", against] if against else []
-    options += model_again(model.name)
+    more = [*(["--edits", asked.path] if asked.edits else []), *model_again(model.name)]
+    options += more
     options += ["--noising"] if sweep.contrast.direction == "noising" else []
     at = sweep.contrast.choice.position
     options += ["--position", str(at)] if at != len(sweep.contrast.base) - 1 else []
-    usual = (clean, corrupted) == (CHEF_AND_JEDI, CHEF_AND_JEDI_HIM)
-    again = ["patch", *(() if usual else (clean, corrupted)), *options]
+    usual = (asked.text, corrupted) == (CHEF_AND_JEDI, CHEF_AND_JEDI_HIM)
+    again = ["patch", *(() if usual and not asked.edits else (asked.text, corrupted)), *options]
     over = [] if sweep.over == "resid_pre" else ["--over", sweep.over]
     found = [("The same, every patch tried", command(*again, *over))] if _estimated(sweep) else []
     strong: list[tuple[int, int]] = []
@@ -287,9 +300,8 @@ def _suggestions(
         strong = strong or [best[:2] for best in sweep.best(1)]
     if strong:
         block, head = strong[0]
-        more = model_again(model.name)
-        looks = command("attention", clean, "--block", str(block), "--head", str(head), *more)
-        without = command("knockout", clean, "--head", ",".join(f"{b}.{h}" for b, h in strong), *more)
+        looks = command("attention", asked.text, "--block", str(block), "--head", str(head), *more)
+        without = command("knockout", asked.text, "--head", ",".join(f"{b}.{h}" for b, h in strong), *more)
         if block and not sweep.method.startswith("path"):
             found.append(("Who tells that head where to look", command(*again, "--into", f"{block}.{head}.q")))
         found += [

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from workings.checkpoints.sparse_autoencoder import Feature
-from workings.cli.asked import find_token, model_again, open_trace
+from workings.cli.asked import find_token, keep_edits, model_again, open_trace
 from workings.cli.features import open_sae
 from workings.cli.positions import at_positions, numbered, positions_in
 from workings.cli.screen import (
@@ -28,10 +27,9 @@ from workings.cli.screen import (
     print_title,
     typed,
 )
-from workings.cli.streams import complain, write_json
+from workings.cli.streams import write_json
 from workings.display.words import percent
 from workings.errors import InputError, NotReached
-from workings.surgery.edit_list import EditList
 from workings.surgery.steering import Flip, SteeringVector, smallest_strength, steering_vector
 
 if TYPE_CHECKING:
@@ -82,7 +80,7 @@ def show_steer(
         strength = CLEARLY * flip.strength
     steered = trace.steer(direction, strength, layer, positions)
     if save is not None:
-        _save(steered, model, Path(save))
+        keep_edits(steered, model, save)
     texts = [model.generate(way, n_written) for way in (trace, steered)] if n_written else ["", ""]
     told = _Told(model, trace, steered, direction, layer, steering.positions, strength, flip, why_not, texts)
     if as_json:
@@ -101,8 +99,7 @@ def _direction(model: Model, asked: Steering) -> tuple[Feature | SteeringVector,
         raise InputError("give what to steer with: --feature, or pairs of --toward and --away texts")
     if asked.feature:
         sae = open_sae(model, asked.sae)
-        which: str | int = int(asked.feature) if asked.feature.isdecimal() else asked.feature
-        return sae.feature(which), asked.layer
+        return sae.feature(asked.feature), asked.layer
     if len(asked.toward) != len(asked.away):
         raise InputError(f"--toward and --away texts come in pairs; {len(asked.toward)} and {len(asked.away)} came")
     layer = model.config.n_layers // 2 if asked.layer is None else asked.layer
@@ -119,11 +116,6 @@ def _smallest(
         return smallest_strength(trace, direction, wanted, layer, positions, most), ""
     except NotReached as error:
         return None, str(error)
-
-
-def _save(steered: Trace, model: Model, path: Path) -> None:
-    EditList.of(steered, model.name).save(path)
-    complain(f"saved to {path}: `--edits {path}` puts it in force again, in the lab and in Python too")
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from workings.engine.checks import is_whole
 from workings.engine.edits import larger_held
 from workings.errors import InputError, OutsideTable, TooLarge
 from workings.language.tables import Table, axis_labels
@@ -35,7 +36,7 @@ class Direction(Protocol):
         ...
 
 
-Steerable = str | Direction | Array
+Steerable = str | int | Direction | Array
 
 
 def steered(trace: Trace, what: Steerable, strength: float, layer: int | None, positions: Any) -> Trace:
@@ -56,7 +57,7 @@ def steered(trace: Trace, what: Steerable, strength: float, layer: int | None, p
 
 def _direction(trace: Trace, what: Steerable, layer: int | None) -> tuple[Any, str]:
     """The vector, and the table that it is added to."""
-    if isinstance(what, str) or hasattr(what, "made_for"):
+    if is_whole(what) or isinstance(what, str) or hasattr(what, "made_for"):
         what = trace.find_feature(what)
     if hasattr(what, "vector") and hasattr(what, "table"):
         own = trace.table(what.table)
@@ -66,6 +67,8 @@ def _direction(trace: Trace, what: Steerable, layer: int | None) -> tuple[Any, s
                 "stream; leave layer out"
             )
         return what.vector, own.name or "" if layer is None else _stream_after(trace, layer)
+    if np.ndim(what) == 0:
+        raise _no_direction(what)
     if layer is None:
         raise InputError(
             "a vector alone does not say where to add it; give layer=, the block whose resid_post it is for"
@@ -75,7 +78,7 @@ def _direction(trace: Trace, what: Steerable, layer: int | None) -> tuple[Any, s
 
 def _stream_after(trace: Trace, layer: int) -> str:
     n_layers = sum(f"blocks.{i}.resid_post" in trace for i in range(len(trace.names())))
-    if isinstance(layer, bool) or not isinstance(layer, Integral):
+    if not is_whole(layer):
         raise InputError(f"layer is the number of a block, 0 to {n_layers - 1}; {layer!r} came")
     if not 0 <= layer < n_layers:
         raise OutsideTable(f"there is no block {layer}: the model has the blocks 0 to {n_layers - 1}")
@@ -93,7 +96,7 @@ def _checked_vector(vector: Any, table: Table) -> Array:
     try:
         numbers = np.asarray(vector, np.float64)
     except (TypeError, ValueError):
-        raise InputError(f"a direction is a vector, a feature, or a feature's label; {vector!r:.80} came") from None
+        raise _no_direction(vector) from None
     if table.row_axis != -2 or table.columns_are_positions:
         raise InputError(
             f"{table.name} has the axes [{', '.join(axis_labels(table.axes))}]; only a table of one row a token, [pos, d] "
@@ -107,6 +110,10 @@ def _checked_vector(vector: Any, table: Table) -> Array:
     if not numbers.any():
         raise InputError("the direction is 0 everywhere, so steering along it would change nothing")
     return numbers
+
+
+def _no_direction(given: Any) -> InputError:
+    return InputError(f"a direction is a vector, a feature, or a feature's label or number; {given!r:.80} came")
 
 
 def _checked_positions(positions: Any, n_pos: int) -> list[Any]:

@@ -231,7 +231,7 @@ class Trace:
     def steer(self, what: Steerable, strength: float = 1.0, layer: int | None = None, positions: Any = None) -> Trace:
         """A new trace in which `strength` times a direction is added to the residual stream.
 
-        `what` is a vector [d_model], a feature (anything with `.vector` and `.table`), or the label of a feature of the model's
+        `what` is a vector [d_model], a feature (anything with `.vector` and `.table`), or the label or number of a feature of the model's
         sparse autoencoder. It is added to `blocks.{layer}.resid_post`; without a `layer`, to the feature's own table
         (of one of `attn.z`, to every head its part).
         `positions` are a position, a list of them or a slice; None means all, those too that generation adds. A strength
@@ -247,12 +247,12 @@ class Trace:
         return steered(self, what, strength, layer, positions)
 
     def find_feature(self, label: Any) -> Direction:
-        """The feature of this label in the model's sparse autoencoder, or the feature itself, if it was found in this model.
+        """The feature of this label or number in the model's sparse autoencoder, or the feature itself, if it was found in this model.
 
         Raises `InputError` where there is none.
         """
         if self._features is None:
-            if not isinstance(label, str):
+            if not isinstance(label, str | Integral):
                 return label
             raise InputError(
                 f"there is no sparse autoencoder here to look {label!r} up in; give a feature of one "
@@ -374,7 +374,7 @@ def check_ids(ids: Sequence[int] | Array, d_vocab: int, n_ctx: int, already: int
     if numbers.dtype.kind == "f" and np.isfinite(numbers).all() and (numbers == np.floor(numbers)).all():
         numbers = numbers.astype(np.int64)
     if numbers.dtype.kind not in "iu":
-        raise InputError(f"token ids are whole numbers; {ids!r:.80} came")
+        raise InputError(f"token ids are whole numbers; {numbers.tolist()!r:.80} came")
     outside = np.flatnonzero((numbers < 0) | (numbers >= d_vocab))
     if outside.size:
         place = int(outside[0])

@@ -64,8 +64,7 @@ class Features:
 
     def asked(self, query: Query) -> Feature:
         """The feature that a request names, by number or label."""
-        which = query.text("feature", 200)
-        return self.sae.feature(int(which) if which.isascii() and which.isdecimal() and len(which) < 10 else which)
+        return self.sae.feature(query.text("feature", 200))
 
     def find(self, query: Query) -> Json:
         """Features by number, label and words in their examples; best first, and those often met before others."""

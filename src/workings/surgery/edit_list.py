@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workings.checkpoints.splicing import open_bundled_sae
+from workings.engine.checks import path_like
 from workings.engine.lookup import plain_name
 from workings.errors import InputError, UnknownTable
 
@@ -220,7 +221,8 @@ def load_edits(path: str | Path) -> EditList:
     import orjson
 
     try:
-        given = orjson.loads(Path(path).read_bytes().removeprefix(BOM_UTF8))  # which Notepad begins a file with
+        held = Path(path_like(path, "a file of edits")).read_bytes()
+        given = orjson.loads(held.removeprefix(BOM_UTF8))  # which Notepad begins a file with
     except OSError as error:
         raise InputError(f"the edits in {path} cannot be read: {error.strerror}") from None
     except orjson.JSONDecodeError as error:

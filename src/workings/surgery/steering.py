@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from workings.checkpoints.model import Model, Prompt
+from workings.engine.checks import is_number, is_whole, position_in
 from workings.engine.trace import Trace
 from workings.errors import InputError, NotReached, OutsideTable, TooLarge
 from workings.models.sae import row_width, rows_read
@@ -45,9 +46,11 @@ def steering_vector(
     on average. What it does not mean: that the idea is all that they differ in. Source: Rimsky et al. 2024, section 3. Raises `InputError` for no pairs, a table of
     another shape, and where the two kinds do not differ at all; `UnknownTable`; `OutsideTable` for a position outside a prompt.
     """
+    if isinstance(pairs, str) or not isinstance(pairs, Sequence):
+        raise InputError(f'pairs is a list of two prompts each, such as [("a Jedi", "a chef")]; {pairs!r:.80} came')
     if not len(pairs):
         raise InputError("a steering vector needs at least one pair of prompts: one with the idea, one without")
-    if any(isinstance(pair, str) or len(pair) != 2 for pair in pairs):
+    if any(isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2 for pair in pairs):
         raise InputError('each pair is two prompts, one with the idea and one without: [("a Jedi", "a chef"), ...]')
     differences = [
         _row(model, have, table, position) - _row(model, have_not, table, position) for have, have_not in pairs
@@ -67,7 +70,8 @@ def _row(model: Model, prompt: Prompt, table: str, position: int) -> Array:
             f"{table} has shape {list(trace.shape(table))}; only a table of one row a token, [pos, d] or [head, pos, d_head], "
             "can be steered"
         )
-    return rows_read(trace.rows(table, position, None if position == -1 else position + 1))[0]
+    at = position_in(position, len(trace))
+    return rows_read(trace.rows(table, at, at + 1))[0]
 
 
 @dataclass(frozen=True)
@@ -100,11 +104,14 @@ def smallest_strength(
     search. Strengths that make numbers overflow are left out. Raises `NotReached` where no strength works, with what came nearest, and where the token comes first as it is;
     `InputError` and `OutsideTable` as `trace.steer` does.
     """
-    if not math.isfinite(most) or most == 0 or not precision > 0:
-        raise InputError(f"most is a number other than 0 and precision one above 0; {most!r} and {precision!r} came")
+    if not is_number(most) or not math.isfinite(most) or most == 0:
+        raise InputError(f"most, the strength up to which to look, is a number other than 0; {most!r:.80} came")
+    if not is_number(precision) or not precision > 0:
+        raise InputError(f"precision is a number above 0; {precision!r:.80} came")
+    d_vocab = trace.shape("logits")[-1]
+    if token is not None and not isinstance(token, str) and not (is_whole(token) and 0 <= token < d_vocab):
+        raise OutsideTable(f"there is no token {token!r:.80}: they run from 0 to {d_vocab - 1}")
     wanted = trace.token_id(token) if isinstance(token, str) else token
-    if wanted is not None and not 0 <= wanted < (d_vocab := trace.shape("logits")[-1]):
-        raise OutsideTable(f"there is no token {wanted}: they run from 0 to {d_vocab - 1}")
     first = trace.top_ids(1)[0][0]
     if wanted == first:
         raise NotReached(f"{trace.spell(first)!r} comes first already, so nothing has to be steered")

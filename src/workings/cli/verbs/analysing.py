@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, DEFAULT_MODEL
-from workings.cli.verb import Against, Edits, Json, ModelName, Position, Prompt, Token, open_model, opened, verb
+from workings.cli.verb import Against, Edits, Json, ModelName, Position, Prompt, Token, opened, verb
 
 
 @verb(
@@ -153,11 +153,19 @@ def patch(
         bool, typer.Option("--through-mlps", help="On these paths, let MLPs in between answer (as Wang et al. do).")
     ] = False,
     model: ModelName = DEFAULT_MODEL,
+    edits: Annotated[
+        str | None,
+        typer.Option(
+            "--edits", metavar="FILE", help="Edits saved by the lab or by Python, in force in both prompts meanwhile."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Find where an answer is kept, by patching two prompts."""
     if clean is not None and corrupted is None:
         raise typer.BadParameter("give two prompts of equally many tokens: CLEAN and CORRUPTED")
+    if clean is None and edits is not None:
+        raise typer.BadParameter("--edits holds one prompt, and patching needs two: give CLEAN and CORRUPTED")
     if into is not None and (attribution or over not in (None, "heads")):
         raise typer.BadParameter(
             "--into goes over heads, by true patches; leave out --attribution, and --over but for heads"
@@ -166,10 +174,11 @@ def patch(
         raise typer.BadParameter("--through-mlps is about paths; say whose with --into, such as --into 2.0.q")
     from workings.cli.patching import show_patching
 
-    prompts = clean or CHEF_AND_JEDI, corrupted or CHEF_AND_JEDI_HIM
+    opened_model, first = opened(model, CHEF_AND_JEDI if clean is None else clean, edits)
+    second = CHEF_AND_JEDI_HIM if corrupted is None else corrupted
     over = over or "resid_pre"
     show_patching(
-        open_model(model), *prompts, answer, against, over, position, noising, attribution, into, through_mlps, json
+        opened_model, first, second, answer, against, over, position, noising, attribution, into, through_mlps, json
     )
 
 
@@ -177,6 +186,7 @@ def patch(
     f'workings knockout "{CHEF_AND_JEDI}" --head 2.0,3.1',
     "workings knockout --table blocks.0.mlp_out --by mean",
     'workings knockout "Mike is quick. He" --head 3.2 --positions -1',
+    'workings knockout "Mike is quick. He" --table blocks.0.mlp_out --by-prompt "Anna is quick. She" --save anna.json',
 )
 def knockout(
     prompt: Prompt = None,
@@ -188,8 +198,22 @@ def knockout(
         list[str] | None, typer.Option("--table", metavar="NAME", help="Any table, such as blocks.0.mlp_out.")
     ] = None,
     by: Annotated[
-        str, typer.Option("--by", metavar="WHAT", help="What takes its place: zero, or the mean over all positions.")
-    ] = "zero",
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="WHAT",
+            help="What takes its place: zero, or mean (its own, over all positions).",
+            show_default="zero",
+        ),
+    ] = None,
+    by_prompt: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by-prompt",
+            metavar="TEXT",
+            help="Instead of --by: what it holds in this other prompt of equally many tokens (of several, the mean).",
+        ),
+    ] = None,
     positions: Annotated[
         str | None, typer.Option("--positions", metavar="LIST", help="Only there: 3, or 1,4,5, or 2:5 (up to 4).")
     ] = None,
@@ -198,12 +222,18 @@ def knockout(
     top: Annotated[
         int, typer.Option("--top", "-n", metavar="N", help="How many of the likeliest next tokens to show.")
     ] = 5,
+    save: Annotated[
+        str | None, typer.Option("--save", metavar="FILE", help="Keep it as edits, for --edits and the lab.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what is said without some heads or a table."""
     if not head and not table:
         raise typer.BadParameter("say what to knock out: --head 2.0, or --table blocks.0.mlp_out")
-    from workings.cli.knocking_out import show_knock_out
+    if by is not None and by_prompt:
+        raise typer.BadParameter("--by and --by-prompt both say what takes its place; give one of them")
+    from workings.cli.knocking_out import Instead, show_knock_out
 
+    instead = Instead(by or "zero", tuple(by_prompt or ()))
     heads = [one.strip() for listed in head or [] for one in listed.split(",")]
-    show_knock_out(*opened(model, prompt, edits), heads, table or [], by, positions, top, json)
+    show_knock_out(*opened(model, prompt, edits), heads, table or [], instead, positions, top, save, json)

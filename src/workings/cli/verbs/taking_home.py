@@ -29,7 +29,9 @@ def export(
     edits: Annotated[
         str | None,
         typer.Option(
-            "--edits", metavar="FILE", help="Saved edits of weights and token ids, to be part of the workbook."
+            "--edits",
+            metavar="FILE",
+            help="Saved edits, to be part of the workbook: of weights and token ids, steering, and what is silenced.",
         ),
     ] = None,
     max_tokens: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from itertools import islice
 from typing import Any
 
@@ -43,6 +44,7 @@ class ShufflingBuffer:
         self.random = np.random.default_rng([seed, 1])
         self.rows: Array | None = None  # [row, d_in]
         self.n_texts = 0
+        self._read_so_far = sha256()  # of the token ids
         self._coming = texts()
 
     def take(self, count: int) -> Array:
@@ -77,16 +79,29 @@ class ShufflingBuffer:
 
     def _read(self, text: Prompt) -> Array:
         trace = self.model.trace(text)
+        self._note(trace.ids)
         if len(trace) <= self.first_position:
             return rows_read(np.zeros((*trace.shape(self.table)[:-2], 0, trace.shape(self.table)[-1]), np.float32))
         return rows_read(trace.rows(self.table, self.first_position))
 
+    def _note(self, ids: Array) -> None:
+        self._read_so_far.update(np.array([len(ids), *ids], "<i8").tobytes())
+
     def state(self) -> tuple[Array, dict[str, Any]]:
         """What is needed to go on: the rows that are waiting, and, ready for JSON, how far it has read."""
-        return self.peek(), {"n_texts": self.n_texts, "random": self.random.bit_generator.state}
+        rows = self.peek()
+        read = {"n_texts": self.n_texts, "texts": self._read_so_far.hexdigest()}
+        return rows, {**read, "random": self.random.bit_generator.state}
 
     def restore(self, rows: Array, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Go on from a state. Raises `InputError` where the texts read so far were others.
+
+        A state that does not say which texts they were (kept before that was noted) is taken as it is.
+        """
         self.rows, self.n_texts = rows, state["n_texts"]
         self.random.bit_generator.state = state["random"]
-        self._coming = islice(self.texts(), self.n_texts, None)
+        self._coming, self._read_so_far = self.texts(), sha256()
+        for text in islice(self._coming, self.n_texts):
+            self._note(self.model.encode(text))
+        if state.get("texts", self._read_so_far.hexdigest()) != self._read_so_far.hexdigest():
+            raise InputError(f"its first {self.n_texts} texts were others than those that came now")

@@ -50,7 +50,7 @@ def train_sae(
     """Train a sparse autoencoder on a table of a model, reading `texts` through the engine.
 
     `texts()` gives the same endless row of prompts each time. With `keep`, a folder, all that is needed to go on is
-    written there every `every` steps, and at least once a minute; started again with the same recipe and model it goes on from there, to
+    written there every `every` steps, and at least once a minute; started again with the same recipe, model and texts it goes on from there, to
     the same numbers as without the interruption. `unfinished.remove` removes it when it is not needed any more.
     `progress` is called after each step.
 

@@ -39,7 +39,7 @@ def keep(trainer: Trainer, folder: Path) -> None:
 def go_on(trainer: Trainer, folder: Path) -> None:
     """Bring a trainer to where an interrupted training was; where there was none it stays as it is.
 
-    Raises `InputError` for a training with another recipe or model, and for a file that is damaged.
+    Raises `InputError` for a training with another recipe, model or texts, and for a file that is damaged.
     """
     path = folder / FILE
     if not path.exists():
@@ -51,7 +51,7 @@ def go_on(trainer: Trainer, folder: Path) -> None:
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is damaged ({error}); remove it to begin this training anew") from None
     _check(trainer, facts["about"], path)
-    _restore(trainer, facts, tensors)
+    _restore(trainer, facts, tensors, path)
 
 
 def remove(folder: Path) -> None:
@@ -71,12 +71,18 @@ def _check(trainer: Trainer, there: dict[str, Any], path: Path) -> None:
         )
 
 
-def _restore(trainer: Trainer, facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+def _restore(trainer: Trainer, facts: dict[str, Any], tensors: dict[str, torch.Tensor], path: Path) -> None:
     own = {name: tensor for name, tensor in tensors.items() if name.startswith("network.")}
     trainer.network.load_state_dict({name.removeprefix("network."): tensor for name, tensor in own.items()})
     for name, parameter in trainer.network.named_parameters():
         trainer.optimizer.state[parameter] = {kind: tensors[f"adam.{name}.{kind}"] for kind in ADAM}
-    trainer.buffer.restore(tensors[ROWS].numpy(), facts["read"])
+    try:
+        trainer.buffer.restore(tensors[ROWS].numpy(), facts["read"])
+    except InputError as error:
+        raise InputError(
+            f"{path} holds an unfinished training, but {error}. "
+            "Go on with the same texts, choose another folder, or remove the file."
+        ) from None
     trainer.scale, trainer.step = facts["scale"], facts["step"]
 
 
