@@ -251,9 +251,8 @@ def test_what_to_type_next_has_the_edits_too(places):
 def test_edits_of_another_model_are_remarked_on(model, places, tmp_path):
     folder, _ = places
     path = written(tmp_path / "edits.json", {"model": "gpt2", "prompt": "Mike", "edits": []})
-    assert (
-        "the edits were made in gpt2; they are used in" in said(["run", "--model", folder, "--edits", str(path)]).stderr
-    )
+    remark = said(["run", "--model", folder, "--edits", str(path)]).stderr
+    assert "the edits were made in 'gpt2' and are used in" in remark
 
 
 def test_a_workbook_takes_edits_of_weights_and_none_that_it_has_no_place_for(places, tmp_path):

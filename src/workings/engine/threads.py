@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
 
-import numpy as np
-
 WORTH_SHARING = 1 << 16
 """Fewer numbers than this are done sooner by one thread than handed to two."""
 
@@ -27,6 +25,8 @@ def _pool() -> ThreadPoolExecutor:
 
 def _say_nothing() -> None:
     """A thread does not take over what its caller told NumPy: numbers that overflow are said by whoever shows them."""
+    import numpy as np  # not before: how many cores it takes is decided when it is loaded
+
     np.seterr(all="ignore")
 
 
