@@ -132,6 +132,87 @@ def test_it_is_saved_and_loaded_with_the_view(visitor, view):
     assert again["id"] == opened["id"] and again["next"] == opened["next"] != opened["before"]
 
 
+OTHER = "He is quick. He"
+
+
+@pytest.mark.parametrize(("positions", "span"), [(None, None), (2, "2"), (slice(1, None), "1:"), (slice(1, 3), "1:3")])
+@pytest.mark.parametrize(
+    ("table", "head"), [("blocks.1.attn.z", 2), ("blocks.1.attn.v", None), ("blocks.0.mlp_out", None)]
+)
+def test_numbers_of_another_sentence_are_those_of_knock_out_bit_by_bit(
+    visitor, model, view, table, head, positions, span
+):
+    part = {name: one for name, one in (("head", head), ("positions", span)) if one is not None}
+    edit = visitor.json("knockout", view=view, table=table, by="other", other=OTHER, **part)["edit"]
+    want = workings.knock_out(read(model), table, head, positions, by=model.trace(OTHER))
+    (saved,) = EditList.of(want).edits
+    assert (edit["table"], tuple(edit["index"]), edit["on"]) == (table, saved.index, True)
+    assert np.array_equal(np.float32(edit["value"]), np.float32(saved.amount))
+    opened = visitor.open(PROMPT, edits=[edit])
+    assert [guess["share"] for guess in opened["next"][:5]] == pytest.approx([p for _, p in want.top_ids(5)], rel=1e-5)
+    assert opened["edits"][0]["ok"]
+
+
+def test_the_edits_are_in_force_in_the_other_sentence_too(visitor, model, view):
+    first = visitor.json("knockout", view=view, table="blocks.0.mlp_out")["edit"]
+    edited = visitor.open(PROMPT, edits=[first])["id"]
+    told = visitor.json("knockout", view=edited, table="blocks.1.attn.z", head=1, by="other", other=OTHER)["edit"]
+    pair = [workings.knock_out(model.trace(text), "blocks.0.mlp_out") for text in (PROMPT, OTHER)]
+    want = EditList.of(workings.knock_out(pair[0], "blocks.1.attn.z", head=1, by=pair[1])).edits[-1]
+    assert np.array_equal(np.float32(told["value"]), np.float32(want.amount))
+
+
+def test_numbers_of_another_sentence_take_the_place_of_what_was_set_there_and_the_other_way_round(visitor, view):
+    part = {"table": "blocks.1.attn.z", "head": 1}
+    made = {
+        by: visitor.json("knockout", view=view, by=by, other=OTHER, **part)["edit"] for by in ("zero", "mean", "other")
+    }
+    for by, other in (("other", "zero"), ("other", "mean"), ("mean", "other")):
+        out = visitor.open(PROMPT, edits=[made[other]])["id"]
+        again = visitor.json("knockout", view=out, by=by, other=OTHER, **part)["edit"]
+        assert np.allclose(again["value"], made[by]["value"], rtol=1e-5, atol=1e-7)
+
+
+def test_a_model_without_tokenizer_takes_the_ids_of_another_sentence(wordless):
+    with visiting(wordless) as visitor:
+        view = visitor.open(ids=[3, 1, 2])["id"]
+        asked = {"view": view, "table": "blocks.0.attn.z", "head": 1, "by": "other"}
+        told = visitor.json("knockout", other="4, 5 6", **asked)["edit"]
+        answer = visitor.get("knockout", other="Anna", **asked)
+    want = workings.knock_out(wordless.trace([3, 1, 2]), "blocks.0.attn.z", head=1, by=wordless.trace([4, 5, 6]))
+    assert np.array_equal(np.float32(told["value"]), np.float32(EditList.of(want).edits[0].amount))
+    assert answer.status_code == 400 and "token ids, such as 3,1,2" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "said"),
+    [
+        ({}, 400, "needs other="),
+        ({"other": ""}, 400, "the prompt is empty"),
+        ({"other": "Mike is"}, 400, "the other sentence has 2 tokens, and yours has 5; both need as many"),
+        ({"other": "quick " * 400}, 400, "reads at most"),
+        ({"other": "x" * 20_001}, 413, "at most 20,000 characters"),
+        ({"other": PROMPT}, 400, "would change nothing"),
+        ({"other": "Mike is quick. is", "positions": "0:3"}, 400, "would change nothing"),
+        ({"other": OTHER, "table": "blocks.0.attn.pattern"}, 400, "knock out z instead"),
+        ({"other": OTHER, "table": "W_E"}, 400, "no rows of tokens"),
+    ],
+)
+def test_another_sentence_that_does_not_fit_is_refused_in_plain_words(visitor, view, asked, status, said):
+    answer = visitor.get("knockout", **{"view": view, "table": "blocks.1.mlp_out", "by": "other", **asked})
+    assert answer.status_code == status and said in answer.json()["error"]
+
+
+def test_more_numbers_of_another_sentence_than_an_address_holds_are_said_so(visitor, view, model, monkeypatch):
+    from workings.lab import knocking_out
+
+    monkeypatch.setattr(knocking_out, "MOST_VALUES", 5 * model.config.d_model - 1)
+    asked = {"view": view, "table": "blocks.0.mlp_out", "by": "other", "other": OTHER}
+    answer = visitor.get("knockout", **asked)
+    assert answer.status_code == 413 and "one head or one row" in answer.json()["error"]
+    assert visitor.get("knockout", positions=2, **asked).status_code == 200
+
+
 @pytest.mark.parametrize("by", ["zero", "mean"])
 def test_what_is_knocked_out_already_is_said_to_change_nothing(visitor, view, by):
     edit = visitor.json("knockout", view=view, table="blocks.1.attn.z", head=0, by=by)["edit"]
@@ -139,6 +220,16 @@ def test_what_is_knocked_out_already_is_said_to_change_nothing(visitor, view, by
     answer = visitor.get("knockout", view=out, table="blocks.1.attn.z", head=0, by=by)
     assert answer.status_code == 400 and answer.json()["error"] == (
         f"head 0 of blocks.1.attn.z is knocked out already, by {'zero' if by == 'zero' else 'its mean'}; doing it again would change nothing"
+    )
+
+
+def test_the_same_other_sentence_twice_is_said_to_change_nothing(visitor, view):
+    asked = {"table": "blocks.1.attn.z", "head": 0, "by": "other", "other": OTHER}
+    edit = visitor.json("knockout", view=view, **asked)["edit"]
+    answer = visitor.get("knockout", view=visitor.open(PROMPT, edits=[edit])["id"], **asked)
+    assert (
+        answer.status_code == 400
+        and "knocked out already, by these numbers of another sentence" in answer.json()["error"]
     )
 
 

@@ -50,6 +50,7 @@ def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool
     elif view == "knocking":
         visit.go("blocks.1.attn.z[0, 13, 8]")
         page.click("text=Knock out …")
+        page.select_option("[aria-label='By what']", "other")
     elif view == "edited":
         visit.go("blocks.1.attn.pattern[0, 13, 8]")
         visit.edit("0.25")

@@ -241,6 +241,57 @@ def test_one_row_is_knocked_out_alone(visit: Visit) -> None:
     assert visit.next_tokens()[0] == shown_next(want)
 
 
+OTHER = "Mike is a chef. Anna is a Jedi. He picked up his"
+
+
+def test_a_part_is_knocked_out_by_another_sentence_as_in_python(visit: Visit, browser: Any, lab: Lab) -> None:
+    model = visit.lab.model
+    visit.go("blocks.2.attn.z[0, 13, 0]")
+    knock_out(visit, "head 0, at every token", "other")
+    want = workings.knock_out(
+        model.trace(PROMPT), "blocks.2.attn.z", head=0, by=model.trace(OTHER)
+    )  # the one it begins with
+    assert visit.next_tokens()[0] == shown_next(want)
+    assert visit.words(".edits .what button") == ["blocks.2.attn.z[0, 0:14, :]"]
+    typed = "Mike is a chef. Anna is a chef. She picked up his"
+    visit.page.click("text=Knock out …")
+    visit.page.select_option("[aria-label='By what']", "other")
+    visit.page.fill("[aria-label^='The other sentence']", typed)
+    visit.page.keyboard.press("Enter")
+    visit.wait("document.querySelector('.knock-panel').hidden")
+    want = workings.knock_out(model.trace(PROMPT), "blocks.2.attn.z", head=0, by=model.trace(typed))
+    assert visit.next_tokens()[0] == shown_next(want)
+    assert visit.page.locator(".edits li").count() == 1  # in the place of the other
+    again = Visit(browser, lab).open(visit.hash())
+    assert again.next_tokens() == visit.next_tokens()
+    again.page.click("text=Knock out …")
+    assert again.page.input_value("[aria-label^='The other sentence']") == typed
+    again.page.keyboard.press("Escape")
+    again.show("patching")
+    assert again.page.input_value(".second-box") == typed
+    again.close()
+
+
+def test_another_sentence_is_asked_for_only_where_it_counts_and_one_that_does_not_fit_is_said_so(visit: Visit) -> None:
+    field = visit.page.locator("[aria-label^='The other sentence']")
+    visit.go("blocks.1.mlp_out[13, 0]")
+    visit.page.click("text=Knock out …")
+    assert not field.is_visible()
+    visit.page.keyboard.press("Tab")
+    visit.page.keyboard.press("End")
+    assert field.is_visible()
+    visit.page.keyboard.press("Tab")
+    assert field.evaluate("one => one === document.activeElement")
+    visit.page.keyboard.type("Mike is")
+    visit.page.keyboard.press("Enter")
+    visit.page.wait_for_selector(".trouble.shown")
+    assert "both need as many" in visit.page.locator(".trouble").inner_text()
+    assert visit.page.locator(".edits li").count() == 0
+    visit.go("blocks.0.attn.pattern[0, 13, 0]")
+    visit.page.click("text=Knock out …")
+    assert visit.page.locator(".knock-panel option[value=other]").is_disabled()
+
+
 def test_a_mean_travels_in_the_address(visit: Visit, browser: Any, lab: Lab) -> None:
     visit.go("blocks.0.mlp_out[13, 0]")
     knock_out(visit, "the whole table", "mean")
@@ -312,6 +363,7 @@ def test_it_all_fits(browser: Any, lab: Lab, width: int) -> None:
     visit.show("numbers")
     visit.go("blocks.2.attn.z[0, 13, 0]")
     visit.page.click("text=Knock out …")
+    visit.page.select_option("[aria-label='By what']", "other")
     box = visit.page.locator(".knock-panel").bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= width and box["y"] + box["height"] <= 700
     visit.close()

@@ -339,6 +339,26 @@ def test_a_second_sentence_is_taken_before_what_is_clicked_next(visit: Visit) ->
     assert visit.page.input_value(".second-box").endswith("He picked up her")
 
 
+# Knocking out
+
+
+@pytest.mark.parametrize("by", ["zero", "mean"])
+def test_what_is_knocked_out_of_a_sentence_that_is_left_is_no_edit_of_the_next(visit: Visit, by: str) -> None:
+    visit.go("blocks.2.attn.z[0, 13, 0]")
+    visit.page.click("text=Knock out …")
+    visit.page.select_option("[aria-label='By what']", by)
+    held = Held(visit, "/api/knockout")
+    visit.page.click("text=Knock it out")
+    held.came()
+    visit.page.fill(".sentence-box", "Mike is")
+    visit.wait("document.querySelectorAll('.chip').length === 2")
+    held.release()
+    visit.page.wait_for_selector(".trouble.shown")
+    visit.settled()
+    assert "changed before the part was knocked out" in visit.page.inner_text(".trouble")
+    assert not visit.page.locator(".edits li").count()
+
+
 # Heads
 
 

@@ -12,7 +12,7 @@ from workings.anatomy.knock_out import KINDS, knock_out, mean_row
 from workings.engine.trace import Trace
 from workings.errors import InputError, WorkingsError
 from workings.lab.asked import Asker, Query
-from workings.lab.patches import MOST_VALUES
+from workings.lab.patches import MOST_VALUES, other_prompt
 from workings.lab.refusals import TooMuch
 from workings.lab.replies import shortest
 from workings.lab.views import View, Views
@@ -20,16 +20,19 @@ from workings.surgery.edit_list import EditList, SavedEdit, index_parts
 
 Json = dict[str, Any]
 
+OTHER = "other"
+SAID = {"zero": "by zero", "mean": "by its mean", OTHER: "by these numbers of another sentence"}
 SAME = 1e-5
 """How far a row may lie from the mean, beside its length, and still be it: what was worked out before in another order differs in its last digits."""
 
 
 def knocked_out(views: Views, query: Query) -> Json:
-    """The edit that does what `workings.knock_out` does with this view's trace: by zero, or by the mean over positions.
+    """The edit that does what `workings.knock_out` does with this view's trace: by zero, by the mean over positions, or by another prompt.
 
-    Raises `InputError` where it would change nothing, `TooMuch` for a row that is too long to travel.
+    The other prompt is read with the same edits. Raises `InputError` where it would change nothing, or where prompts have
+    different lengths, `TooMuch` for numbers that are too many to travel.
     """
-    view, table, by = views.view(query.text("view")), query.text("table"), query.choice("by", KINDS)
+    view, table, by = views.view(query.text("view")), query.text("table"), query.choice("by", (*KINDS, OTHER))
     head = query.whole("head", most=10_000) if "head" in query.given else None
     positions = query.positions("positions", len(view.ids)) if "positions" in query.given else None
     where = (table, head, positions)
@@ -38,15 +41,31 @@ def knocked_out(views: Views, query: Query) -> Json:
     if by == "zero" and any(
         edit.on and (edit.table, edit.index) == (name, index) and _zero(edit) for edit in view.given.edits
     ):
-        raise _already(name, head, index, "by zero")
-    # A mean is one of the numbers that stood there before they were set.
-    before = _without(views, view, name, index) if by == "mean" else view
-    with views.working(before, asker=query.asker) as (trace, _):
-        edit = EditList.of(knock_out(trace, *where, by)).edits[-1]
-    told = {**edit.to_dict(), "value": _travelling(edit)}
+        raise _already(name, head, index, SAID[by])
+    # A mean is one of the numbers that stood there before they were set; so are those of another prompt.
+    before = view if by == "zero" else _without(views, view, name, index)
+    if by == OTHER:
+        edit = _last(knock_out(views.afresh(before), *where, _other(views, query, before)))
+    else:
+        with views.working(before, asker=query.asker) as (trace, _):
+            edit = _last(knock_out(trace, *where, by))
+    told = {**edit.to_dict(), "value": _travelling(edit, by)}
     if SavedEdit.from_dict(told) in view.given.edits:
-        raise _already(name, head, index, "by its mean")
+        raise _already(name, head, index, SAID[by])
     return {"edit": told}
+
+
+def _other(views: Views, query: Query, view: View) -> Trace:
+    """The other prompt of a request, read with the edits of a view; no view's lock is held, so that two never wait for each other."""
+    given = other_prompt(views.model, query)
+    prompt, ids = (given, None) if isinstance(given, str) else ("", given)
+    other = views.open(replace(view.given, prompt=prompt, ids=ids))
+    if len(other.ids) != len(view.ids):
+        raise InputError(
+            f"the other sentence has {len(other.ids)} tokens, and yours has {len(view.ids)}; both need as many, since each "
+            "token takes over the numbers of the one that stands in its place"
+        )
+    return views.afresh(other)
 
 
 def knocks(views: Views, view: View, asker: Asker | None = None) -> list[Json | None]:
@@ -104,8 +123,17 @@ def _already(name: str, head: int | None, index: tuple[int | str, ...], how: str
 
 def _without(views: Views, view: View, table: str, index: tuple[int | str, ...]) -> View:
     """The view without the edits that set these very cells."""
-    kept = tuple(edit for edit in view.given.edits if not (edit.table == table and edit.index == index and _sets(edit)))
+    n_pos = len(view.ids)
+    cells = (table, _spread(index, n_pos))
+    kept = tuple(e for e in view.given.edits if not ((e.table, _spread(e.index, n_pos)) == cells and _sets(e)))
     return view if len(kept) == len(view.given.edits) else views.open(replace(view.given, edits=kept))
+
+
+def _spread(index: tuple[int | str, ...], n_pos: int) -> tuple[int | str, ...]:
+    """An index whose rows, if they are all that there are now, are written `:`; numbers for each of them have `0:14`."""
+    if len(index) > 1 and index[-2] in (f"0:{n_pos}", f":{n_pos}", "0:"):
+        return (*index[:-2], ":", index[-1])
+    return index
 
 
 def _sets(edit: SavedEdit) -> bool:
@@ -113,11 +141,16 @@ def _sets(edit: SavedEdit) -> bool:
     return edit.kind == "value" or (edit.kind == "scale" and edit.amount == 0)
 
 
-def _travelling(edit: SavedEdit) -> Any:
+def _last(trace: Trace) -> SavedEdit:
+    return EditList.of(trace).edits[-1]
+
+
+def _travelling(edit: SavedEdit, by: str) -> Any:
     numbers = np.asarray(edit.amount)
     if numbers.size > MOST_VALUES:
+        what, less = ("this part", ", take one head or one row") if by == OTHER else ("the mean row", "")
         raise TooMuch(
-            f"the mean row of {edit.table} has {numbers.size:,} numbers, and an edit made here has up to "
-            f"{MOST_VALUES:,}, since it travels in the page's address; knock it out by zero, or use workings.knock_out in Python"
+            f"{what} of {edit.table} has {numbers.size:,} numbers, and an edit made here has up to "
+            f"{MOST_VALUES:,}, since it travels in the page's address; knock it out by zero{less}, or use workings.knock_out in Python"
         )
     return shortest(numbers)

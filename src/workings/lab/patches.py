@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,13 @@ import numpy as np
 from workings.anatomy.contrast import Contrast
 from workings.anatomy.patching import OVER, SAID, cells_of, places_of, swept
 from workings.anatomy.path_patching import End, path_cells, receiver_said
+from workings.checkpoints.model import Model
 from workings.display.words import percent, spoken
 from workings.engine.trace import Trace
-from workings.errors import OutsideTable
+from workings.errors import InputError, OutsideTable
+from workings.lab.asked import Query
 from workings.lab.replies import shortest
-from workings.lab.views import View
+from workings.lab.views import MOST_CHARACTERS, View
 from workings.surgery.edit_list import SavedEdit
 
 Array = np.ndarray
@@ -28,6 +31,17 @@ EACH = {
     for over, table in OVER.items()
 }
 """What can be swept over, in words."""
+_IDS = re.compile(r"\s*\d{1,9}(?:\s*[,\s]\s*\d{1,9})*\s*")
+
+
+def other_prompt(model: Model, query: Query) -> str | tuple[int, ...]:
+    """The second prompt that a request names: its text, or token ids for a model without a tokenizer. Raises `InputError`, `TooMuch`."""
+    given = query.text("other", MOST_CHARACTERS)
+    if model.tokenizer is not None:
+        return given
+    if not _IDS.fullmatch(given):
+        raise InputError(f"{model.name} has no tokenizer, so other is token ids, such as 3,1,2")
+    return tuple(map(int, re.findall(r"\d+", given)))
 
 
 @dataclass(frozen=True)

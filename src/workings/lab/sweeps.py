@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -21,10 +20,9 @@ from workings.engine.no_numbers import has_likeliest
 from workings.engine.trace import Trace
 from workings.errors import InputError, WorkingsError
 from workings.lab.asked import Asker, Query
-from workings.lab.patches import Cells, Question
+from workings.lab.patches import Cells, Question, other_prompt
 from workings.lab.reasons import asked_token
 from workings.lab.refusals import TooMuch, status_of
-from workings.lab.views import MOST_CHARACTERS
 from workings.surgery.edit_list import SavedEdit
 
 if TYPE_CHECKING:
@@ -40,7 +38,6 @@ MOST_CELLS = 4_000
 """Patches of one sweep, each a part of a run of the model."""
 MOST_KEPT, MOST_WAITING = 1, 4
 METHODS = ("patching", "attribution")
-_IDS = re.compile(r"\s*\d{1,9}(?:\s*[,\s]\s*\d{1,9})*\s*")
 
 
 @dataclass(frozen=True)
@@ -79,12 +76,7 @@ class Sweeps:
 
     def question(self, query: Query) -> Question:
         """What a request asks. Raises `InputError`, `TooMuch`."""
-        view, given = self.answers.views.view(query.text("view")), query.text("other", MOST_CHARACTERS)
-        other: str | tuple[int, ...] = given
-        if self.model.tokenizer is None:
-            if not _IDS.fullmatch(given):
-                raise InputError(f"{self.model.name} has no tokenizer, so other is token ids, such as 3,1,2")
-            other = tuple(map(int, re.findall(r"\d+", given)))
+        view, other = self.answers.views.view(query.text("view")), other_prompt(self.model, query)
         if len(view.ids) > MOST_TOKENS:
             raise TooMuch(f"a sweep takes prompts of up to {MOST_TOKENS} tokens; this one has {len(view.ids)}")
         answer, against = (asked_token(self.model, query, name) for name in ("answer", "against"))

@@ -181,6 +181,10 @@ class Views:
             finally:
                 self._count(session)
 
+    def afresh(self, view: View) -> Trace:
+        """A trace of a view that is not kept, and that nobody else works on; its numbers do not depend on what was asked before."""
+        return self._trace_of(Session((view.ids, view.active), RLock()))
+
     def _session(self, state: State) -> Session:
         with self._lock:
             found = self._sessions.get(state)

@@ -3,13 +3,14 @@ import { api, type Query } from "./api";
 import { fill, h, newest, word } from "./dom";
 import type { Grid } from "./grid";
 import { knocksBy, type By } from "./knocks";
+import { ask, otherSentence } from "./question";
 import { sentence, type Session } from "./session";
 import { isPosition } from "./sheet";
 import type { Page } from "./state";
 import type { Edit, Part } from "./types";
 
 /** What takes the place of a part, as people say it. */
-const BY: Record<Exclude<By, "other">, string> = { zero: "zero: nothing at all", mean: "mean: its mean row over all positions" };
+const BY: Record<By, string> = { zero: "zero: nothing at all", mean: "mean: its mean row over all positions", other: "another sentence: its numbers (resampling)" };
 const MEANING =
   "What is left is what the model says with that part replaced. It does not mean that the part does by itself what is lost, or does nothing where nothing is lost: others may stand in for it.";
 
@@ -21,11 +22,16 @@ function knocksOut(edit: Edit, table: string, index: Part[]): boolean {
 
 const OTHERS = "These numbers are not its mean on this sentence: they are of another sentence, or were set by hand. Choose “by its mean” to take the mean of this one.";
 
-/** Make the edit that knocks a part out, if it still is `wanted` then, or show why there is none. */
+const CHANGED = "The sentence changed before the part was knocked out, and nothing was. Knock it out again if you still want to.";
+
+/** Make the edit that knocks a part out, if it still is `wanted` then and the sentence still is the same, or show why there is none. */
 export async function knockOut(page: Page, session: Session, part: Query, wanted: () => boolean = () => true): Promise<void> {
+  const { opened, shown } = page.get();
   try {
-    const { edit } = await api.knockout({ view: page.get().opened!.id, ...part });
+    const { edit } = await api.knockout({ view: opened!.id, ...part });
     if (!wanted()) return;
+    const { prompt, ids } = page.get();
+    if (prompt !== shown!.prompt || String(ids) !== String(shown!.ids)) return page.set({ trouble: CHANGED });
     page.set({ trouble: null });
     session.addEdit(edit);
   } catch (error) {
@@ -42,11 +48,16 @@ interface Offer {
 export function knockPanel(page: Page, session: Session, grid: Grid): { element: HTMLElement; show: () => void } {
   const what = h("select", { "aria-label": "What is knocked out" });
   const by = h("select", { "aria-label": "By what" });
+  const other = h("input", { class: "second-box", spellcheck: "false", autocomplete: "off", "aria-label": "The other sentence, of as many tokens" });
+  const otherLine = h("label", {}, h("span", {}, "which is"), other);
+  const otherNote = h("p", { class: "soft" }, "It needs as many tokens as yours, and is read with your edits.");
   const panel = h(
     "form",
     { class: "knock-panel", "aria-label": "Knock out" },
     h("label", {}, h("span", {}, "Knock out"), what),
     h("label", {}, h("span", {}, "by"), by),
+    otherLine,
+    otherNote,
     h("p", { class: "soft" }, MEANING),
     h("button", { class: "primary", type: "submit" }, "Knock it out"),
   );
@@ -72,11 +83,22 @@ export function knockPanel(page: Page, session: Session, grid: Grid): { element:
     offered = offers();
     fill(what, ...offered.map(({ said }, i) => h("option", { value: i }, said)));
     const pairs = isPosition(grid.sheet?.info.axes.at(-1) ?? "");
-    fill(by, ...Object.entries(BY).map(([value, said]) => h("option", { value, disabled: pairs && value === "mean" }, said)));
+    fill(by, ...Object.entries(BY).map(([value, said]) => h("option", { value, disabled: pairs && value !== "zero" }, said)));
+    other.value = otherSentence(page);
+    showOther();
     panel.hidden = false;
     button.setAttribute("aria-expanded", "true");
     what.focus();
   }
+  function showOther(): void {
+    otherLine.hidden = otherNote.hidden = by.value !== "other";
+  }
+  /** The other sentence is the one of “What matters”, which the address carries. */
+  function takeOther(): void {
+    if (other.value !== otherSentence(page)) ask(page, { other: other.value });
+  }
+  by.addEventListener("change", showOther);
+  other.addEventListener("change", takeOther);
   function close(): void {
     if (panel.contains(document.activeElement)) button.focus();
     panel.hidden = true;
@@ -85,8 +107,9 @@ export function knockPanel(page: Page, session: Session, grid: Grid): { element:
   panel.addEventListener("submit", (event) => {
     event.preventDefault();
     const { part } = offered[Number(what.value)]!;
+    if (by.value === "other") takeOther();
     close();
-    void knockOut(page, session, { ...part, by: by.value });
+    void knockOut(page, session, { ...part, by: by.value, ...(by.value === "other" ? { other: other.value } : {}) });
   });
   element.addEventListener("keydown", (event) => {
     if (event.key === "Escape") close();

@@ -3,6 +3,13 @@ import { placeSaid } from "./steers";
 import type { Page } from "./state";
 import type { Edit, Knocks } from "./types";
 
+/** Whether two edits are of the same cells: numbers for every row name the rows that there are, `0:14`, where others name all, `:`. */
+export function sameCells(page: Page, one: Edit, other: Edit): boolean {
+  const rows = `0:${page.get().opened?.n_pos}`;
+  const cells = ({ table, index }: Edit): string => `${table} ${index.map((part, i) => (i === index.length - 2 && part === rows ? ":" : part))}`;
+  return cells(one) === cells(other);
+}
+
 export type By = Knocks["by"];
 
 /** What takes the place of a part, in the list of edits. */

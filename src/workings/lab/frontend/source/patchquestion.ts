@@ -1,6 +1,6 @@
 // What a sweep of patches is asked: the second sentence, from which into which, what is taken over, and the words it goes by.
 import { fill, h, later } from "./dom";
-import { ask, fitting, NO_QUESTION, wordField, type Direction } from "./question";
+import { ask, NO_QUESTION, otherSentence, wordField, type Direction } from "./question";
 import { receiverField } from "./receiver";
 import type { Page } from "./state";
 import type { Asked } from "./types";
@@ -66,10 +66,8 @@ export class PatchQuestion {
     this.quick.addEventListener("change", () => ask(this.page, { quick: this.quick.checked }));
   }
 
-  /** The second sentence: as typed, else one that fits. */
   get other(): string {
-    const { question, shown, opened, model } = this.page.get();
-    return question.other ?? (model.has_tokenizer ? fitting(shown?.prompt ?? "") : (opened?.tokens.map((token) => token.id).join(", ") ?? ""));
+    return otherSentence(this.page);
   }
 
   /** The question as the server takes it. */

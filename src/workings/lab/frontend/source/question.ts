@@ -33,6 +33,12 @@ export const NO_QUESTION: Question = { answer: "", against: "", other: null, ove
 /** The sentence to hold another against: a fitting one where we know it, else the same, for one word of it to be changed. */
 export const fitting = (prompt: string): string => (prompt === CHEF_AND_JEDI ? CHEF_AND_JEDI_HIM : prompt);
 
+/** The second sentence, or its token ids: as typed, else one that fits what is shown. */
+export function otherSentence(page: Page): string {
+  const { question, shown, opened, model } = page.get();
+  return question.other ?? (model.has_tokenizer ? fitting(shown?.prompt ?? "") : (opened?.tokens.map((token) => token.id).join(", ") ?? ""));
+}
+
 /** A question as words of the address bar. */
 export function questionWords(question: Question): Record<string, string | null> {
   const { answer, against, other, over, into, mlps, direction, plain, quick, order } = question;

@@ -2,6 +2,7 @@
 import { api, LabError, whenTroubled } from "./api";
 import { arrive } from "./arrival";
 import { newest } from "./dom";
+import { sameCells } from "./knocks";
 import type { Page } from "./state";
 import { edits as readEdits } from "./state";
 import type { AskedOf, Edit, Opened, Written } from "./types";
@@ -94,8 +95,7 @@ export class Session {
 
   addEdit(edit: Edit): void {
     const { edits, model } = this.page.get();
-    const same = (other: Edit): boolean => other.table === edit.table && String(other.index) === String(edit.index);
-    const others = "value" in edit ? edits.filter((other) => !(("value" in other || other.scale === 0) && same(other))) : edits;
+    const others = "value" in edit ? edits.filter((other) => !(("value" in other || other.scale === 0) && sameCells(this.page, edit, other))) : edits;
     if (others.length >= model.limits.edits) {
       this.page.set({ trouble: `There can be ${model.limits.edits} edits at once. Take one out first.` });
       return;
