@@ -339,6 +339,61 @@ def test_a_second_sentence_is_taken_before_what_is_clicked_next(visit: Visit) ->
     assert visit.page.input_value(".second-box").endswith("He picked up her")
 
 
+# Searching, taking along, and a connection that was lost
+
+
+def test_enter_follows_what_was_typed_and_not_the_list_before(visit: Visit) -> None:
+    visit.page.keyboard.press("Control+k")
+    visit.page.wait_for_selector("#found li")
+    held = Held(visit, "/api/find.*text=blocks.1.mlp_out$")
+    visit.page.fill("dialog.search input", "blocks.1.mlp_out")
+    held.came()
+    visit.page.keyboard.press("Enter")
+    assert visit.page.locator("dialog.search").is_visible()
+    held.release()
+    visit.wait("!document.querySelector('dialog.search').open")
+    visit.wait("document.querySelector('.workings-body .address').innerText.startsWith('blocks.1.mlp_out[')")
+
+
+def test_enter_follows_nothing_where_something_else_is_typed_before_the_list_has_come(visit: Visit) -> None:
+    visit.page.keyboard.press("Control+k")
+    held = Held(visit, "/api/find.*text=mlp$")
+    visit.page.fill("dialog.search input", "mlp")
+    held.came()
+    visit.page.keyboard.press("Enter")
+    visit.page.fill("dialog.search input", "W_E")
+    visit.wait("document.querySelector('#found-0')?.dataset.name === 'W_E'")
+    held.release()
+    visit.settled()
+    assert visit.page.locator("dialog.search").is_visible()
+
+
+def test_the_export_works_until_the_last_of_several_is_there(visit: Visit) -> None:
+    held = [Held(visit, f"/api/{path}") for path in ("export.xlsx", "edits.json")]
+    for name, one in zip(("Excel workbook", "Save edits"), held, strict=True):
+        visit.page.click("text=Export")
+        visit.page.click(f"[role=menuitem] >> text={name}")
+        one.came()
+    for one, rest in zip(reversed(held), (1, 0), strict=True):
+        with visit.page.expect_download():
+            one.release()
+        visit.wait(f"document.querySelectorAll('button.working').length === {rest}")
+
+
+def test_a_lab_that_answers_slowly_is_asked_once_whether_it_is_back(visit: Visit) -> None:
+    again = Held(visit, "/api/model")
+    opens = Held(visit, "/api/view")
+    visit.page.fill(".sentence-box", "Mike is")
+    opens.came()
+    opens.waiting.pop().abort()
+    again.came()
+    visit.page.evaluate("new Promise((done) => setTimeout(done, 3500))")  # time for two more
+    assert len(again.waiting) == 1
+    opens.release()
+    again.release()
+    visit.wait("document.querySelectorAll('.chip').length === 2")
+
+
 # Knocking out
 
 

@@ -18,15 +18,17 @@ export function exportMenu(page: Page, session: Session, views: Views): HTMLElem
   });
   const item = (name: string, note: string, run: () => unknown): HTMLElement =>
     h("button", { role: "menuitem", tabindex: -1, onclick: () => { close(); run(); } }, h("span", {}, name), h("span", { class: "soft" }, note));
+  let underway = 0;
+  const working = (change: 1 | -1): boolean => button.classList.toggle("working", (underway += change) > 0);
   const fromServer = (path: string, asked: () => Query = () => ({})) => async (): Promise<void> => {
-    button.classList.add("working");
+    working(1);
     try {
       const { made, name } = await api.file(path, view(), asked());
       give(made, name);
     } catch (error) {
       page.set({ trouble: sentence(error) });
     } finally {
-      button.classList.remove("working");
+      working(-1);
     }
   };
   const menu = h(

@@ -10,7 +10,7 @@ import type { Page } from "./state";
 import type { Edit, Part } from "./types";
 
 /** What takes the place of a part, as people say it. */
-const BY: Record<By, string> = { zero: "zero: nothing at all", mean: "mean: its mean row over all positions", other: "another sentence: its numbers (resampling)" };
+const BY: Record<By, string> = { zero: "zero: nothing at all", mean: "mean: its mean row over all positions", other: "another sentence: its numbers" };
 const MEANING =
   "What is left is what the model says with that part replaced. It does not mean that the part does by itself what is lost, or does nothing where nothing is lost: others may stand in for it.";
 
@@ -50,7 +50,7 @@ export function knockPanel(page: Page, session: Session, grid: Grid): { element:
   const by = h("select", { "aria-label": "By what" });
   const other = h("input", { class: "second-box", spellcheck: "false", autocomplete: "off", "aria-label": "The other sentence, of as many tokens" });
   const otherLine = h("label", {}, h("span", {}, "which is"), other);
-  const otherNote = h("p", { class: "soft" }, "It needs as many tokens as yours, and is read with your edits.");
+  const otherNote = h("p", { class: "soft" }, "It needs as many tokens as yours, and is read with your edits. (Papers call it resampling.)");
   const panel = h(
     "form",
     { class: "knock-panel", "aria-label": "Knock out" },

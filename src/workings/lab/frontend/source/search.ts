@@ -20,6 +20,7 @@ export function searchBox(page: Page, travel: Travel): { button: HTMLElement; di
   const dialog = h("dialog", { class: "search", "aria-label": "Search" }, input, list);
   const take = newest();
   let chosen = 0;
+  let showing = Promise.resolve();
 
   function choose(next: number): void {
     const options = [...list.children];
@@ -63,11 +64,18 @@ export function searchBox(page: Page, travel: Travel): { button: HTMLElement; di
     choose(0);
   }
 
-  input.addEventListener("input", () => void show());
+  /** Follow what is chosen, once the list is that of what was typed; not if something else is typed meanwhile. */
+  async function follow(): Promise<void> {
+    const awaited = showing;
+    await awaited;
+    if (awaited === showing && dialog.open) (list.children[chosen] as HTMLElement | undefined)?.click();
+  }
+
+  input.addEventListener("input", () => (showing = show()));
   input.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") choose(chosen + 1);
     else if (event.key === "ArrowUp") choose(chosen - 1);
-    else if (event.key === "Enter") (list.children[chosen] as HTMLElement | undefined)?.click();
+    else if (event.key === "Enter") void follow();
     else return;
     event.preventDefault();
   });
@@ -79,7 +87,7 @@ export function searchBox(page: Page, travel: Travel): { button: HTMLElement; di
     if (dialog.open) return;
     input.value = "";
     dialog.showModal();
-    void show();
+    showing = show();
   }
   const button = h("button", { class: "search-button", onclick: open }, "Find any table", h("kbd", {}, "Ctrl K"));
   return { button, dialog, open };

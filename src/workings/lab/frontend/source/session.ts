@@ -200,7 +200,10 @@ export class Session {
   private lose(): void {
     if (this.retry) return;
     this.page.set({ lost: true });
+    let asking = false; // an answer that takes long is waited for
     this.retry = window.setInterval(() => {
+      if (asking) return;
+      asking = true;
       void fetch("/api/model").then((answer) => {
         if (answer.status >= 500) return;
         clearInterval(this.retry);
@@ -208,7 +211,7 @@ export class Session {
         this.page.set({ lost: false });
         if (answer.ok) void this.open().then(() => this.again());
         else this.page.set({ trouble: "The lab was started again. Open the address that it printed; this one is no longer good." });
-      }, () => undefined);
+      }, () => undefined).finally(() => (asking = false));
     }, RETRY_EVERY);
   }
 
