@@ -48,7 +48,7 @@ interface Offer {
 export function knockPanel(page: Page, session: Session, grid: Grid): { element: HTMLElement; show: () => void } {
   const what = h("select", { "aria-label": "What is knocked out" });
   const by = h("select", { "aria-label": "By what" });
-  const other = h("input", { class: "second-box", spellcheck: "false", autocomplete: "off", "aria-label": "The other sentence, of as many tokens" });
+  const other = h("input", { class: "other-box", spellcheck: "false", autocomplete: "off", "aria-label": "The other sentence, of as many tokens" });
   const otherLine = h("label", {}, h("span", {}, "which is"), other);
   const otherNote = h("p", { class: "soft" }, "It needs as many tokens as yours, and is read with your edits. (Papers call it resampling.)");
   const panel = h(
