@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import numpy as np
 from workings.errors import InputError
 
 if TYPE_CHECKING:
+    from workings.checkpoints.model import Model
     from workings.engine.edits import Edit
     from workings.engine.trace import Trace
 
@@ -90,15 +91,17 @@ def composed(edits: Sequence[Edit], shape: tuple[int, ...]) -> tuple[Array, Arra
     return times, plus + 0.0  # no -0.0
 
 
-def check_edited(trace: Trace, known: Iterable[str]) -> None:
+def check_edited(trace: Trace, model: Model) -> None:
     """Raise `InputError` for an edit of what the model does not have, which would be left out of its workbook."""
-    known = set(known)
     for edit in trace.edits:
-        if edit.name not in known:
-            of_sae = " It is of a sparse autoencoder: give the model that has it (edits.spliced(model), or model.with_sae(...))."
+        if edit.name not in model.graph.named and edit.name not in model.weights:
+            to_do = (
+                "It is of a sparse autoencoder: give the model that reads on through it (edits.spliced(model), or model.with_sae(...))"
+                if ".sae." in edit.name
+                else "Give the model that the trace is of, or leave this edit out"
+            )
             raise InputError(
-                f"{edit.name} is edited, and the workbook would not show it, since this model has no such table."
-                + (of_sae if ".sae." in edit.name else " Give the model that made the trace, or leave this edit out.")
+                f"{edit.name} is edited, and the workbook would not show it: model {model.name!r} has no such table. {to_do}."
             )
 
 

@@ -90,9 +90,8 @@ class Book:
     def __init__(self, model: Model, prompt: Prompt | Trace | None, max_tokens: int) -> None:
         self.operations, self.edited = Operations(), False
         if isinstance(prompt, Trace):
-            self.operations = Operations.of(prompt, max_tokens)
-            self.edited = bool(prompt.edits)
-            check_edited(prompt, {*model.program_with(draw_logit_lens).graph.named, *model.weights})
+            check_edited(prompt, model)
+            self.operations, self.edited = Operations.of(prompt, max_tokens), bool(prompt.edits)
             model, prompt = with_edited_weights(model, prompt), prompt.ids
         self.model, self.n_slots, self.typed = model, max_tokens, _why_typed(model)
         self.prompt = _prompt_for(model, prompt, bool(self.typed), max_tokens)

@@ -24,6 +24,7 @@ PAGE = "Edits"
 LABELS = 2
 """Columns in front of the numbers, no more than in front of a table's: so whatever row fits there fits here."""
 LISTED = 20
+ELSEWHERE = "One vector added after one block, and whole heads and MLPs turned down, stand on the page Surgery; all others below."
 NEUTRAL = {"times": 1.0, "plus": 0.0}
 HOW = (
     "Every row named here follows by its formula, then each of its numbers is multiplied by the one in the line “times”,",
@@ -54,7 +55,7 @@ class EditsPage:
         self.written = 0
         self.page = Page(PAGE, frozen=(0, LABELS))
         self.page.widths |= {0: 44, 1: 12} | dict.fromkeys(range(LABELS, LABELS + 64), 10)
-        top = self._write_head([edit for edit in edits if edit.name in {one.name for one in changed}], next_token)
+        top = self._write_head(list(edits), next_token)
         for name, alike in groupby(changed, lambda one: one.name):
             top = self._write_table(top, *self.tables[name], list(alike))
 
@@ -91,6 +92,7 @@ class EditsPage:
             page.write(row, 0, text)
         top = 7 + len(HOW)
         page.write(top, 0, "What was changed", style="heading")
+        page.write(top, 2, ELSEWHERE, style="note")
         said = [in_words(edit) for edit in edits[:LISTED]]
         if len(edits) > LISTED:
             said.append(f"and {len(edits) - LISTED:,} more")
@@ -148,7 +150,7 @@ class EditsPage:
         self.page.write(*label, *self._label(table, one), style="label")
         first = int(np.flatnonzero((one.times != 1) | (one.plus != 0))[0])
         target = on_page(PAGE, cell(row + first, column) if turned else cell(row, column + first))
-        where = "" if len(one.times) == 1 else f"go to {first}"
+        where = "" if len(one.times) == 1 else f"first changed: {first}"
         if where:
             self.page.write(label[0] + 1, label[1], where, f'HYPERLINK("#{target}","{where}")', "link")
         references = []
@@ -202,4 +204,4 @@ def _runs(positions: Sequence[int]) -> str:
             runs[-1].append(position)
         else:
             runs.append([position])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
