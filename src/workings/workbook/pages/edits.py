@@ -13,6 +13,7 @@ from workings.errors import WorkbookError
 from workings.language.glossary import sentence
 from workings.language.tables import Table, axis_labels
 from workings.readings.formula import Place
+from workings.workbook.layout import is_scored_tokens
 from workings.workbook.operations import Changed
 from workings.workbook.page import MOST_COLUMNS, MOST_ROWS, Block, Page
 from workings.workbook.references import cell, on_page, span
@@ -68,14 +69,9 @@ class EditsPage:
             return formula
         times, plus = lines
         if table.columns_are_positions:  # what no token uses stays as it is
-            size, turned = table.shape(self._n_slots(table))[-1], self.tables[table.name or ""][1].turned
-            used = f"ROW({span(0, 0, size, 1)})" if turned else f"COLUMN({span(0, 0, 1, size)})"
-            times, plus = f"IF({used}<=token_count,{times},1)", f"IF({used}<=token_count,{plus},0)"
+            used = f"COLUMN({span(0, 0, 1, self.tables[table.name or ''][1].columns)})<=token_count"
+            times, plus = f"IF({used},{times},1)", f"IF({used},{plus},0)"
         return f"({formula}*{times}+{plus})"
-
-    def _n_slots(self, table: Table) -> int:
-        place = self.tables[table.name or ""][1]
-        return place.columns if place.turned else place.rows
 
     # On the page --------------------------------------------------------------------------------------------------
 
@@ -137,10 +133,8 @@ class EditsPage:
 
     def _write_row_labels(self, row: int, table: Table, place: Place) -> None:
         self.page.blocks.append(Block(row, 0, np.arange(place.rows, dtype=np.float32)[:, None], style="ids"))
-        for number in range(place.rows):
-            if table.columns_are_positions:
-                self.page.write(row + number, 1, *self.tokens.label(number), style="label")
-            elif table.axes[-1].label == "d_vocab":
+        if is_scored_tokens(table):
+            for number in range(place.rows):
                 self.page.write(row + number, 1, self.vocabulary[number], style="piece")
 
     def _write_lines(self, at: tuple[int, int], table: Table, place: Place, one: Changed) -> None:
@@ -189,11 +183,17 @@ class EditsPage:
 
 def in_words(edit: Edit) -> str:
     """An edit as a sentence: `blocks.2.attn.pattern[0, 13, 8] is set to 0`."""
-    index = tuple(part.tolist() if isinstance(part, np.ndarray) else part for part in edit.index)
     size = edit.amount.size
     amount = f"{edit.amount.item():.6g}" if size == 1 else f"{size:,} numbers"
     done = {"value": f"is set to {amount}", "add": f"has {amount} added", "scale": f"is multiplied by {amount}"}
-    return f"{edit.name}{spelled(index)} {done[edit.kind]}"
+    return f"{edit.name}{spelled(tuple(map(_plain, edit.index)))} {done[edit.kind]}"
+
+
+def _plain(part: Any) -> Any:
+    """A part of an index without NumPy's arrays and needless steps."""
+    if isinstance(part, slice) and part.step == 1:
+        return slice(part.start, part.stop)
+    return part.tolist() if isinstance(part, np.ndarray) else part
 
 
 def _runs(positions: Sequence[int]) -> str:
