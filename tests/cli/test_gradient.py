@@ -90,7 +90,7 @@ def test_the_choice_that_slopes_follow_from_is_explained_too(ask, folder):
         (["explain", "--against", "7"], "are for slopes"),
         (["explain", "gradient.probabilities[0, 0]"], "no table named"),
         (["gradient", PROMPT, "--table", "probabilities"], "does not depend on probabilities"),
-        (["gradient", PROMPT, "--position", "99"], "position 99 is outside"),
+        (["gradient", PROMPT, "--position", "99"], "there is no position 99"),
         (["gradient", PROMPT, "--token", "nonsense"], "is not one token"),
         (["gradient", PROMPT, "--top", "0"], "at least 1; 0 came"),
     ],

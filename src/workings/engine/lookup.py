@@ -25,7 +25,9 @@ def find_table(graph: Graph, name: str) -> Table:
     Raises `UnknownTable`, with the nearest names.
     """
     if not isinstance(name, str):
-        raise UnknownTable(f"a table is asked for by its name, such as 'logits'; {name!r:.80} came")
+        raise UnknownTable(
+            f"a table is asked for by its name, such as 'logits' (trace.names() lists them all); {name!r:.80} came"
+        )
     plain = plain_name(name)
     table = graph.named.get(plain) or graph.weights.get(plain)
     if table is None:

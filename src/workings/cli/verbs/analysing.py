@@ -186,7 +186,7 @@ def patch(
     f'workings knockout "{CHEF_AND_JEDI}" --head 2.0,3.1',
     "workings knockout --table blocks.0.mlp_out --by mean",
     'workings knockout "Mike is quick. He" --head 3.2 --positions -1',
-    'workings knockout "Mike is quick. He" --table blocks.0.mlp_out --by-prompt "Anna is quick. She" --save anna.json',
+    'workings knockout "Mike is quick. He" --head 3.2 --by-prompt "Anna is quick. She"',
 )
 def knockout(
     prompt: Prompt = None,
