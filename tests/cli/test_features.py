@@ -5,6 +5,7 @@ import re
 import shlex
 
 import numpy as np
+import openpyxl
 import pytest
 from little import needs_storybook
 
@@ -265,6 +266,9 @@ def test_an_edit_of_a_feature_that_the_lab_saved_is_in_force_in_every_verb(ask, 
     for words in ("generate", "lens", "attribution", "gradient", "attention", "explain", "knockout --head 2.0"):
         found = call(*words.split(), "--edits", str(path))
         assert found.exit_code == 0, found.stderr
+    assert call("export", str(tmp_path / "fires.xlsx"), "--edits", str(path), "--max-tokens", "8").exit_code == 0
+    book = openpyxl.load_workbook(tmp_path / "fires.xlsx", data_only=True, read_only=True)
+    assert next(book["Edits"].iter_rows(min_row=4, max_row=4, values_only=True))[1] == " lightsaber"
     refused = call("run", "--edits", str(path), "--model", folder)
     assert refused.exit_code == 1 and "none comes with it. In Python" in refused.stderr
 

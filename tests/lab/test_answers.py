@@ -312,10 +312,18 @@ def test_saved_edits_do_the_same_in_python(visitor, changed, model, edited, tmp_
     assert opened.json()["id"] == changed["id"]
 
 
-def test_the_workbook_holds_edited_weights_and_ids_and_refuses_edited_tables(visitor, changed, model):
-    refused = visitor.get("export.xlsx", view=changed["id"])
-    assert refused.status_code == 400
-    assert "Switch other edits off" in refused.json()["error"]
+def test_the_workbook_holds_edited_tables(visitor, changed, edited):
+    answer = visitor.get("export.xlsx", view=changed["id"])
+    assert answer.status_code == 200
+    book = openpyxl.load_workbook(io.BytesIO(answer.content), data_only=True)
+    said = [row[0] for row in book["Edits"].iter_rows(values_only=True, max_col=1)]
+    assert "blocks.1.attn.pattern[1, 1:, 0] is set to 0.25" in said
+    page, cells = next(iter(book.defined_names["logits"].destinations))
+    found = np.array([[cell.value for cell in row] for row in book[page][cells]])[:, : len(edited)]
+    np.testing.assert_allclose(found.T, edited["logits"], rtol=1e-4, atol=1e-5)
+
+
+def test_the_workbook_holds_edited_weights_and_ids(visitor):
     ids = [5, 6, 7]
     edits = [{"table": "W_E", "index": [":", 0], "add": 1.0}, {"table": "ids", "index": [1], "value": 9}]
     view = visitor.open(ids=ids, edits=edits)["id"]

@@ -339,32 +339,3 @@ def test_its_cached_numbers_are_those_of_the_operations_too(storybook, tmp_path)
     book = openpyxl.load_workbook(tmp_path / "operated.xlsx", data_only=True, read_only=True)
     shown = [row[1] for row in book["Surgery"].iter_rows(min_row=10, max_row=10, values_only=True)]
     assert shown == [trace.top(1)[0][0]]
-
-
-@pytest.mark.parametrize(
-    ("name", "index", "change"),
-    [
-        ("embed", 0, {"value": 1.0}),
-        ("blocks.1.resid_post", ..., {"scale": 2.0}),
-        ("blocks.1.resid_post", (slice(None), 3), {"value": 2.0}),
-        ("blocks.0.attn.z", (0, 1), {"value": 0.0}),
-        ("blocks.0.attn.z", 0, {"value": 0.5}),
-        ("blocks.0.mlp_out", ..., {"add": 1.0}),
-    ],
-)
-def test_an_edit_that_a_workbook_has_no_place_for_is_refused(storybook, tmp_path, name, index, change):
-    trace = storybook.trace("Mike is quick. He").edit(name, index, **change)
-    with pytest.raises(InputError, match="has no place"):
-        workings.write_workbook(storybook, tmp_path / "refused.xlsx", prompt=trace)
-    assert not list(tmp_path.iterdir())
-
-
-def test_vectors_after_two_blocks_or_with_gaps_are_refused(storybook, tmp_path):
-    trace, vector = storybook.trace("Mike is quick. He"), np.ones(storybook.config.d_model)
-    for refused in (
-        trace.steer(vector, layer=0).steer(vector, layer=1),
-        trace.steer(vector, layer=0, positions=[0, 3]),
-        trace.steer(vector, 1.0, layer=0, positions=0).steer(vector, 2.0, layer=0, positions=1),
-    ):
-        with pytest.raises(InputError, match="has no place"):
-            workings.write_workbook(storybook, tmp_path / "refused.xlsx", prompt=refused)

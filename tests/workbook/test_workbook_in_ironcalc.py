@@ -20,11 +20,23 @@ def model():
     return workings.load("storybook")
 
 
+def edited(trace):
+    """Edits of three kinds, of attention too, where the formulas are of another make."""
+    trace = trace.edit("blocks.1.attn.scores", (1, slice(None), 0), add=1.5)
+    trace = trace.edit("blocks.2.attn.pattern", (0, 3, 1), value=0.0)
+    return trace.edit("blocks.0.mlp.post", (slice(2, None), 77), scale=-2.0)
+
+
+@pytest.fixture(scope="module", params=[lambda trace: trace, edited], ids=["as it is", "edited"])
+def change(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def worked(model, tmp_path_factory):
+def worked(model, change, tmp_path_factory):
     """Read any defined name of the workbook, after a prompt was typed that the file was not written with."""
     path = tmp_path_factory.mktemp("ironcalc") / "storybook.xlsx"
-    workings.write_workbook(model, path, prompt="Mike is quick. He", max_tokens=6)
+    workings.write_workbook(model, path, prompt=change(model.trace("Mike is quick. He")), max_tokens=6)
     frame = openpyxl.load_workbook(path)
     book = ironcalc.load_from_xlsx(str(path), "en", "UTC")
 
@@ -43,15 +55,15 @@ def worked(model, tmp_path_factory):
     return read
 
 
-def test_the_next_token_is_the_engines(worked, model):
-    trace = model.trace(PROMPT)
+def test_the_next_token_is_the_engines(worked, model, change):
+    trace = change(model.trace(PROMPT))
     assert worked("next_token") == [[trace.top(1)[0][0]]]
     assert worked("token_count") == [[len(trace)]]
     assert [row[0] for row in worked("token_ids")][: len(trace)] == list(trace.ids)
 
 
-def test_every_table_is_the_engines(worked, model):
-    trace = model.trace(PROMPT, dtype="float64")
+def test_every_table_is_the_engines(worked, model, change):
+    trace = change(model.trace(PROMPT, dtype="float64"))
     for name in trace.names():
         expected = trace[name]
         if expected.ndim == 3:

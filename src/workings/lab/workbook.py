@@ -23,8 +23,8 @@ _one_at_a_time = Lock()
 class Workbook:
     """A workbook on disk for as long as it is being sent, or until nobody wants it any more.
 
-    Raises `InputError` for edits that a workbook has no place for, since tables are formulas there, and `TooMuch` while another one
-    is being written: a large model's takes all cores and a gigabyte of disk.
+    Raises `InputError` for edits that leave no numbers, and `TooMuch` while another one is being written: a large model's takes all
+    cores and a gigabyte of disk.
     """
 
     def __init__(self, answers: Answers, query: Query) -> None:

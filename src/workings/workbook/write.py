@@ -16,10 +16,11 @@ from workings.surgery.weights import with_edited_weights
 from workings.workbook.examples import vector_for
 from workings.workbook.layout import LENS, Sheet, lay_out
 from workings.workbook.numbers import Numbers
-from workings.workbook.operations import Operations
+from workings.workbook.operations import Operations, check_edited
 from workings.workbook.package import write_package
 from workings.workbook.page import Page
 from workings.workbook.pages.contents import contents_page
+from workings.workbook.pages.edits import EditsPage
 from workings.workbook.pages.lens import lens_page, lens_switch
 from workings.workbook.pages.prompt import PromptPage
 from workings.workbook.pages.surgery import SurgeryPage
@@ -51,11 +52,13 @@ def write_workbook(
 
     `prompt` is what stands in the prompt's cell at first; `max_tokens` how many tokens a prompt may have there. It may be a
     trace with edits, which are in force there too: those of weights and token ids are written into the workbook, a vector that is
-    added to the residual stream and heads and MLPs that are turned down stand on its page Surgery.
+    added to the residual stream and heads and MLPs that are turned down stand on its page Surgery, and all other edits of
+    tables on a page Edits.
     `progress(done, all)` is called as cells are written. A file that is there already is replaced only if `replace`.
 
     Raises `WorkbookError` for what a spreadsheet cannot hold and for a file that cannot be written, and `InputError`
-    for a prompt that cannot be read and for edits that a workbook has no place for; nothing is left half written.
+    for a prompt that cannot be read, for edits of tables that the model does not have (those of a sparse autoencoder, where
+    another model read the trace) and for edits that leave no numbers; nothing is left half written.
     """
     if not 1 <= max_tokens <= model.config.n_ctx:
         raise InputError(f"max_tokens is 1 to {model.config.n_ctx} (the model's n_ctx); {max_tokens} came")
@@ -87,8 +90,8 @@ class Book:
     def __init__(self, model: Model, prompt: Prompt | Trace | None, max_tokens: int) -> None:
         self.operations, self.edited = Operations(), False
         if isinstance(prompt, Trace):
-            self.operations = Operations.of(prompt, max_tokens)
-            self.edited = bool(prompt.edits)
+            check_edited(prompt, model)
+            self.operations, self.edited = Operations.of(prompt, max_tokens), bool(prompt.edits)
             model, prompt = with_edited_weights(model, prompt), prompt.ids
         self.model, self.n_slots, self.typed = model, max_tokens, _why_typed(model)
         self.prompt = _prompt_for(model, prompt, bool(self.typed), max_tokens)
@@ -114,9 +117,10 @@ class Book:
         prompt.finish(tokens, numbers.used_rows(logits)[-1] if tokens.ids else None)
         vector = vector_for(model, self.operations.pushed)
         surgery = SurgeryPage(places, self.n_slots, vector, prompt.outcome, self.operations.switches)
-        writer = TableWriter(self.layout, numbers, tokens, self.vocabulary.shown, self._adjust(surgery))
+        edits = self._edits_page(tokens, prompt.outcome)
+        writer = TableWriter(self.layout, numbers, tokens, self.vocabulary.shown, self._adjust(surgery, edits))
         tables = {sheet.name: writer.page(sheet) for sheet in self.layout.sheets}
-        pages = self._in_order(prompt.page, tokens, self._lens_page(numbers, tokens), surgery.page, tables)
+        pages = self._in_order(prompt.page, tokens, self._lens_page(numbers, tokens), surgery.page, edits, tables)
         contents = contents_page(
             f"{model.name}: a language model that shows its workings",
             f"{model.n_parameters:,} learnt numbers, up to {self.n_slots} tokens, "
@@ -130,7 +134,13 @@ class Book:
         return all_pages
 
     def _in_order(
-        self, prompt: Page, tokens: TokensRead, lens: Page, surgery: Page, tables: dict[str, Page]
+        self,
+        prompt: Page,
+        tokens: TokensRead,
+        lens: Page,
+        surgery: Page,
+        edits: EditsPage | None,
+        tables: dict[str, Page],
     ) -> list[tuple[Page, str]]:
         """All pages but the contents, each with a sentence: first what a prompt goes through, then what is looked up."""
 
@@ -144,6 +154,7 @@ class Book:
             *sheets(lambda sheet: not sheet.weights and sheet.name != LENS),
             (lens, "What the model would say after every block."),
             (surgery, "Add a vector to what the model thinks, silence heads and MLPs, and see what follows."),
+            *([(edits.page, "What was changed in tables, number by number.")] if edits else []),
             *sheets(lambda sheet: sheet.name == LENS),
             *sheets(lambda sheet: sheet.weights),
             (self.vocabulary.page, "Every token that the model knows."),
@@ -174,10 +185,19 @@ class Book:
         found = {name: numbers.used_rows(table) for name, table in self.lenses.items()} if self.lens_on else None
         return lens_page(places, found, self.vocabulary, tokens, self.n_slots)
 
-    def _adjust(self, surgery: SurgeryPage) -> Callable[[Table, int, int, str], str]:
+    def _edits_page(self, tokens: TokensRead, next_token: tuple[str, float]) -> EditsPage | None:
+        """The page for edits that the page Surgery has no place for; None where there are none."""
+        changed, edits = self.operations.changed, self.operations.edits
+        if not changed:
+            return None
+        return EditsPage(self.layout.places, changed, edits, tokens, self.vocabulary.shown, next_token)
+
+    def _adjust(self, surgery: SurgeryPage, edits: EditsPage | None) -> Callable[[Table, int, int, str], str]:
         lenses = set(self.lenses.values())
 
         def adjust(table: Table, sheet: int, position: int, formula: str) -> str:
+            if edits:
+                formula = edits.adjust(table, sheet, position, formula)
             return lens_switch(formula) if table in lenses else surgery.adjust(table, sheet, position, formula)
 
         return adjust

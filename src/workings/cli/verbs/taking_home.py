@@ -31,7 +31,7 @@ def export(
         typer.Option(
             "--edits",
             metavar="FILE",
-            help="Saved edits, to be part of the workbook: of weights and token ids, steering, and what is silenced.",
+            help="Saved edits, all of which are in force in the workbook; its pages Surgery and Edits show those of tables.",
         ),
     ] = None,
     max_tokens: Annotated[
