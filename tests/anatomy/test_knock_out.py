@@ -62,6 +62,17 @@ def test_a_knocked_out_part_stays_so_while_writing_on_and_is_saved():
     assert again["logits"] == pytest.approx(parts["logits"], abs=1e-5)
 
 
+def test_a_head_may_look_where_it_looks_in_another_prompt():
+    model = model_of(Tiny())
+    trace, other = model.trace([3, 1, 4]), model.trace([1, 5, 4])
+    taken = workings.knock_out(trace, "blocks.0.attn.pattern", head=1, by=other)
+    pattern = trace["blocks.0.attn.pattern"].copy()
+    pattern[1] = other["blocks.0.attn.pattern"][1]
+    assert taken["blocks.0.attn.pattern"] == pytest.approx(pattern, abs=1e-6)
+    assert taken["blocks.0.attn.z"] == pytest.approx(pattern @ trace["blocks.0.attn.v"], abs=1e-6)
+    assert len(taken.append([2])["logits"]) == 4
+
+
 @pytest.mark.parametrize(
     ("words", "error", "said"),
     [

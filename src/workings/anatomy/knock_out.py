@@ -52,8 +52,10 @@ def knock_out(trace: Trace, name: str, head: int | None = None, positions: Posit
     Raises `InputError` where nothing would change, since the cells hold these numbers already, or where prompts have
     different lengths; `UnknownTable`; `OutsideTable` for a head or position that there is none of.
     """
-    if trace.table(name).columns_are_positions and not (isinstance(by, str) and by == "zero"):
-        raise InputError(f"{name} holds one number for each pair of tokens, which has no mean; knock out z instead")
+    if trace.table(name).columns_are_positions and isinstance(by, str) and by == "mean":
+        raise InputError(
+            f"{name} holds one number for each pair of tokens, which has no mean; take the numbers of another prompt, or knock out z"
+        )
     numbers, new, changed = trace[name], trace, False
     for place in places(trace, name, head, positions):
         amount = _amount(name, numbers, place, by)

@@ -83,7 +83,7 @@ export function knockPanel(page: Page, session: Session, grid: Grid): { element:
     offered = offers();
     fill(what, ...offered.map(({ said }, i) => h("option", { value: i }, said)));
     const pairs = isPosition(grid.sheet?.info.axes.at(-1) ?? "");
-    fill(by, ...Object.entries(BY).map(([value, said]) => h("option", { value, disabled: pairs && value !== "zero" }, said)));
+    fill(by, ...Object.entries(BY).map(([value, said]) => h("option", { value, disabled: pairs && value === "mean" }, said)));
     other.value = otherSentence(page);
     showOther();
     panel.hidden = false;
