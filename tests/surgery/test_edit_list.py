@@ -255,10 +255,14 @@ def test_edits_of_another_model_are_remarked_on(model, places, tmp_path):
     assert "the edits were made in 'gpt2' and are used in" in remark
 
 
-def test_a_workbook_takes_edits_of_weights_and_none_that_it_has_no_place_for(places, tmp_path):
+def test_a_workbook_takes_saved_edits_and_none_of_a_table_that_the_model_lacks(places, tmp_path):
     folder, path = places
     book = str(tmp_path / "model.xlsx")
-    assert "follows by a formula" in said(["export", folder, book, "--edits", path], 1).stderr
+    said(["export", folder, book, "--edits", path])
+    (tmp_path / "model.xlsx").unlink()
+    unknown = written(tmp_path / "no.json", {"prompt": "Mike", "edits": [{"table": "W_Q", "index": [0], "value": 1}]})
+    assert "no table named 'W_Q'" in said(["export", folder, book, "--edits", str(unknown)], 1).stderr
+    assert not (tmp_path / "model.xlsx").exists()
     weights = written(
         tmp_path / "edits.json", {"prompt": "Mike", "edits": [{"table": "W_E", "index": [0, 0], "value": 1}]}
     )
