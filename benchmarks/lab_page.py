@@ -62,7 +62,7 @@ await new Promise((done) => {
 });
 times.push(moved);
 """
-WEIGHTS = ("W_E", "W_U", "blocks.0.mlp.W_in", "blocks.1.mlp.W_out")  # each scrolled through
+WEIGHTS = ("W_E", "W_pos", "blocks.0.mlp.W_in", "blocks.1.mlp.W_out")  # each scrolled through
 TABLES = ("mlp.pre[0, 0]", "resid_mid[0, 0]", "attn.q[0, 0, 0]")  # each opened in every block
 TILES = "times.push(...performance.getEntriesByType('resource').filter(e => e.name.includes('/api/tile')).map(e => e.duration));"
 

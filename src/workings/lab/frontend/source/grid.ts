@@ -70,8 +70,7 @@ export class Grid {
     this.element.setAttribute("aria-label", `Numbers of ${next.table}`);
     if (state.screen !== "numbers") return;
     try {
-      const { row, column } = this.cursor();
-      await Promise.all([this.ranges.have(next), this.tiles.have(next, "tile", row, row + 1, column, column + 1)]);
+      await this.ranges.have(next);
     } catch (error) {
       this.page.set({ trouble: sentence(error) });
     }
