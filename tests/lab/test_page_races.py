@@ -146,7 +146,13 @@ def test_the_model_writes_on_what_was_typed_last(visit: Visit) -> None:
 def test_what_is_typed_while_the_model_writes_is_kept(visit: Visit) -> None:
     visit.page.click("text=Write on")
     visit.wait("document.querySelectorAll('.chip').length > 15")
-    visit.page.fill(".sentence-box", "Anna is")
+    visit.page.evaluate(  # at once: `fill` selects first, and the next token would take the selection away
+        """() => {
+            const box = document.querySelector(".sentence-box");
+            box.value = "Anna is";
+            box.dispatchEvent(new InputEvent("input", {bubbles: true}));
+        }"""
+    )
     visit.wait("document.querySelectorAll('.chip').length === 2")
     visit.settled()
     assert visit.page.input_value(".sentence-box") == "Anna is"

@@ -165,6 +165,7 @@ export class Session {
     let trouble: string | null = null;
     try {
       for await (const { kind, data } of api.write({ view, temperature, most }, stream.signal)) {
+        if (this.stream !== stream) return; // what came with the last piece is not written over what is typed
         if (kind === "message") this.takeUp(data as Written);
         else trouble = kind === "failed" ? (data as { error: string }).error : null;
       }
