@@ -32,6 +32,7 @@ def ask(visit: Visit, word: str) -> None:
 def tuned(visit: Visit, after_attention: bool = True, word: str = "lightsaber") -> None:
     visit.page.select_option(".lens-view select", "tuned")
     if after_attention:
+        visit.settled()
         visit.page.check(".lens-view input[type=checkbox]")
     ask(visit, word)
     shown(visit, 8 if after_attention else 4)

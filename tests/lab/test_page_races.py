@@ -340,7 +340,7 @@ def test_a_second_sentence_is_taken_before_what_is_clicked_next(visit: Visit) ->
     visit.show("patching")
     visit.wait("document.querySelector('.patch-detail h3')")
     visit.page.fill(".second-box", "Mike is a chef. Anna is a Jedi. He picked up her")
-    visit.page.check("text=estimate only")
+    visit.page.click("text=estimate only")
     visit.settled()
     assert visit.page.input_value(".second-box").endswith("He picked up her")
 
@@ -425,11 +425,12 @@ def test_what_is_knocked_out_of_a_sentence_that_is_left_is_no_edit_of_the_next(v
 
 def test_a_switch_that_is_turned_back_at_once_stays_off(visit: Visit) -> None:
     visit.show("attention")
+    visit.settled()
     held = Held(visit, "/api/knockout")
     switch = ".attention [role=switch]"
-    visit.page.check(switch)
+    visit.page.click(switch)
     held.came()
-    visit.page.uncheck(switch)
+    visit.page.click(switch)
     held.release()
     visit.settled()
     assert not visit.page.is_checked(switch) and not visit.page.locator(".edits li").count()
@@ -438,8 +439,9 @@ def test_a_switch_that_is_turned_back_at_once_stays_off(visit: Visit) -> None:
 def test_a_head_that_is_chosen_while_another_is_knocked_out_stays_chosen(visit: Visit) -> None:
     visit.show("attention")
     visit.page.click(".small-map >> nth=0")
+    visit.settled()
     held = Held(visit, "/api/knockout")
-    visit.page.check(".attention [role=switch]")
+    visit.page.click(".attention [role=switch]")
     held.came()
     visit.page.click(".small-map >> nth=2")
     held.release()
