@@ -29,6 +29,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PROMPT = "Mike is a chef. Anna is a Jedi. She picked up her"
+STUDENT = "The student picked up his"
 TOKEN = "a-token-for-tests-of-the-page"
 LATE = float(os.environ.get("LAB_LATE", "0"))  # seconds: see `belated`
 SLOW = float(os.environ.get("LAB_SLOW", "1"))  # how many times slower the browser works

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browsing import Lab, Visit, a_browser, a_lab
+from browsing import STUDENT, Lab, Visit, a_browser, a_lab
 from little import make_model, make_tokenizer
 from visitors import Visitor, visiting
 
@@ -48,3 +48,12 @@ def visit(browser: Any, lab: Lab) -> Iterator[Visit]:
     yield visit
     complaints, _ = visit.complaints, visit.close()
     assert not complaints
+
+
+@pytest.fixture
+def seen(visit: Visit) -> Visit:
+    """The features' screen, for the sentence of the demonstration."""
+    visit.type_sentence(STUDENT)
+    visit.show("features")
+    visit.page.wait_for_selector(".feature-card h3")
+    return visit

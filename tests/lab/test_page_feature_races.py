@@ -5,18 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from browsing import Visit
 from holding import Held
-from test_page_features import JEDI, PROMPT, find_jedi
-
-
-@pytest.fixture
-def seen(visit: Visit) -> Visit:
-    visit.type_sentence(PROMPT)
-    visit.show("features")
-    visit.page.wait_for_selector(".feature-card h3")
-    return visit
+from test_page_features import JEDI, find_jedi
 
 
 def push(visit: Visit, strength: str) -> None:

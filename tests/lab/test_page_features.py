@@ -7,22 +7,12 @@ import time
 from typing import Any
 
 import pytest
-from browsing import Lab, Visit, until
+from browsing import STUDENT, Lab, Visit, until
 
 import workings
 from workings.lab import steering
 
-PROMPT = "The student picked up his"
 JEDI = 577
-
-
-@pytest.fixture
-def seen(visit: Visit) -> Visit:
-    """The features' screen, for the sentence of the demonstration."""
-    visit.type_sentence(PROMPT)
-    visit.show("features")
-    visit.page.wait_for_selector(".feature-card h3")
-    return visit
 
 
 def find_jedi(visit: Visit) -> None:
@@ -62,7 +52,7 @@ def test_the_slider_turns_the_phone_into_a_lightsaber(seen: Visit) -> None:
     assert seen.words(".edits li .link") == [f"steer: Jedi × {strength:g}"]
     rows = {row.split()[0].lstrip("␣"): row.split() for row in seen.words(".compared tbody tr")}
     assert {"phone", "lightsaber"} <= rows.keys()
-    trace = seen.lab.model.trace(PROMPT).steer("jedi", strength)
+    trace = seen.lab.model.trace(STUDENT).steer("jedi", strength)
     share = float(trace["probabilities"][-1, trace.token_id(" lightsaber")])
     assert rows["lightsaber"][-1] == f"{share:.1%}"
     # One drag is one step back, and one edit.
@@ -179,7 +169,7 @@ def test_where_to_push_is_chosen_and_the_edit_can_be_switched_off(seen: Visit) -
 
 def test_a_token_shows_what_fires_there_and_the_sentence_is_shaded(seen: Visit) -> None:
     sae = workings.load_sae("storybook")
-    acts = sae.encode(seen.lab.model.trace(PROMPT)["blocks.2.resid_post"])
+    acts = sae.encode(seen.lab.model.trace(STUDENT)["blocks.2.resid_post"])
     for token, word in ((4, "his"), (1, "student")):
         seen.page.click(f".fired button:nth-child({token + 1})")
         seen.wait("w => document.querySelector('.features-left .toggle').innerText.includes(w)", word)
