@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from workings.engine.checks import is_whole
+from workings.engine.edits import spelled_part
 from workings.engine.rows import Rows
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
@@ -41,18 +42,6 @@ def _sheet(name: str, shape: tuple[int, ...], head: int | None) -> Place:
     return (int(head) % shape[0],)
 
 
-def _said(positions: Positions) -> str:
-    """Positions as people write them: `2:2` for a slice."""
-    if not isinstance(positions, slice):
-        return str(positions)
-    parts = (
-        (positions.start, positions.stop)
-        if positions.step is None
-        else (positions.start, positions.stop, positions.step)
-    )
-    return ":".join("" if part is None else str(part) for part in parts)
-
-
 def _runs(name: str, n_pos: int, positions: Positions) -> list[slice]:
     if positions is None:
         return [WHOLE]
@@ -68,7 +57,7 @@ def _runs(name: str, n_pos: int, positions: Positions) -> list[slice]:
         if not is_whole(number) or not -n_pos <= number < n_pos:
             raise OutsideTable(f"{name} has the positions 0 to {n_pos - 1} in this prompt; {number!r} was asked for")
     if not numbers:
-        raise InputError(f"positions {_said(positions)} name no row of {name}, which has {n_pos} in this prompt")
+        raise InputError(f"positions {spelled_part(positions)} name no row of {name}, which has {n_pos} in this prompt")
     if isinstance(positions, slice) and positions.step in (None, 1):
         return [positions]  # as it is: one that is open at its end takes in tokens to come
     return [slice(*span) for span in Rows.of(int(number) % n_pos for number in numbers).spans]

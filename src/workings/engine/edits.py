@@ -106,10 +106,11 @@ def make_edit(
 def spelled(index: Any) -> str:
     """An index as it is written between brackets, and as a file of edits spells its parts: `[2, 3:5, :]`."""
     parts = index if isinstance(index, tuple) else (index,)
-    return f"[{', '.join(map(_spelled_part, parts))}]"
+    return f"[{', '.join(map(spelled_part, parts))}]"
 
 
-def _spelled_part(part: Any) -> str:
+def spelled_part(part: Any) -> str:
+    """One part of an index, such as positions: `2:2` for a slice."""
     if part is Ellipsis:
         return "..."
     if not isinstance(part, slice):

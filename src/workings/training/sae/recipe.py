@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields
-from numbers import Integral
 from typing import Any
 
+from workings.engine.checks import whole
 from workings.errors import InputError
 
 ARCHITECTURES = ("topk", "batchtopk", "jumprelu", "standard")
@@ -54,7 +54,7 @@ class Recipe:
             raise InputError(f"architecture is one of {', '.join(ARCHITECTURES)}; {self.architecture!r} came")
         for field in fields(self):
             if field.type == "int":
-                _check_whole(field.name, getattr(self, field.name), least=0 if field.name in MAY_BE_ZERO else 1)
+                whole(field.name, getattr(self, field.name), least=0 if field.name in MAY_BE_ZERO else 1)
         _check_positive("learning_rate", self.learning_rate)
         _check_positive("sparsity", self.sparsity)
         if self.k > self.d_sae:
@@ -70,11 +70,6 @@ class Recipe:
 
 
 MAY_BE_ZERO = ("seed", "first_position", "warm_up")
-
-
-def _check_whole(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise InputError(f"{name} is a whole number of at least {least}; {value!r} came")
 
 
 def _check_positive(name: str, value: Any) -> None:
