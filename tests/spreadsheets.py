@@ -28,7 +28,7 @@ def worked_out_by_libreoffice(path: Path, folder: Path) -> Path:
     profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
     out = folder / "worked-out"
     convert = ["--headless", "--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir", str(out), str(path)]
-    subprocess.run([soffice, profile, *convert], check=True, capture_output=True, timeout=120)
+    subprocess.run([soffice, profile, *convert], check=True, capture_output=True, timeout=300)
     assert (out / path.name).exists(), "LibreOffice could not open it"
     return out / path.name
 

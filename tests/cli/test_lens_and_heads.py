@@ -158,7 +158,7 @@ def test_where_an_edit_left_no_numbers_the_lens_names_no_token_and_warns_in_word
     file = tmp_path / "edits.json"
     file.write_text(json.dumps({"prompt": PROMPT, "edits": edits}))
     asked = [sys.executable, "-m", "workings", "lens", "--model", folder, "--edits", str(file)]
-    shown = subprocess.run(asked, capture_output=True, encoding="utf-8", check=False, timeout=120)
+    shown = subprocess.run(asked, capture_output=True, encoding="utf-8", check=False, timeout=300)
     assert shown.returncode == 0, shown.stderr
     assert "Warning" not in shown.stdout + shown.stderr
     assert "no number" in shown.stdout and "nan" not in shown.stdout

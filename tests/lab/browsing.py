@@ -33,6 +33,7 @@ STUDENT = "The student picked up his"
 TOKEN = "a-token-for-tests-of-the-page"
 LATE = float(os.environ.get("LAB_LATE", "0"))  # seconds: see `belated`
 SLOW = float(os.environ.get("LAB_SLOW", "1"))  # how many times slower the browser works
+DAWDLE = float(os.environ.get("LAB_DAWDLE", "0"))  # seconds: see `dawdling`
 FRONTEND = Path(static.__file__).parent / "frontend"
 AXE = FRONTEND / "node_modules/axe-core/axe.min.js"
 
@@ -107,6 +108,20 @@ def belated(app: Any, most: float) -> Any:
     return late
 
 
+def dawdling(most: float) -> None:
+    """Have a test hesitate, by chance up to `most` seconds, before one in three of all that it does: the lab is done before it looks."""
+    from playwright._impl._sync_base import SyncBase
+
+    prompt = SyncBase._sync
+
+    def dawdled(self: Any, awaitable: Any) -> Any:
+        if random.random() < 1 / 3:
+            time.sleep(random.random() * most)
+        return prompt(self, awaitable)
+
+    SyncBase._sync = dawdled
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -134,6 +149,8 @@ def a_browser() -> Iterator[Any]:
         else __import__("playwright.sync_api", fromlist=["x"])
     )
     with api.sync_playwright() as playwright:
+        if DAWDLE:
+            dawdling(DAWDLE)
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
@@ -236,6 +253,14 @@ class Visit:
     def settled(self) -> None:
         """Wait until the newest answers are shown and nothing more is about to be asked."""
         self.wait("!('underway' in document.documentElement.dataset)")
+
+    def switch(self, selector: str, on: bool = True) -> None:
+        """Switch a checkbox on or off, by a click; what comes of it may draw it anew."""
+        self.settled()
+        assert self.page.is_checked(selector) != on, f"{selector} is so already"
+        self.page.click(selector)
+        self.settled()
+        assert self.page.is_checked(selector) == on
 
     def copy(self) -> str:
         """Copy what is chosen, and say what the clipboard then holds."""

@@ -37,7 +37,7 @@ def take(browser: Any, lab: Lab, folder: Path = FOLDER) -> list[Path]:
         visit.page.keyboard.press("Escape")
         visit.show("lens")
         visit.page.select_option(".lens-view select", "tuned")
-        visit.page.check(".lens-view input[type=checkbox]")
+        visit.switch(".lens-view input[type=checkbox]")
         visit.page.fill(".lens-view .word-field", "lightsaber")
         visit.page.keyboard.press("Enter")
         visit.page.wait_for_selector(".lens-detail .stands")

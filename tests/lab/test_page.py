@@ -91,13 +91,10 @@ def test_an_edit_is_switched_off_and_on_in_the_list(visit: Visit) -> None:
     visit.go("blocks.1.resid_post[13, 3]")
     visit.edit("40")
     after = visit.next_tokens()
-    switch = visit.page.locator(".edits input[role=switch]")
-    switch.uncheck()
-    visit.settled()
+    visit.switch(".edits input[role=switch]", on=False)
     before = visit.next_tokens()
     assert before[0][1] == "99.9%" and before != after
-    switch.check()
-    visit.settled()
+    visit.switch(".edits input[role=switch]")
     assert visit.next_tokens() == after
 
 

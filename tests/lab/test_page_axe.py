@@ -27,7 +27,7 @@ def test_axe_finds_nothing_serious(browser: Any, lab: Lab, view: str, dark: bool
         page.wait_for_selector(".patch-detail h3:has-text('told directly to head')")
     elif view == "tuned":
         page.select_option(".lens-view select", "tuned")
-        page.check(".lens-view input[type=checkbox]")
+        visit.switch(".lens-view input[type=checkbox]")
         page.fill(".lens-view .word-field", "lightsaber")
         page.keyboard.press("Enter")
         page.wait_for_selector(".lens-detail .stands")

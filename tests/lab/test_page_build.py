@@ -47,7 +47,7 @@ def test_the_types_of_the_page_fit() -> None:
     node = shutil.which("node")
     if not node or not checker.is_file():
         pytest.skip("the types are checked where Node is installed, and whenever the page is built for development")
-    done = subprocess.run([node, str(checker), "--noEmit"], cwd=FRONTEND, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([node, str(checker), "--noEmit"], cwd=FRONTEND, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout
 
 

@@ -156,7 +156,7 @@ def test_a_head_is_knocked_out_by_one_click_by_zero_or_by_its_mean_and_comes_bac
     visit.settled()
     before_it = visit.page.locator(".map-room").bounding_box()
     visit.settled()
-    visit.page.check(".knock input")
+    visit.switch(".knock input")
     visit.page.wait_for_selector(".edits li")
     visit.settled()
     assert visit.words(".edits .what") == ["knocked out: block 2, head 0, by zero\nblocks.2.attn.z[0, :, :]"]
@@ -169,7 +169,7 @@ def test_a_head_is_knocked_out_by_one_click_by_zero_or_by_its_mean_and_comes_bac
     assert visit.page.locator(".edits li").count() == 1
     assert visit.next_tokens()[0] == shown_next(workings.knock_out(trace, "blocks.2.attn.z", head=0, by="mean"))
     visit.settled()
-    visit.page.uncheck(".knock input")
+    visit.switch(".knock input", on=False)
     visit.page.wait_for_selector(".edit-list", state="hidden")
     visit.settled()
     assert visit.next_tokens() == before
@@ -180,7 +180,7 @@ def test_a_mean_of_another_sentence_is_not_called_its_mean_and_can_be_taken_afre
     visit.page.wait_for_selector(".small-map")
     visit.page.select_option(".knock select", "mean")
     visit.settled()
-    visit.page.check(".knock input")
+    visit.switch(".knock input")
     by = "by => { const select = document.querySelector('.knock select'); return select.selectedOptions[0].innerText === by; }"
     visit.page.wait_for_selector(".edits li")
     visit.settled()
@@ -200,7 +200,7 @@ def test_undo_and_redo_work_from_the_switch(visit: Visit) -> None:
     visit.show("attention")
     visit.page.wait_for_selector(".small-map")
     visit.settled()
-    visit.page.check(".knock input")
+    visit.switch(".knock input")
     visit.page.wait_for_selector(".edits li")
     visit.page.keyboard.press("Control+z")
     visit.page.wait_for_selector(".edit-list", state="hidden")

@@ -33,7 +33,7 @@ def tuned(visit: Visit, after_attention: bool = True, word: str = "lightsaber") 
     visit.page.select_option(".lens-view select", "tuned")
     if after_attention:
         visit.settled()
-        visit.page.check(".lens-view input[type=checkbox]")
+        visit.switch(".lens-view input[type=checkbox]")
     ask(visit, word)
     shown(visit, 8 if after_attention else 4)
 

@@ -197,7 +197,7 @@ def test_mlps_may_answer_on_the_way_of_a_path(visit: Visit) -> None:
     visit.open(visit.hash().replace("show=lens", "show=patching") + "&into=logits")
     visit.wait("document.querySelector('.patch-detail h3')?.innerText.includes('told directly to the scores')")
     visit.settled()
-    visit.page.check("text=MLPs on the way may answer")
+    visit.switch("text=MLPs on the way may answer")
     visit.wait("document.querySelector('.patch-detail h3')?.innerText.includes('directly or through MLPs')")
     sweep = workings.path_patching_sweep(visit.lab.model, PROMPT, OTHER, through_mlps=True)
     assert shown(visit) == pytest.approx(list(sweep.values.flatten() * 100), abs=0.51)
@@ -224,7 +224,7 @@ def test_edits_hold_in_both_sentences_unless_they_are_switched_off(visit: Visit)
     visit.show("attention")
     visit.page.wait_for_selector(".small-map")
     visit.settled()
-    visit.page.check(".knock input")  # head 0 of block 2
+    visit.switch(".knock input")  # head 0 of block 2
     visit.settled()
     visit.show("patching")
     visit.wait(

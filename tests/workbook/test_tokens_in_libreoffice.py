@@ -123,7 +123,7 @@ def test_gpt2s_tokens_are_worked_out_again_in_no_time(office, gpt2, tmp_path):
         before = time.perf_counter()
         sheet.set(f"The quick brown fox number {place} jumps over the lazy dog, and so on.")
         seconds.append(time.perf_counter() - before)
-    assert min(seconds) < 10
+    assert min(seconds) < 60
 
 
 def test_storybooks_own_tokens_come_out_for_many_prompts(office, storybook, tmp_path):
