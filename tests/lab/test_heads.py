@@ -174,6 +174,16 @@ def test_numbers_of_another_sentence_take_the_place_of_what_was_set_there_and_th
         assert np.allclose(again["value"], made[by]["value"], rtol=1e-5, atol=1e-7)
 
 
+def test_a_pattern_of_another_sentence_takes_the_place_of_the_one_that_was_set_there(visitor, model, view):
+    table, third = "blocks.1.attn.pattern", "Mike is quick. is"
+    asked = {"table": table, "head": 1, "by": "other"}
+    first = visitor.json("knockout", view=view, other=OTHER, **asked)["edit"]
+    assert first["index"] == [1, "0:5", "0:5"]
+    edited = visitor.open(PROMPT, edits=[first])["id"]
+    again = visitor.json("knockout", view=edited, other=third, **asked)["edit"]
+    assert np.array_equal(np.float32(again["value"]), model.trace(third)[table][1])
+
+
 def test_a_model_without_tokenizer_takes_the_ids_of_another_sentence(wordless):
     with visiting(wordless) as visitor:
         view = visitor.open(ids=[3, 1, 2])["id"]

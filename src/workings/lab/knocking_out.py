@@ -37,13 +37,15 @@ def knocked_out(views: Views, query: Query) -> Json:
     positions = query.positions("positions", len(view.ids)) if "positions" in query.given else None
     where = (table, head, positions)
     with views.working(view, asker=query.asker) as (trace, _):
-        name, index = str(trace.table(table).name), index_parts(next(places(trace, *where))) or ()
+        found = trace.table(table)
+        name, square = str(found.name), found.columns_are_positions
+        index = index_parts(next(places(trace, *where))) or ()
     if by == "zero" and any(
         edit.on and (edit.table, edit.index) == (name, index) and _zero(edit) for edit in view.given.edits
     ):
         raise _already(name, head, index, SAID[by])
     # A mean is one of the numbers that stood there before they were set; so are those of another prompt.
-    before = view if by == "zero" else _without(views, view, name, index)
+    before = view if by == "zero" else _without(views, view, name, index, square)
     if by == OTHER:
         edit = _last(knock_out(views.afresh(before), *where, _other(views, query, before)))
     else:
@@ -121,19 +123,24 @@ def _already(name: str, head: int | None, index: tuple[int | str, ...], how: str
     return InputError(f"{rows}{part} is knocked out already, {how}; doing it again would change nothing")
 
 
-def _without(views: Views, view: View, table: str, index: tuple[int | str, ...]) -> View:
-    """The view without the edits that set these very cells."""
+def _without(views: Views, view: View, table: str, index: tuple[int | str, ...], square: bool) -> View:
+    """The view without the edits that set these very cells; the columns of a `square` table are positions, too."""
     n_pos = len(view.ids)
-    cells = (table, _spread(index, n_pos))
-    kept = tuple(e for e in view.given.edits if not ((e.table, _spread(e.index, n_pos)) == cells and _sets(e)))
+    cells = _spread(index, n_pos, square)
+    kept = tuple(
+        e for e in view.given.edits if not (e.table == table and _spread(e.index, n_pos, square) == cells and _sets(e))
+    )
     return view if len(kept) == len(view.given.edits) else views.open(replace(view.given, edits=kept))
 
 
-def _spread(index: tuple[int | str, ...], n_pos: int) -> tuple[int | str, ...]:
-    """An index whose rows, if they are all that there are now, are written `:`; numbers for each of them have `0:14`."""
-    if len(index) > 1 and index[-2] in (f"0:{n_pos}", f":{n_pos}", "0:"):
-        return (*index[:-2], ":", index[-1])
-    return index
+def _spread(index: tuple[int | str, ...], n_pos: int, square: bool) -> tuple[int | str, ...]:
+    """An index whose positions, if they are all that there are now, are written `:`; numbers for each of them have `0:14`."""
+    if len(index) < 2:
+        return index
+    *heads, rows, columns = index
+    everywhere = (f"0:{n_pos}", f":{n_pos}", "0:")
+    rows = ":" if rows in everywhere else rows
+    return (*heads, rows, ":" if square and columns in everywhere else columns)
 
 
 def _sets(edit: SavedEdit) -> bool:

@@ -1,13 +1,15 @@
 // Edits that knock a part out: which ones do, by what, and how that is said.
+import { isPosition } from "./sheet";
 import { placeSaid } from "./steers";
 import type { Page } from "./state";
-import type { Edit, Knocks } from "./types";
+import type { Edit, Knocks, Part } from "./types";
 
-/** Whether two edits are of the same cells: numbers for every row name the rows that there are, `0:14`, where others name all, `:`. */
+/** Whether two edits are of the same cells: numbers for every position name those that there are, `0:14`, where others name all, `:`. */
 export function sameCells(page: Page, one: Edit, other: Edit): boolean {
-  const rows = `0:${page.get().opened?.n_pos}`;
-  const cells = ({ table, index }: Edit): string => `${table} ${index.map((part, i) => (i === index.length - 2 && part === rows ? ":" : part))}`;
-  return cells(one) === cells(other);
+  const { model, opened } = page.get();
+  const axes = model.tables.find(({ name }) => name === one.table)?.axes ?? [];
+  const all = (part: Part, i: number): Part => (part === `0:${opened?.n_pos}` && axes[i] && isPosition(axes[i]) ? ":" : part);
+  return one.table === other.table && String(one.index.map(all)) === String(other.index.map(all));
 }
 
 export type By = Knocks["by"];
