@@ -272,5 +272,7 @@ def test_training_refuses_what_cannot_be_trained_on():
         train_tuned_lens(model, [], steps=1)
     with pytest.raises(InputError, match="above 0"):
         train_tuned_lens(model, [[1]], steps=0)
+    with pytest.raises(InputError, match="texts is a list of prompts"):
+        train_tuned_lens(model, "Mike is", steps=1)
     with pytest.raises(InputError, match="one block"):
         train_tuned_lens(replace_layers(model, 1), [[1]])

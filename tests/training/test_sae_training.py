@@ -230,3 +230,25 @@ def test_a_recipe_that_cannot_be_is_refused(change, words):
 def test_a_table_that_no_autoencoder_reads_is_refused(model_and_directions, table):
     with pytest.raises(InputError, match=r"blocks\.0\.resid_post"):
         train_sae(model_and_directions[0], replace(PLAIN, table=table), prompts)
+
+
+def test_a_list_of_texts_is_gone_through_again_and_again(model_and_directions):
+    model, _ = model_and_directions
+    texts, recipe = [[1, 2, 3], [4, 5], [6]] * 9, replace(PLAIN, steps=3, seed=5)
+    ours, given = train_sae(model, recipe, texts), train_sae(model, recipe, texts_again_and_again(texts, seed=5))
+    for name, weight in given.weights.items():
+        np.testing.assert_array_equal(ours.weights[name], weight)
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ("Mike is", "texts is a list of prompts"),
+        (7, "texts is a list of prompts"),
+        (iter([[1]]), "an iterator came"),
+        ([], "no texts"),
+    ],
+)
+def test_texts_that_cannot_be_gone_through_are_refused(model_and_directions, texts, said):
+    with pytest.raises(InputError, match=said):
+        train_sae(model_and_directions[0], PLAIN, texts)

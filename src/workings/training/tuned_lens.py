@@ -15,6 +15,7 @@ import torch
 from workings.anatomy.logit_lens import lens_streams
 from workings.anatomy.tuned_lens import TunedLens, mapped_streams, weight_name
 from workings.checkpoints.model import Model, Prompt
+from workings.engine.checks import prompts_in
 from workings.errors import InputError
 from workings.training.last_steps import last_steps
 
@@ -111,13 +112,14 @@ def _endless(
     if isinstance(texts, Iterator):
         yield from (_read(model, streams, text) for text in texts)
         return
-    random, order = Random(seed), list(range(len(texts)))
+    listed = prompts_in(texts, "texts")
+    random, order = Random(seed), list(range(len(listed)))
     kept: dict[int, torch.Tensor] = {}
     room = MOST_KEPT
     while order:
         random.shuffle(order)
         for place in order:
-            rows = kept[place] if place in kept else _read(model, streams, texts[place])
+            rows = kept[place] if place in kept else _read(model, streams, listed[place])
             if place not in kept and rows.numel() <= room:
                 kept[place] = rows
                 room -= rows.numel()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from workings.checkpoints.model import Model, Prompt
+from workings.engine.checks import prompts_in
 from workings.errors import InputError
 from workings.models.sae import rows_read
 
@@ -19,8 +20,13 @@ Texts = Callable[[], Iterator[Prompt]]
 
 
 def texts_again_and_again(texts: Sequence[Prompt], seed: int = 0) -> Texts:
-    """A list of prompts as an endless row: all of them, each time in another order. Raises `InputError` for none."""
-    if not len(texts):
+    """A list of prompts as an endless row: all of them, each time in another order. Raises `InputError` for none, and for what is no list."""
+    if isinstance(texts, Iterator):  # it may never end
+        raise InputError(
+            f"texts is a list of prompts, or a function that gives them again and again; an iterator came, {texts!r:.80}"
+        )
+    texts = prompts_in(texts, "texts")
+    if not texts:
         raise InputError("there are no texts to read activations from; give at least one")
 
     def endless() -> Iterator[Prompt]:

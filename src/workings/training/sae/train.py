@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -10,12 +10,12 @@ from time import monotonic
 import torch
 from torch import Tensor
 
-from workings.checkpoints.model import Model
+from workings.checkpoints.model import Model, Prompt
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 from workings.errors import InputError
 from workings.models.sae import SAEConfig, row_width
 from workings.training.sae import unfinished
-from workings.training.sae.activations import ShufflingBuffer, Texts
+from workings.training.sae.activations import ShufflingBuffer, Texts, texts_again_and_again
 from workings.training.sae.network import Network, Outcome
 from workings.training.sae.recipe import Recipe
 
@@ -42,22 +42,25 @@ class Report:
 def train_sae(
     model: Model,
     recipe: Recipe,
-    texts: Texts,
+    texts: Texts | Sequence[Prompt],
     keep: str | Path | None = None,
     every: int = 500,
     progress: Callable[[Report], None] | None = None,
 ) -> SparseAutoencoder:
     """Train a sparse autoencoder on a table of a model, reading `texts` through the engine.
 
-    `texts()` gives the same endless row of prompts each time. With `keep`, a folder, all that is needed to go on is
-    written there every `every` steps, and at least once a minute; started again with the same recipe, model and texts it goes on from there, to
-    the same numbers as without the interruption. `unfinished.remove` removes it when it is not needed any more.
+    `texts` are a list of prompts, which is gone through again and again, or a function that gives the same endless row of
+    prompts each time. With `keep`, a folder, all that is needed to go on is written there
+    every `every` steps, and at least once a minute; started again with the same recipe, model and texts it goes on from
+    there, to the same numbers as without the interruption. `unfinished.remove` removes it when it is not needed
+    any more.
     `progress` is called after each step.
 
-    Raises `InputError`: a table that the model does not have or that is neither [pos, d] nor [head, pos, d_head], or a folder that holds
-    another training.
+    Raises `InputError`: a table that the model does not have or that is neither [pos, d] nor [head, pos, d_head], texts that are
+    neither, or a folder that holds another training.
     """
-    trainer, kept = Trainer(model, recipe, texts), monotonic()
+    endless = texts if callable(texts) else texts_again_and_again(texts, recipe.seed)
+    trainer, kept = Trainer(model, recipe, endless), monotonic()
     if keep is not None:
         unfinished.go_on(trainer, Path(keep))
     while trainer.step < recipe.steps:
