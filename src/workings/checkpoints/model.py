@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from numbers import Integral
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,6 +23,7 @@ from workings.checkpoints.splicing import (
 )
 from workings.checkpoints.tokenizer import Tokenizer
 from workings.checkpoints.tokenizer_files import tokenizer_files_in
+from workings.engine.checks import whole
 from workings.engine.evaluation import Evaluation
 from workings.engine.generation import Sampling, continue_trace
 from workings.engine.program import Program, draw
@@ -248,8 +248,7 @@ class Model:
 
     def new_ids(self, trace: Trace, max_new_tokens: int, sampling: Sampling) -> Iterator[int]:
         """New token ids after a trace, one by one; the trace stays as it is."""
-        if not isinstance(max_new_tokens, Integral) or max_new_tokens < 0:
-            raise InputError(f"max_new_tokens is a whole number of at least 0; {max_new_tokens!r} came")
+        max_new_tokens = whole("max_new_tokens", max_new_tokens, 0)
         end = self.tokenizer.end_token_id if self.tokenizer else None
         return continue_trace(trace, max_new_tokens, sampling, end)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 
+from workings.engine.checks import is_number, whole
 from workings.engine.no_numbers import numbers_at
 from workings.engine.trace import Trace
 from workings.errors import InputError
@@ -25,14 +25,14 @@ class Sampling:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.temperature, Real) and np.isfinite(float(self.temperature)) and self.temperature >= 0):
+        if not (is_number(self.temperature) and np.isfinite(float(self.temperature)) and self.temperature >= 0):
             raise InputError(f"temperature is a number of at least 0; {self.temperature!r} came")
-        if self.top_k is not None and (not isinstance(self.top_k, Integral) or self.top_k < 1):
-            raise InputError(f"top_k is a whole number of at least 1, or None; {self.top_k!r} came")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
+        if self.top_k is not None:
+            whole("top_k", self.top_k, 1)
+        if self.top_p is not None and not (is_number(self.top_p) and 0 < self.top_p <= 1):
             raise InputError(f"top_p is a share above 0 and at most 1, or None; {self.top_p!r} came")
-        if self.seed is not None and (not isinstance(self.seed, Integral) or self.seed < 0):
-            raise InputError(f"seed is a whole number of at least 0, or None; {self.seed!r} came")
+        if self.seed is not None:
+            whole("seed", self.seed, 0)
 
     def choose(self, logits: Array, random: np.random.Generator) -> int:
         """The next token id, from one row of logits."""

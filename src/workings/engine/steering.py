@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from workings.engine.checks import is_whole
+from workings.engine.checks import is_number, is_whole
 from workings.engine.edits import larger_held
 from workings.errors import InputError, OutsideTable, TooLarge
 from workings.language.tables import Table, axis_labels
@@ -86,7 +85,7 @@ def _stream_after(trace: Trace, layer: int) -> str:
 
 
 def _checked_strength(strength: float) -> float:
-    if isinstance(strength, bool) or not isinstance(strength, Real) or not math.isfinite(float(strength)):
+    if not is_number(strength) or not math.isfinite(float(strength)):
         raise InputError(f"strength is a finite number, below 0 to take away; {strength!r} came")
     return float(strength)
 

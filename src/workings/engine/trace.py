@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from workings.engine.checks import whole
 from workings.engine.edits import Edit, make_edit
 from workings.engine.evaluation import Evaluation
 from workings.engine.lookup import find_table
@@ -165,8 +166,7 @@ class Trace:
     def top_ids(self, k: int = 5) -> list[tuple[int, float]]:
         """The `k` likeliest tokens after the last one, as (token id, probability), likeliest first. Raises as `top` does."""
         shares = numbers_at(self, "probabilities", -1)
-        if not isinstance(k, Integral) or not 1 <= k <= len(shares):
-            raise InputError(f"top takes a number of tokens from 1 to {len(shares)}; {k!r} came")
+        k = whole("the number of likeliest tokens", k, 1, len(shares))
         best = np.argpartition(-shares, k - 1)[:k]
         best = best[np.lexsort((best, -shares[best]))]
         return [(int(i), float(shares[i])) for i in best]
