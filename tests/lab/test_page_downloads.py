@@ -70,8 +70,11 @@ def test_the_report_shows_the_lens_that_is_looked_through(visit: Visit, tmp_path
     assert "called the logit lens" in keep(visit, "Report", tmp_path).read_text(encoding="utf-8")
     visit.show("lens")
     visit.page.select_option(".lens-view select", "tuned")
+    visit.page.fill(".lens-view .word-field", "phone")
+    visit.page.keyboard.press("Enter")
     visit.settled()
-    assert "called the tuned lens" in keep(visit, "Report", tmp_path).read_text(encoding="utf-8")
+    text = keep(visit, "Report", tmp_path).read_text(encoding="utf-8")
+    assert "called the tuned lens" in text and "How “␣phone” stands there" in text
 
 
 def test_the_edits_are_a_file_that_python_reads(visit: Visit, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -133,15 +133,35 @@ def test_it_shows_the_lens_that_is_asked_for_and_says_which_it_is():
     with visiting(model) as visitor:
         view = visitor.open(prompt)["id"]
         for lens, read in (("logit", workings.logit_lens(model, prompt)), ("tuned", tuned)):
-            page = Page(visitor.get("report.html", view=view, lens=lens).text)
+            page = Page(visitor.get("report.html", view=view, kind=lens).text)
             assert re.findall(r"called the (\w+) lens", page.text) == [lens]
             shown = [one["title"] for tag, one in page.tags if tag == "td" and "--s:" in (one.get("style") or "")]
             shares = read.top(1)[1][:, :, 0].T  # [pos, block]
             assert [percent(float(share)) for share in shares.ravel()] == shown[: shares.size]
 
 
+def test_it_follows_the_token_that_the_lens_follows_between_attention_and_mlp_too():
+    model, prompt, word = workings.load("storybook"), "Mike is a chef. Anna is a Jedi. She picked up her", " phone"
+    lens = workings.logit_lens(model, prompt, after_attention=True)
+    shares, ranks = lens.token(word)  # [stream, pos]
+    with visiting(model) as visitor:
+        view = visitor.open(prompt)["id"]
+        asked = {"view": view, "after_attention": "yes", "token": word}
+        text = visitor.get("report.html", **asked).text
+        refused = visitor.get("report.html", **{**asked, "token": "no such word"})
+    page = Page(text)
+    assert "after the attention of each of them, and after each, counted from 0" in page.text
+    assert "How “␣phone” stands there" in page.text
+    assert "0, attention" in page.text and "3, attention" in page.text
+    stands = zip(shares.T.ravel(), ranks.T.ravel(), strict=True)
+    assert [unescape(cell) for cell in re.findall(r">([^<>]+% #[\d,]+)</td>", text)] == [
+        f"{percent(float(share))} #{rank:,}" for share, rank in stands
+    ]
+    assert refused.status_code == 400 and "is not one token of" in refused.json()["error"]
+
+
 def test_a_lens_that_is_not_there_is_refused(visitor):
-    answer = visitor.get("report.html", view=visitor.open(PROMPT)["id"], lens="tuned")
+    answer = visitor.get("report.html", view=visitor.open(PROMPT)["id"], kind="tuned")
     assert answer.status_code == 404 and "no tuned lens comes with" in answer.json()["error"]
 
 

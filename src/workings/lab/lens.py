@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,15 @@ def tuned_of(model: Model, given: TunedLens | None) -> TunedLens | None:
     return given
 
 
+@dataclass(frozen=True)
+class LensAsked:
+    """What is looked through: a lens, the residual streams that it reads, and a token to follow; else the likeliest is told."""
+
+    kind: str
+    streams: list[str]
+    token: int | None = None
+
+
 class Lenses:
     """Answers about what lenses read; a view's scores of the whole vocabulary are never kept."""
 
@@ -73,30 +82,21 @@ class Lenses:
         """The likeliest token, or a chosen one's share and rank, after every block at every position, or at some of them."""
         view = self.views.view(query.text("view"))
         positions = query.span("positions", len(view.ids))
-        kind, streams = self._asked(query)
-        token = asked_token(self.answers.model, query, "token")
-        found = self.read(view, positions, kind, streams, token, query.asker)
-        make = self._guess if token is None else _standing
+        asked = self.asked(query)
+        found = self.read(view, positions, asked, query.asker)
+        make = self._guess if asked.token is None else _standing
         cells = [[make(*pair) for pair in zip(*pairs, strict=True)] for pairs in found]
-        chosen = None if token is None else self.answers.token(token)
-        return {"blocks": streams, "first": positions[0], "token": chosen, "cells": cells}
+        chosen = None if asked.token is None else self.answers.token(asked.token)
+        return {"blocks": asked.streams, "first": positions[0], "token": chosen, "cells": cells}
 
-    def read(
-        self,
-        view: View,
-        positions: tuple[int, int],
-        kind: str,
-        streams: Sequence[str],
-        token: int | None = None,
-        asker: Asker | None = None,
-    ) -> list[Found]:
+    def read(self, view: View, positions: tuple[int, int], asked: LensAsked, asker: Asker | None = None) -> list[Found]:
         """What a lens reads off each stream at the positions from the first to before the last.
 
         Other requests come in between the streams; what is worked out is shared, but the scores of the whole vocabulary.
         """
         with self.views.working(view, asker=asker) as (trace, _):
-            trace.rows(streams[-1])
-        return [self._read(view, positions, kind, stream, token, asker) for stream in streams]
+            trace.rows(asked.streams[-1])
+        return [self._read(view, positions, asked.kind, stream, asked.token, asker) for stream in asked.streams]
 
     def _read(
         self, view: View, positions: tuple[int, int], kind: str, stream: str, token: int | None, asker: Asker | None
@@ -121,10 +121,9 @@ class Lenses:
 
     def cell(self, query: Query) -> Json:
         """The ten likeliest tokens after a block at a position, and how a chosen one stands there."""
-        kind, streams = self._asked(query)
-        stream = self._stream(query.text("block"), kind, streams)
-        position, token = query.whole("position"), asked_token(self.answers.model, query, "token")
-        view, table = self.views.view(query.text("view")), lens_name(stream, KINDS[kind])
+        asked, position = self.asked(query), query.whole("position")
+        stream, token = self._stream(query.text("block"), asked), asked.token
+        view, table = self.views.view(query.text("view")), lens_name(stream, KINDS[asked.kind])
         if position >= len(view.ids):
             raise OutsideTable(f"the prompt has the positions 0 to {len(view.ids) - 1}; {position} came")
         with self.views.working(view, asker=query.asker) as (trace, _):
@@ -137,29 +136,25 @@ class Lenses:
 
     # What is asked ------------------------------------------------------------------------------------------------
 
-    def _asked(self, query: Query) -> tuple[str, list[str]]:
-        """The lens that a request names, and those of its streams that it wants."""
-        kind = self.kind(query)
-        after_attention = query.choice("after_attention", ("no", "yes")) == "yes"
-        return kind, streams_asked(self.streams[kind], after_attention)
-
-    def kind(self, query: Query, name: str = "kind") -> str:
-        """The lens that a request names. Raises `NotThere` where the lab has none of this kind."""
-        kind = query.choice(name, KINDS)
+    def asked(self, query: Query) -> LensAsked:
+        """What a request looks through. Raises `NotThere` where the lab has no lens of this kind, `InputError` for no token."""
+        kind = query.choice("kind", KINDS)
         if kind not in self.streams:
             raise NotThere(
                 f"no tuned lens comes with {self.answers.model.name}; `workings train lens --out FOLDER` trains one, and "
                 "`workings lab --tuned FOLDER` opens it"
             )
-        return kind
+        after_attention = query.choice("after_attention", ("no", "yes")) == "yes"
+        streams = streams_asked(self.streams[kind], after_attention)
+        return LensAsked(kind, streams, asked_token(self.answers.model, query, "token"))
 
-    def _stream(self, block: str, kind: str, streams: Sequence[str]) -> str:
+    def _stream(self, block: str, asked: LensAsked) -> str:
         """A stream by its name, or by its number among those that are asked for."""
-        if re.fullmatch(r"\d{1,6}", block) and int(block) < len(streams):
-            return streams[int(block)]
-        if block not in self.streams[kind]:
+        if re.fullmatch(r"\d{1,6}", block) and int(block) < len(asked.streams):
+            return asked.streams[int(block)]
+        if block not in self.streams[asked.kind]:
             raise OutsideTable(
-                f"there is no block {block[:60]!r} for the lens; its blocks are 0 to {len(streams) - 1}, by number or by name, such as {streams[0]}"
+                f"there is no block {block[:60]!r} for the lens; its blocks are 0 to {len(asked.streams) - 1}, by number or by name, such as {asked.streams[0]}"
             )
         return block
 

@@ -6,19 +6,22 @@ Plain words, tables and shaded cells; no script, nothing fetched. Light or dark 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from html import escape
 from typing import Any
 
 import numpy as np
 
 from workings import __version__
-from workings.anatomy.logit_lens import streams_asked
+from workings.anatomy.logit_lens import stream_label
 from workings.anatomy.looks import ITSELF, Look, looks, n_blocks
 from workings.display import parts
 from workings.display.words import number, percent, spoken, visible
 from workings.engine.no_numbers import NO_NUMBERS
 from workings.lab.answers import Answers
 from workings.lab.asked import Asker
+from workings.lab.lens import LensAsked
 from workings.lab.report_style import STYLE
 from workings.lab.tiles import attention
 from workings.lab.views import View
@@ -34,8 +37,8 @@ MOST_LENS = 128
 """The lens is shown for the last so many tokens; for all of a long text it would take a minute to work out, and nobody would read it."""
 
 
-def report(answers: Answers, view: View, lens: str = "logit", asker: Asker | None = None) -> str:
-    """The report of a view, as HTML, with what one of the lab's lenses reads: `logit` or `tuned`."""
+def report(answers: Answers, view: View, asked: LensAsked, asker: Asker | None = None) -> str:
+    """The report of a view, as HTML, with what one of the lab's lenses reads, and how a token stands there if one is followed."""
     with answers.views.working(view, asker=asker) as (trace, session):
         told = looks(trace, N_HEADS_TOLD, position=-1, leave_out=(ITSELF,))
         patterns = [attention(trace, block) for block in range(n_blocks(trace))] if len(trace) <= LARGEST_MAP else []
@@ -51,7 +54,7 @@ def report(answers: Answers, view: View, lens: str = "logit", asker: Asker | Non
         _tokens(opened),
         _prediction(opened, before),
         _edits(answers, view, outcomes),
-        _lens(answers, view, lens, tokens, asker),
+        _lens(answers, view, asked, tokens, asker),
         _attention(told, patterns, tokens),
         _closing(answers),
     ]
@@ -135,25 +138,42 @@ def _said(edit: SavedEdit) -> str:
     return f"{place} was silenced (multiplied by 0)" if edit.amount == 0 else f"{place} was multiplied by {amount}"
 
 
-def _lens(answers: Answers, view: View, lens: str, tokens: Sequence[str], asker: Asker | None) -> str:
+def _lens(answers: Answers, view: View, asked: LensAsked, tokens: Sequence[str], asker: Asker | None) -> str:
     first = max(0, len(tokens) - MOST_LENS)
-    names = streams_asked(answers.lenses.streams[lens], False)
-    found = answers.lenses.read(view, (first, len(tokens)), lens, names, asker=asker)
-    shares = np.array([shares for _, shares in found]).T  # [pos, block]
-    words = [
-        [answers.readable(int(ids[place])) if np.isfinite(read[place]) else "no number" for ids, read in found]
-        for place in range(len(tokens) - first)
-    ]
-    shares = np.nan_to_num(shares)
-    table = parts.word_table(words, shares, tokens[first:], [str(block) for block in range(len(names))], "after")
+    read = partial(answers.lenses.read, view, (first, len(tokens)), asker=asker)
+    columns = [stream_label(stream).removeprefix("block ") for stream in asked.streams]
+    blocks = [stream for stream in asked.streams if not stream.endswith(".resid_mid")]
+    each = "after the attention of each of them, and after each" if len(blocks) < len(columns) else "after each of them"
+    guesses = [(shares, map(answers.readable, ids.tolist())) for ids, shares in read(replace(asked, token=None))]
+    followed = ""
+    if asked.token is not None:
+        stands = [(shares, map(_standing, shares, ranks)) for shares, ranks in read(asked)]
+        followed = (
+            parts.heading(f"How “{answers.readable(asked.token)}” stands there")
+            + parts.paragraph("In every cell its share and, behind it, its rank: #1 is the likeliest of all tokens.")
+            + _stream_table(stands, tokens[first:], columns)
+        )
     return _section(
         "How it makes up its mind",
-        f"The text passes through {parts.count(len(names), 'block')}, one after another. This is what the model would say comes next if it stopped "
-        f"after each of them, counted from 0 (a reading called the {lens} lens{TRAINED if lens == 'tuned' else ''}). Each row is a token of the text; the stronger a cell’s colour, "
+        f"The text passes through {parts.count(len(blocks), 'block')}, one after another. This is what the model would say comes next if it stopped "
+        f"{each}, counted from 0 (a reading called the {asked.kind} lens{TRAINED if asked.kind == 'tuned' else ''}). Each row is a token of the text; the stronger a cell’s colour, "
         "the surer the model already is. The last column is what it does say."
         + (f" Of the {len(tokens)} tokens the last {MOST_LENS} are shown." if first else ""),
-        table,
+        _stream_table(guesses, tokens[first:], columns) + followed,
     )
+
+
+def _stream_table(found: Sequence[tuple[Array, Iterable[str]]], rows: Sequence[str], columns: Sequence[str]) -> str:
+    """Of every stream the shares and words by position, as a table [pos, stream]."""
+    shares = np.array([shares for shares, _ in found]).T
+    words = [list(row) for row in zip(*(said for _, said in found), strict=True)]
+    for row, column in np.argwhere(~np.isfinite(shares)):
+        words[row][column] = "no number"
+    return parts.word_table(words, np.nan_to_num(shares), rows, columns, "after")
+
+
+def _standing(share: float, rank: int) -> str:
+    return f"{percent(share)} #{rank:,}"
 
 
 def _attention(told: Sequence[Look], patterns: Sequence[Array], tokens: Sequence[str]) -> str:

@@ -229,9 +229,9 @@ def _workbook(answers: Answers, query: Query) -> Response:
 def _report(answers: Answers, query: Query) -> Response:
     from workings.lab.report import report
 
-    view, lens = answers.views.view(query.text("view")), answers.lenses.kind(query, "lens")
+    view, asked = answers.views.view(query.text("view")), answers.lenses.asked(query)
     return file(
-        report(answers, view, lens, query.asker).encode(),
+        report(answers, view, asked, query.asker).encode(),
         "report.html",
         "text/html; charset=utf-8",
     )

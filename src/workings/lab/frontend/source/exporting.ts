@@ -1,7 +1,7 @@
 // Taking things along: the workbook, a report, the edits as a file, the current map as a picture.
 import { api, type Query } from "./api";
 import { download, h } from "./dom";
-import { lensOf } from "./lensbar";
+import { lensAsked } from "./lensbar";
 import { sentence } from "./session";
 import type { Session } from "./session";
 import type { Views } from "./screens";
@@ -35,7 +35,7 @@ export function exportMenu(page: Page, session: Session, views: Views): HTMLElem
     "div",
     { class: "menu", role: "menu", "aria-label": "Export" },
     item("Excel workbook", "live formulas", fromServer("export.xlsx")),
-    item("Report", "one HTML file for anyone", fromServer("report.html", () => ({ lens: lensOf(page).kind }))),
+    item("Report", "one HTML file for anyone", fromServer("report.html", () => ({ ...lensAsked(page) }))),
     item("Picture of this view", "PNG", () => void picture()),
     item("Save edits", "also for Python", fromServer("edits.json")),
     item("Load edits …", "", () => file.click()),
