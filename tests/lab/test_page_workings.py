@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from browsing import PROMPT, Lab, Visit
 
+from workings.display.words import number
+
 JEDI = "blocks.2.attn.pattern[0, 13, 8]"
 
 
@@ -112,6 +114,26 @@ def test_a_number_is_edited_by_a_double_click_and_scaled_by_a_star(visit: Visit)
     visit.wait("b => Number(document.querySelector('.workings-body .value').innerText.replace('−', '-')) !== b", before)
     assert visit.value() == pytest.approx(2 * before, rel=1e-6)
     assert "underlined ones changed" in visit.page.locator(".hint").inner_text()
+
+
+def test_an_edited_weight_shows_what_was_learnt_beside_what_was_typed(visit: Visit) -> None:
+    was = number(float(visit.lab.model.trace(PROMPT)["W_E"][404, 0]))
+    visit.go("W_E[404, 0]")
+    visit.edit("3")
+    visit.wait("document.querySelector('.workings-body .value').innerText === '3'")
+    panel = plain(visit.page.locator(".workings-body").inner_text())
+    assert f"set to 3 (it was {was})" in panel and f"learnt = {was}" in panel
+    assert "was learnt in training; nothing" not in panel
+    assert visit.page.locator(".formula-bar").inner_text() == "=3"
+
+
+def test_an_edited_token_id_shows_which_token_it_was(visit: Visit) -> None:
+    trace = visit.lab.model.trace(PROMPT)
+    visit.go("ids[2]")
+    visit.edit("643")
+    visit.wait("document.querySelector('.workings-body .value').innerText === '643'")
+    said = f"set to 643, {trace.spell(643)!r} (it was {trace.ids[2]}, {trace.tokens[2]!r})"
+    assert said in plain(visit.page.locator(".workings-body").inner_text())
 
 
 def test_a_hundred_tokens_keep_the_attention_map_readable_while_one_points(visit: Visit) -> None:

@@ -97,9 +97,14 @@ class Trace:
         return self._evaluation.edits
 
     def edits_of(self, name: str) -> list[Edit]:
-        """The edits in force in one table, or weight, oldest first; in what slopes hand on, also those that follow from edits."""
+        """The edits in force in one table, weight, or the token ids, oldest first; in what slopes hand on, also those that follow from edits."""
         following = self._evaluation.program.following(self.edits)
-        return [edit for edit in (*following, *self.edits) if edit.name == name]
+        of_ids = (edit for edit, _ in self._evaluation.ids_edits)
+        return [edit for edit in (*of_ids, *following, *self.edits) if edit.name == name]
+
+    def before_edits(self, name: str) -> Array:
+        """A weight, or the token ids, as they were before any edit."""
+        return _read_only(self._evaluation.before_edits(self.table(name)))
 
     def names(self) -> list[str]:
         """The name of every table that is worked out, in the order of working (weights are not among them)."""
@@ -265,7 +270,7 @@ class Trace:
         edits = (*old.edits, edit)
         program = old.program.for_edits(edits)
         if program is not old.program:
-            return self._with(Evaluation(program, old.ids, old.dtype, edits, old.weights))
+            return self._with(old.anew(program, old.ids, edits))
         causal = Evaluation(program, old.ids, old.dtype, edits).causal
         changed = [table, *(self.table(passed.name) for passed in program.following([edit]))]
         stale = old.stale_after(dict.fromkeys(changed, rows), causal)
@@ -289,7 +294,7 @@ class Trace:
         edit.apply(numbers)
         ids = check_ids(numbers, self._d_vocab, self.n_ctx)
         stale = old.stale_after({self.table("ids"): edit.rows(-1, len(self))}, old.causal)
-        return self._with(old.fork(old.edits, ids, stale, old.weights))
+        return self._with(old.with_ids(ids, edit, stale))
 
     def fork(self) -> Trace:
         """A trace of the same numbers that shares all that is worked out; what it works out itself is gone with it."""
@@ -357,7 +362,7 @@ class Trace:
         """An evaluation with more tokens that shares nothing: one may look ahead to them through an edit whose slice is open."""
         old = self._evaluation
         new_ids = check_ids(ids, self._d_vocab, self.n_ctx, already=len(self))
-        return Evaluation(old.program, np.concatenate([old.ids, new_ids]), old.dtype, old.edits, old.weights)
+        return old.anew(old.program, np.concatenate([old.ids, new_ids]), old.edits)
 
     def _with(self, evaluation: Evaluation) -> Trace:
         return Trace(evaluation, self.n_ctx, self._speaker, self._features)

@@ -140,7 +140,7 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
       ...parts,
       told.sources.length ? section("Made from", sources(told.sources)) : null,
       told.feeds.length ? section("Used by", feeds(told, state.place)) : null,
-      !told.sources.length && isWeight(state.model, address.table)
+      !told.sources.length && !told.edits.length && isWeight(state.model, address.table)
         ? h("p", { class: "soft" }, "This number was learnt in training; nothing in the model makes it.")
         : null,
     );
