@@ -93,6 +93,35 @@ def test_a_masked_score_says_that_it_is_masked(trace):
     assert trace.explain("blocks.0.attn.scores", 0, 2, 4).formula == "masked: token 4 comes after token 2"
 
 
+@pytest.mark.parametrize(
+    ("position", "shown", "said"),
+    [(0, 1, "… 6 that are 0"), (1, 2, "… 5 that are 0"), (2, 3, "… 4 that are 0"),
+     (3, 3, "… 1 more and 3 that are 0"), (5, 3, "… 3 more and 1 that is 0"), (6, 3, "… 4 more")],
+)  # fmt: skip
+def test_later_tokens_that_attention_hides_are_counted_and_not_written_out(trace, position, shown, said):
+    """Of seven tokens, position 2 gathers from three; the other four add exactly 0."""
+    explanation = trace.explain("blocks.1.attn.z", 0, position, 0)
+    assert explanation.numbers.endswith(f" + {said})")
+    written = explanation.numbers.split(" + …")[0]
+    assert written.count(" × ") == shown and "0 ×" not in written.replace("10 ×", "")
+    assert len(explanation.terms) == position + 1
+    assert all(source.index[-1 if "pattern" in source.name else 1] <= position for source in explanation.sources)
+
+
+def test_a_sum_of_zeros_alone_still_shows_one_of_them(trace):
+    dead = trace.edit("blocks.0.mlp.post", scale=0)
+    numbers = dead.explain("blocks.0.mlp_out", 2, 3).numbers
+    assert " that are 0)" in numbers and numbers.count(" × ") == 1
+
+
+def test_what_is_no_number_is_not_left_out_with_the_zeros(trace):
+    cell = ("blocks.0.attn.v", (0, 1, 0))
+    broken = trace.edit(*cell, value=1e308).edit(*cell, scale=1e308).edit(*cell, scale=0)  # infinity times 0
+    explanation = broken.explain("blocks.0.attn.z", 0, 2, 0)
+    assert "× nan" in explanation.numbers and explanation.numbers.endswith(" + … 4 that are 0)")
+    assert [term.text for term in explanation.terms if np.isnan(term.value)] == ["pattern[0, 2, 1] × v[0, 1, 0]"]
+
+
 def test_a_share_of_attention_breaks_down_the_sum_below_its_fraction(trace):
     explanation = trace.explain("blocks.1.attn.pattern", 2, 5, 3)
     (below,) = explanation.breakdowns
