@@ -35,6 +35,30 @@ def test_what_a_number_feeds_into_is_followed_to_the_same_row(visit: Visit) -> N
     visit.wait("document.querySelector('.workings-body .address').innerText === 'blocks.2.resid_pre[5, 20]'")
 
 
+def listed(visit: Visit, title: str) -> Any:
+    return visit.page.locator(".workings-body section", has=visit.page.locator(f"h4:text-is('{title}')"))
+
+
+def test_used_by_names_what_the_model_goes_on_with_and_apart_from_it_who_looks_on(visit: Visit) -> None:
+    visit.go("blocks.2.resid_post[5, 20]")
+    assert listed(visit, "Used by").locator(".link").all_inner_texts() == ["blocks.3.resid_pre"]
+    beside = listed(visit, "Also read by").locator(".link").all_inner_texts()
+    assert beside and all(name.startswith("blocks.2.resid_post.sae.") for name in beside)
+
+
+def test_many_tables_that_look_on_are_one_line_until_it_is_opened(visit: Visit) -> None:
+    visit.go("W_E[5, 20]")
+    assert listed(visit, "Used by").locator(".link").all_inner_texts() == ["embed", "logits"]
+    also = listed(visit, "Also read by")
+    line, links = also.locator("summary"), also.locator(".link")
+    assert not links.first.is_visible()
+    line.focus()
+    visit.page.keyboard.press("Enter")
+    links.first.wait_for()
+    assert line.inner_text() == f"{links.count()} tables of lenses or of the autoencoder"
+    assert all(name.endswith("lens.logits") for name in links.all_inner_texts())
+
+
 def test_terms_are_bars_with_words_and_lead_to_their_numbers(visit: Visit) -> None:
     visit.go("blocks.3.mlp.pre[13, 7]")
     assert visit.page.locator(".terms .signed .ink").count() > 3

@@ -153,9 +153,10 @@ class Trace:
         """The table of this name as the model's graph has it: its axes, and what it follows from."""
         return find_table(self._evaluation.program.graph, name)
 
-    def used_by(self, name: str) -> list[str]:
-        """The tables that are worked out directly from this table or weight, in order of working; slopes from slopes, where there are any."""
-        return self._evaluation.program.readers.get(str(self.table(name).name), [])
+    def used_by(self, name: str, readings: bool = True) -> list[str]:
+        """The tables that are worked out from this table or weight: the model's own first, in order of working (past a sparse autoencoder that
+        is spliced in, too), then, unless `readings` is off, others, such as a lens's; slopes from slopes, where there are any."""
+        return self._evaluation.program.used_by(str(self.table(name).name), readings)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a table, without working it out."""

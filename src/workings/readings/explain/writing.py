@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from workings.display.words import number
 from workings.readings.explain.expressions import (
     Address,
