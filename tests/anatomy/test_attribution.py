@@ -47,6 +47,7 @@ def test_the_parts_add_up_to_the_logit_and_their_parts_to_them(tiny, data):
 @settings(max_examples=10, deadline=None)
 @given(tiny=tinies())
 @example(tiny=Tiny(layers=1, heads=1, d_head=2, d_mlp=1, d_vocab=11, n_ctx=12))
+@example(tiny=Tiny(layers=1, heads=1, d_head=4, d_mlp=1, activation="silu"))
 def test_each_part_is_what_it_wrote_seen_through_the_final_norm_as_it_stands(tiny):
     """The definition, by hand: (what was written, less its mean) / scale * w, towards the token's column."""
     model = model_of(tiny)

@@ -119,7 +119,9 @@ class Walk:
 
     def _divide(self, table: Table, weights: Array) -> list[tuple[Table, Array]] | None:
         a, b = table.inputs
-        return [(a, weights / self._numbers(b))] if self._is_constant(b) or _one_a_row(b) else None
+        # Of two that are both one number a row, as in `_multiply`, the divisor is no scale: in x / (1 + exp(-x)) it hangs on x.
+        scales = self._is_constant(b) or (_one_a_row(b) and not _one_a_row(a))
+        return [(a, weights / self._numbers(b))] if scales else None
 
     def _matmul(self, table: Table, weights: Array) -> list[tuple[Table, Array]] | None:
         a, b = table.inputs
