@@ -239,6 +239,13 @@ def test_all_features_come_on_one_page(call, tmp_path):
     assert path.stat().st_size < 4_000_000 and "Jedi" in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("count", ["0", "-5"])
+def test_a_number_of_texts_that_is_none_is_refused_in_words(call, count):
+    result = call("sae", "measure", "--count", count)
+    assert result.exit_code == 1 and result.stdout == ""
+    assert f"--count, how many texts to read, is a whole number of at least 1; {count} came" in result.stderr
+
+
 def test_an_autoencoder_is_measured(ask):
     measures = ask("sae", "measure", "--count", "10")
     assert 0.9 < measures["explained_variance"] < 1 and measures["loss_recovered"] > 0.98

@@ -242,6 +242,7 @@ def test_edits_are_in_force_in_the_other_prompt_too(call, ask, wordless, tmp_pat
         (["knockout", "3 1", "--head", "x", "--model", "{wordless}"], "such as 1.3; 'x' came"),
         (["knockout", "3 1", "--head", "0.0", "--positions", "a", "--model", "{wordless}"], "positions are written"),
         (["knockout", "3 1", "--head", "0.0", "--positions", "5", "--model", "{wordless}"], "positions 0 to 1"),
+        (["knockout", "3 1", "--head", "0.0", "--top", "0", "--model", "{wordless}"], "--top, the number of likeliest"),
         (["knockout", "3 1", "--table", "nothing", "--model", "{wordless}"], "nothing"),
         (["knockout", "3 1", "--head", "0.0", "--by", "Mean", "--model", "{wordless}"], "--by is zero or mean, and"),
         (["knockout", "3 1", "--head", "0.0", "--by-prompt", "3", "--model", "{wordless}"], "need as many tokens"),

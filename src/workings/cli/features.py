@@ -33,6 +33,7 @@ from workings.cli.screen import (
 from workings.cli.streams import write_json
 from workings.cli.texts import texts_in
 from workings.display.words import percent
+from workings.engine.checks import whole
 from workings.errors import InputError
 
 if TYPE_CHECKING:
@@ -221,6 +222,7 @@ def show_measures(model: Model, sae_name: str | None, texts: str | None, count: 
     """Say how good an autoencoder is."""
     from workings.training.sae.metrics import measure
 
+    count = whole("--count, how many texts to read,", count, 1)
     sae = open_sae(model, sae_name)
     measures = measure(model, sae, texts_for(model, texts, count))
     if as_json:

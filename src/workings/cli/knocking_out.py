@@ -27,6 +27,7 @@ from workings.cli.screen import (
 )
 from workings.cli.streams import write_json
 from workings.display.words import percent
+from workings.engine.checks import whole
 from workings.errors import InputError, OutsideTable
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def show_knock_out(
     as_json: bool,
 ) -> None:
     """Show the next tokens before and after, for people or as JSON."""
+    top = whole("--top, the number of likeliest tokens,", top, 1, model.config.d_vocab)
     trace = open_trace(model, prompt)
     parts = [*(_head(model, head) for head in heads), *(Gone(table, None, table) for table in tables)]
     places, by = positions_in(positions), instead.read(model, prompt)
