@@ -226,6 +226,19 @@ def test_the_search_that_found_the_jedi_feature_finds_it_again(ask):
     assert ask("sae", "show", "jedi")["number"] in [row["number"] for row in found if row["auc"] == 1]
 
 
+def test_features_that_tell_two_kinds_of_texts_no_better_than_chance_are_not_found(call, ask):
+    one, other = "Mike is a Jedi. He took his", "Mike is a chef. He took his"
+    found = ask(
+        "sae", "find", "--with", one, "--with", other, "--without", one, "--without", "Mike is quick. He took his"
+    )
+    assert found and all(row["auc"] > 0.5 for row in found)
+    words = ["sae", "find", "--with", one, "--without", one]
+    assert ask(*words) == []
+    shown = " ".join(call(*words).stdout.split())
+    assert "fire more strongly with the idea than without it" in shown
+    assert "each fires as strongly without it, or more so" in shown
+
+
 def test_labels_can_be_listed_and_narrowed_down(call, ask):
     everything = ask("sae", "list")
     assert len(everything) > 500

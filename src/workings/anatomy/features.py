@@ -190,10 +190,11 @@ def find_features(
     absent: Sequence[Prompt],
     position: int = -1,
 ) -> list[Candidate]:
-    """Search the features that fire at `position` of prompts that have an idea, and not of prompts that have not.
+    """Search the features that tell prompts that have an idea from prompts that have not, by how they fire at `position`.
 
-    All features that fire for any of `present` are judged, best first: by `auc`, and among equals by how much more strongly
-    they fire (`auc` is how often one fires more strongly for a prompt with the idea than for one without; 0.5 is chance).
+    All features that fire for any of `present` are judged and given, best first: by `auc`, and among equals by how much more strongly
+    they fire (`auc` is how often one fires more strongly for a prompt with the idea than for one without). So the last of them
+    tell nothing of the idea (0.5 is chance) or fire more strongly without it (below 0.5).
 
     What it means: which features tell these prompts apart. What it does not mean: that a feature stands for the idea on other
     texts; and whatever else the two lists differ in, its features are found too. Source: Templeton et al. 2024, Scaling
