@@ -298,6 +298,18 @@ def test_attribution_as_json_is_the_librarys(ask, folder, model):
     assert sum(part["value"] for part in document["parts"]) == pytest.approx(document["total"], rel=1e-5)
 
 
+@pytest.mark.parametrize("part", ["L1H2", "0_mlp_out", "embed"])
+def test_a_part_as_json_is_what_is_shown_of_it(ask, folder, model, part):
+    document = ask("attribution", PROMPT, "--model", folder, "--part", part)
+    found = workings.attribution(model.trace(PROMPT))
+    assert document["part"] == part and document["token"] == found.choice.token
+    assert document["total"] == pytest.approx(found[part].value)
+    inside = found[part].parts or (found[part],)
+    assert [(each["name"], pytest.approx(each["value"])) for each in document["parts"]] == [
+        (p.name, p.value) for p in inside
+    ]
+
+
 @pytest.mark.parametrize("part", [None, "L1H2", "0_mlp_out", "embed"])
 @pytest.mark.parametrize("columns", [50, 80, 140])
 def test_attribution_shows_its_parts_and_their_sum(call, folder, model, part, columns):
