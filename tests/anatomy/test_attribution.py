@@ -33,6 +33,7 @@ def test_the_parts_add_up_to_the_logit_and_their_parts_to_them(tiny, data):
         data.draw(st.integers(0, tiny.d_vocab - 1)),
         data.draw(st.none() | st.integers(0, tiny.d_vocab - 1)),
     )
+    against = None if against == token else against
     position = data.draw(st.integers(0, len(ids) - 1))
     trace = model_of(tiny).trace(ids, dtype="float64")
     found = attribution(trace, token, against, position)
@@ -246,5 +247,9 @@ def test_what_is_outside_is_refused():
     trace = model_of(Tiny()).trace([1, 2, 3])
     with pytest.raises(InputError, match="vocabulary"):
         attribution(trace, 23)
+    with pytest.raises(InputError, match="the token and the one against it are both '5'; give two"):
+        attribution(trace, 5, 5)
+    with pytest.raises(InputError, match="which is the likeliest and so is asked about; give two"):
+        attribution(trace, None, int(trace["logits"][-1].argmax()))
     with pytest.raises(OutsideTable, match="positions 0 to 2"):
         attribution(trace, 2, position=3)

@@ -115,6 +115,7 @@ def test_a_word_is_taken_as_chips_spell_it(visitor, model, view, typed, taken):
     [
         ({"token": "notaword"}, "is not one token"),
         ({"against": "999999"}, "is not one token"),
+        ({"token": TOKEN, "against": TOKEN}, "the token and the one against it are both"),
         ({"position": 99}, "there is no position 99"),
         ({"position": "x"}, "whole number"),
         ({"part": "L9H9"}, "no part is named L9H9"),
