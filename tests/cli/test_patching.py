@@ -220,6 +220,7 @@ def test_edits_are_in_force_in_the_other_prompt_too(call, ask, wordless, tmp_pat
     [
         (["patch", "3 1 4", "3 1", "--model", "{wordless}"], "equally many tokens; the clean one has 3, 3|1|4"),
         (["patch", "3 1 4", "3 1 4", "--answer", "1", "--against", "2", "--model", "{wordless}"], "nothing to restore"),
+        (["patch", "3 1 4", "3 1 4", "--model", "{wordless}"], "prompt are the same tokens, 3|1|4, so"),
         (["patch", "3 1 4", "3 2 4", "--answer", "1", "--against", "1", "--model", "{wordless}"], "are both '1'"),
         (["patch", "3 1 4", "3 2 4", "--answer", "99", "--model", "{wordless}"], "0 to 49"),
         (
