@@ -215,6 +215,15 @@ def test_edits_are_in_force_in_the_other_prompt_too(call, ask, wordless, tmp_pat
     assert [(t["id"], pytest.approx(t["probability"])) for t in document["after"]] == after.top_ids(5)
 
 
+@pytest.mark.parametrize("table", ["logits", "ln_final.normalized"])
+def test_where_all_tokens_are_equally_likely_none_is_said_to_come_first(call, wordless, table):
+    shown = call("knockout", "3 1", "--table", table, "--model", wordless, "--top", "3").stdout
+    assert "to 2.0%, and all tokens are equally likely." in shown and "comes first" not in shown
+    assert (
+        sum(line.count("2.0%") for line in shown.splitlines() if "falls" not in line) == 3
+    )  # the three likeliest before
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
