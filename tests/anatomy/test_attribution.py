@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.tiny import Tiny, model_of, tinies
 
+import workings
 from workings.anatomy.attribution import attribution
 from workings.engine.evaluation import Evaluation
 from workings.engine.program import Program
@@ -32,6 +33,7 @@ def test_the_parts_add_up_to_the_logit_and_their_parts_to_them(tiny, data):
         data.draw(st.integers(0, tiny.d_vocab - 1)),
         data.draw(st.none() | st.integers(0, tiny.d_vocab - 1)),
     )
+    against = None if against == token else against
     position = data.draw(st.integers(0, len(ids) - 1))
     trace = model_of(tiny).trace(ids, dtype="float64")
     found = attribution(trace, token, against, position)
@@ -46,6 +48,7 @@ def test_the_parts_add_up_to_the_logit_and_their_parts_to_them(tiny, data):
 @settings(max_examples=10, deadline=None)
 @given(tiny=tinies())
 @example(tiny=Tiny(layers=1, heads=1, d_head=2, d_mlp=1, d_vocab=11, n_ctx=12))
+@example(tiny=Tiny(layers=1, heads=1, d_head=4, d_mlp=1, activation="silu"))
 def test_each_part_is_what_it_wrote_seen_through_the_final_norm_as_it_stands(tiny):
     """The definition, by hand: (what was written, less its mean) / scale * w, towards the token's column."""
     model = model_of(tiny)
@@ -182,6 +185,54 @@ def test_what_was_changed_by_hand_in_the_stream_is_a_part_of_its_own(known, chan
     assert by_hand == ([] if known == "embed" else [f"edit of {known}"])
 
 
+TABLES = ["attn.z", "attn.v", "attn.pattern", "attn.scores", "attn_out", "mlp.post", "mlp.pre", "mlp_out", "resid_mid"]
+
+
+@pytest.mark.parametrize("change", [{"add": 0.5}, {"value": 0.0}, {"value": 0.3}, {"scale": -2.0}])
+@pytest.mark.parametrize("known", TABLES)
+def test_parts_of_parts_add_up_whatever_is_edited(known, change):
+    """Whole rows, and then one number of a row once more."""
+    trace = model_of(Tiny()).trace([1, 2, 3], dtype="float64").edit(f"blocks.1.{known}", ..., **change)
+    last = (*(0,) * (len(trace.shape(f"blocks.1.{known}")) - 2), 2, 1)
+    for edited in (trace, trace.edit(f"blocks.1.{known}", last, add=0.7)):
+        found = attribution(edited, 5, 3)
+        for part in (found, *(part for part in found.parts if part.parts)):
+            value = part.total if part is found else part.value
+            assert added_up(part) == pytest.approx(value, rel=1e-9, abs=1e-9), part
+
+
+def test_sources_of_a_head_that_is_edited_are_what_is_left_of_them():
+    plain = model_of(Tiny()).trace([1, 2, 3], dtype="float64")
+    at, sources = ("blocks.1.attn.z", (2, -1)), [f"L1H2 <- {place}" for place in range(3)]
+    value = {
+        part.name: part.value
+        for part in attribution(plain.edit("ln_final.scale", value=plain["ln_final.scale"]), 5)["L1H2"].parts
+    }
+    assert list(value) == sources
+
+    def parts_of(trace):
+        # the scale as it was, so that what was not edited keeps its value
+        found = attribution(trace.edit("ln_final.scale", value=plain["ln_final.scale"]), 5)["L1H2"]
+        return {part.name: pytest.approx(part.value, rel=1e-9) for part in found.parts}, found
+
+    for change in ({"value": 0.0}, {"value": plain["blocks.1.attn.z"][0, 0]}):  # knocked out, and patched
+        parts, found = parts_of(plain.edit(*at, **change))
+        assert list(parts) == ["edit of blocks.1.attn.z"] and found.value == parts["edit of blocks.1.attn.z"]
+        assert str(found.parts[0].address) == "blocks.1.attn.z[2, 2]"
+    parts, found = parts_of(plain.edit(*at, scale=3.0))
+    assert parts == {name: 3 * each for name, each in value.items()}
+    parts, found = parts_of(plain.edit(*at, add=1.0))
+    assert list(parts) == [*sources, "edit of blocks.1.attn.z"] and all(parts[name] == value[name] for name in sources)
+    parts, found = parts_of(plain.edit("blocks.1.attn.z", (1, -1), value=0.0))
+    assert parts == value  # another head's
+
+
+def test_knocked_out_storybook_heads_bring_nothing_from_anywhere():
+    trace = workings.load("storybook").trace("Mike is a chef. Anna is a Jedi. She picked up her")
+    out = attribution(workings.knock_out(trace, "blocks.2.attn.z", head=0), " lightsaber", " phone")["L2H0"]
+    assert [(part.name, part.value) for part in out.parts] == [("edit of blocks.2.attn.z", 0.0)]
+
+
 def test_an_attribution_is_ready_for_json_and_sorted_when_asked():
     found = attribution(model_of(Tiny()).trace([1, 2, 3]))
     document = json.loads(json.dumps(found.to_dict()))
@@ -196,5 +247,9 @@ def test_what_is_outside_is_refused():
     trace = model_of(Tiny()).trace([1, 2, 3])
     with pytest.raises(InputError, match="vocabulary"):
         attribution(trace, 23)
+    with pytest.raises(InputError, match="the token and the one against it are both '5'; give two"):
+        attribution(trace, 5, 5)
+    with pytest.raises(InputError, match="which is the likeliest and so is asked about; give two"):
+        attribution(trace, None, int(trace["logits"][-1].argmax()))
     with pytest.raises(OutsideTable, match="positions 0 to 2"):
         attribution(trace, 2, position=3)

@@ -2,10 +2,13 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from one_hot import TABLE, N, one_hot
+from tests.autoencoders import autoencoder, config_of
+from tests.tiny import Tiny, model_of
 
 import workings
 from workings.anatomy.feature_cards import FeatureCard, feature_card, feature_cards, saved_cards
@@ -53,9 +56,39 @@ def test_a_feature_promotes_its_own_token(looked):
     model, sae = one_hot()
     weights = logit_weights(model, sae, 5)
     assert weights.argmax() == 5 and weights.mean() == pytest.approx(0)
-    assert weights[5] - weights[0] == pytest.approx(model.weights["W_E"][5, 5])
+    # a row of one 1, less its mean of 1/8, towards the columns of token 5 (a 6) and of token 0 (a 1)
+    assert weights[5] - weights[0] == pytest.approx(7 / 8 * 6 + 1 / 8 * 1)
     card = feature_card(looked, "five")
     assert card.number == 5 and card.promotes[0][0] == "5" and card.label == "five"
+
+
+def test_logit_weights_are_what_adding_the_feature_does_where_the_norm_divides_as_before():
+    """The difference of two runs; the rows of a random autoencoder have means, which the final norm takes off."""
+    model, sae = model_of(Tiny()), autoencoder(config_of("standard", 15, 20))
+    trace = model.trace([1, 2, 3], dtype="float64")
+    held = trace.edit("ln_final.scale", value=trace["ln_final.scale"])
+    for number in range(20):
+        added = held.edit("blocks.1.resid_post", -1, add=sae.feature(number).vector)
+        change = (added["logits"] - held["logits"])[-1] * trace["ln_final.scale"][-1]
+        np.testing.assert_allclose(logit_weights(model, sae, number), change - change.mean(), rtol=0, atol=1e-9)
+
+
+def test_a_norm_that_takes_no_mean_off_leaves_it_in(monkeypatch):
+    model, sae = model_of(Tiny()), autoencoder(config_of("standard", 15, 20))
+    graph = SimpleNamespace(named=[name for name in model.graph.named if name != "ln_final.mean"])
+    monkeypatch.setattr(type(model), "graph", graph)
+    scores = (sae.feature(3).vector.astype(float) * model.weights["ln_final.w"][0]) @ model.weights["W_E"].T
+    np.testing.assert_allclose(logit_weights(model, sae, 3), scores - scores.mean(), rtol=0, atol=1e-9)
+
+
+def test_the_words_on_the_bundled_cards_are_those_of_logit_weights():
+    model, sae = workings.load("storybook"), workings.load_sae("storybook")
+    for number in (3, 577, 1023):
+        weights = logit_weights(model, sae, number)
+        card, order = sae.evidence[number], np.argsort(-weights, kind="stable")
+        for told, best in ((card["promotes"], order[:6]), (card["suppresses"], order[::-1][:6])):
+            assert [word for word, _ in told] == model.tokenizer.token_strings(best.tolist())
+            np.testing.assert_allclose([weight for _, weight in told], weights[best], atol=1e-3)
 
 
 def test_the_feature_of_an_idea_is_found():

@@ -102,7 +102,7 @@ def test_a_sweep_as_a_dictionary_has_all_of_it():
     ("words", "said"),
     [
         ({"corrupted": [7, 3, 6]}, r"6, 7\|3\|5\|1\|2\|3, and the corrupted one 3, 7\|3\|6"),
-        ({"corrupted": CLEAN}, "nothing to restore"),
+        ({"corrupted": CLEAN}, r"are the same tokens, 7\|3\|5\|1\|2\|3, so there is nothing to restore"),
         ({"corrupted": [8, 3, 5, 1, 2, 3]}, "nothing to restore"),  # another token that no part looks at
         ({"over": "resid"}, "resid_pre, resid_mid"),
         ({"direction": "up"}, "denoising or noising"),

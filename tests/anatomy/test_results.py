@@ -39,6 +39,16 @@ def test_a_measure_says_what_it_means_what_it_does_not_and_where_it_is_from(meas
     assert measure == "logit_weights" or ("What it means" in told and "What it does not mean" in told)
 
 
+@pytest.mark.parametrize("name", [name for name in workings.__all__ if callable(getattr(workings, name))])
+def test_what_is_told_of_public_names_is_made_of_whole_sentences(name):
+    public = getattr(workings, name)
+    inside = (
+        [value for short, value in vars(public).items() if not short.startswith("_")] if inspect.isclass(public) else []
+    )
+    for told in (" ".join((inspect.getdoc(each) or "").split()) for each in (public, *filter(callable, inside))):
+        assert not re.search(r"(?<!et al)\. [a-z]{2}", told), told
+
+
 def test_a_trace_where_a_prompt_is_expected_is_said_so():
     model = model_of(Tiny())
     trace = model.trace([1, 2, 3])

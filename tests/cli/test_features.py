@@ -226,6 +226,19 @@ def test_the_search_that_found_the_jedi_feature_finds_it_again(ask):
     assert ask("sae", "show", "jedi")["number"] in [row["number"] for row in found if row["auc"] == 1]
 
 
+def test_features_that_tell_two_kinds_of_texts_no_better_than_chance_are_not_found(call, ask):
+    one, other = "Mike is a Jedi. He took his", "Mike is a chef. He took his"
+    found = ask(
+        "sae", "find", "--with", one, "--with", other, "--without", one, "--without", "Mike is quick. He took his"
+    )
+    assert found and all(row["auc"] > 0.5 for row in found)
+    words = ["sae", "find", "--with", one, "--without", one]
+    assert ask(*words) == []
+    shown = " ".join(call(*words).stdout.split())
+    assert "fire more strongly with the idea than without it" in shown
+    assert "each fires as strongly without it, or more so" in shown
+
+
 def test_labels_can_be_listed_and_narrowed_down(call, ask):
     everything = ask("sae", "list")
     assert len(everything) > 500
@@ -237,6 +250,13 @@ def test_all_features_come_on_one_page(call, tmp_path):
     path = tmp_path / "features.html"
     assert call("sae", "page", str(path)).exit_code == 0
     assert path.stat().st_size < 4_000_000 and "Jedi" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("count", ["0", "-5"])
+def test_a_number_of_texts_that_is_none_is_refused_in_words(call, count):
+    result = call("sae", "measure", "--count", count)
+    assert result.exit_code == 1 and result.stdout == ""
+    assert f"--count, how many texts to read, is a whole number of at least 1; {count} came" in result.stderr
 
 
 def test_an_autoencoder_is_measured(ask):

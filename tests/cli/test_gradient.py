@@ -92,6 +92,8 @@ def test_the_choice_that_slopes_follow_from_is_explained_too(ask, folder):
         (["gradient", PROMPT, "--table", "probabilities"], "does not depend on probabilities"),
         (["gradient", PROMPT, "--position", "99"], "there is no position 99"),
         (["gradient", PROMPT, "--token", "nonsense"], "is not one token"),
+        (["gradient", PROMPT, "--token", "7", "--against", "7"], "the token and the one against it are both"),
+        (["attribution", PROMPT, "--token", "7", "--against", "7"], "the token and the one against it are both"),
         (["gradient", PROMPT, "--top", "0"], "at least 1; 0 came"),
     ],
 )

@@ -98,6 +98,11 @@ def test_what_was_gained_is_measured_on_texts_that_were_kept_out(call, folder, s
         (["train", "lens", "--model", "{folder}", "--out", "x"], 1, "--texts FILE"),
         (["train", "lens", "--model", "{folder}", "--out", "x", "--texts", "{missing}"], 1, "cannot be read"),
         (["train", "lens", "--model", "{folder}", "--out", "x", "--texts", "{texts}", "--steps", "0"], 1, "above 0"),
+        (
+            ["train", "lens", "--model", "{folder}", "--out", "x", "--texts", "{texts}", "--seed", "-1"],
+            1,
+            "at least 0; -1",
+        ),
         (["lens", "Mike", "--model", "{folder}", "--tuned", "{missing}"], 1, "with a bundled one: storybook"),
         (["lens", "Mike", "--model", "{folder}", "--tuned", "{folder}"], 1, "holds no tuned lens"),
         (

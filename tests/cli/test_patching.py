@@ -215,11 +215,21 @@ def test_edits_are_in_force_in_the_other_prompt_too(call, ask, wordless, tmp_pat
     assert [(t["id"], pytest.approx(t["probability"])) for t in document["after"]] == after.top_ids(5)
 
 
+@pytest.mark.parametrize("table", ["logits", "ln_final.normalized"])
+def test_where_all_tokens_are_equally_likely_none_is_said_to_come_first(call, wordless, table):
+    shown = call("knockout", "3 1", "--table", table, "--model", wordless, "--top", "3").stdout
+    assert "to 2.0%, and all tokens are equally likely." in shown and "comes first" not in shown
+    assert (
+        sum(line.count("2.0%") for line in shown.splitlines() if "falls" not in line) == 3
+    )  # the three likeliest before
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["patch", "3 1 4", "3 1", "--model", "{wordless}"], "equally many tokens; the clean one has 3, 3|1|4"),
         (["patch", "3 1 4", "3 1 4", "--answer", "1", "--against", "2", "--model", "{wordless}"], "nothing to restore"),
+        (["patch", "3 1 4", "3 1 4", "--model", "{wordless}"], "prompt are the same tokens, 3|1|4, so"),
         (["patch", "3 1 4", "3 2 4", "--answer", "1", "--against", "1", "--model", "{wordless}"], "are both '1'"),
         (["patch", "3 1 4", "3 2 4", "--answer", "99", "--model", "{wordless}"], "0 to 49"),
         (
@@ -242,6 +252,7 @@ def test_edits_are_in_force_in_the_other_prompt_too(call, ask, wordless, tmp_pat
         (["knockout", "3 1", "--head", "x", "--model", "{wordless}"], "such as 1.3; 'x' came"),
         (["knockout", "3 1", "--head", "0.0", "--positions", "a", "--model", "{wordless}"], "positions are written"),
         (["knockout", "3 1", "--head", "0.0", "--positions", "5", "--model", "{wordless}"], "positions 0 to 1"),
+        (["knockout", "3 1", "--head", "0.0", "--top", "0", "--model", "{wordless}"], "--top, the number of likeliest"),
         (["knockout", "3 1", "--table", "nothing", "--model", "{wordless}"], "nothing"),
         (["knockout", "3 1", "--head", "0.0", "--by", "Mean", "--model", "{wordless}"], "--by is zero or mean, and"),
         (["knockout", "3 1", "--head", "0.0", "--by-prompt", "3", "--model", "{wordless}"], "need as many tokens"),

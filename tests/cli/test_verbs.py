@@ -272,6 +272,23 @@ def test_a_token_that_is_not_there_is_refused(call, folder, token, said):
 
 
 @needs_storybook
+@pytest.mark.parametrize("verb", [["lens"], ["attribution"], ["gradient"], ["patch", "--answer"]])
+def test_digits_are_an_id_and_it_is_said_where_they_are_a_word_too(call, verb):
+    words, option = (
+        ([verb[0], "Mike is", "Mike was"] if len(verb) > 1 else [verb[0], "Mike is"]),
+        ["--token", *verb[1:]][-1],
+    )
+    storybook = workings.load("storybook")
+    taken, wanted = storybook.tokenizer.token_strings([5])[0], storybook.tokenizer.token_id("5")
+    by_id, by_word = (call(*words, option, given, "--json") for given in ("5", '"5"'))
+    assert by_id.stderr == f"workings: 5 is taken as a token's id, that of “{taken}”; for the word “5” give '\"5\"'\n"
+    assert by_word.stderr == "" and str(wanted) in by_word.stdout
+    assert call(*words, option, str(wanted), "--json").stderr == ""
+    shown = " ".join(call(verb[0], "--help").stdout.split())
+    assert "A number is a token's id" in shown
+
+
+@needs_storybook
 def test_the_lens_shows_when_the_jedi_gets_her_lightsaber(ask):
     prompt = "Mike is a chef. Anna is a Jedi. She picked up her"
     ranks = [row[-1] for row in ask("lens", prompt, "--token", "lightsaber")["token"]["ranks"]]
@@ -290,6 +307,18 @@ def test_attribution_as_json_is_the_librarys(ask, folder, model):
     assert document["total"] == pytest.approx(expected.total)
     assert [part["name"] for part in document["parts"]] == [part.name for part in expected.parts]
     assert sum(part["value"] for part in document["parts"]) == pytest.approx(document["total"], rel=1e-5)
+
+
+@pytest.mark.parametrize("part", ["L1H2", "0_mlp_out", "embed"])
+def test_a_part_as_json_is_what_is_shown_of_it(ask, folder, model, part):
+    document = ask("attribution", PROMPT, "--model", folder, "--part", part)
+    found = workings.attribution(model.trace(PROMPT))
+    assert document["part"] == part and document["token"] == found.choice.token
+    assert document["total"] == pytest.approx(found[part].value)
+    inside = found[part].parts or (found[part],)
+    assert [(each["name"], pytest.approx(each["value"])) for each in document["parts"]] == [
+        (p.name, p.value) for p in inside
+    ]
 
 
 @pytest.mark.parametrize("part", [None, "L1H2", "0_mlp_out", "embed"])

@@ -90,6 +90,15 @@ def test_edits_count(visitor, model):
     assert told["total"] == pytest.approx(workings.attribution(trace, TOKEN).total, rel=1e-5)
 
 
+def test_a_head_that_was_edited_opens_into_what_adds_up(visitor):
+    edit = {"table": "blocks.0.attn.z", "index": [1, ":", ":"], "value": 0.25}
+    edited = visitor.open(PROMPT, edits=[edit])["id"]
+    told = visitor.json("attribution", view=edited, token=TOKEN, part="L0H1")
+    assert [part["said"] for part in told["parts"]] == ["Your edit of blocks.0.attn.z"]
+    assert told["parts"][0]["to"] == pytest.approx(told["total"], abs=1e-5)
+    assert told["parts"][0]["address"] == {"table": "blocks.0.attn.z", "index": [1, 4, 0]}
+
+
 @pytest.mark.parametrize(
     ("typed", "taken"), [("␣is", " is"), ("is", " is"), ('"i"', "i"), ('"is"', "is"), ("␣nowhere", " nowhere")]
 )
@@ -106,6 +115,7 @@ def test_a_word_is_taken_as_chips_spell_it(visitor, model, view, typed, taken):
     [
         ({"token": "notaword"}, "is not one token"),
         ({"against": "999999"}, "is not one token"),
+        ({"token": TOKEN, "against": TOKEN}, "the token and the one against it are both"),
         ({"position": 99}, "there is no position 99"),
         ({"position": "x"}, "whole number"),
         ({"part": "L9H9"}, "no part is named L9H9"),

@@ -111,6 +111,7 @@ def test_who_looks_for_numbers_finds_no_slopes(visitor):
     [
         ({"table": "gradient.probabilities"}, "no table named"),
         ({"table": TABLE, "token": "nonsense"}, "is not one token"),
+        ({"table": TABLE, "token": 5, "against": 5}, "the token and the one against it are both"),
         ({"table": TABLE, "position": 99}, "position is a whole number from -"),
         ({"table": TABLE, "position": -99}, "position is a whole number from -"),
     ],

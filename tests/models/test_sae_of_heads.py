@@ -166,7 +166,7 @@ def test_a_direction_of_heads_is_none_of_the_stream(model):
         trace.steer(sae.feature("jedi"), 2.0, layer=1)
     w = {name: array.astype(np.float64) for name, array in model.weights.items()}
     written = sae.weights["W_dec"][3].astype(np.float64) @ w["blocks.1.attn.W_O"]
-    scores = (written * w["ln_final.w"][0]) @ w["W_E"].T
+    scores = ((written - written.mean()) * w["ln_final.w"][0]) @ w["W_E"].T
     assert_close(workings.logit_weights(model, sae, 3), scores - scores.mean(), 1e-10, "logit weights")
 
 

@@ -6,11 +6,13 @@ from itertools import islice
 import numpy as np
 import pytest
 from planted import D_MODEL, N_FEATURES, TABLE, planted, prompts
+from tests.autoencoders import autoencoder, config_of
+from tests.tiny import Tiny, model_of
 
 import workings
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
 from workings.errors import InputError
-from workings.models.sae import SAEConfig
+from workings.models.sae import SAEConfig, row_width
 from workings.training.sae import unfinished
 from workings.training.sae.activations import ShufflingBuffer, texts_again_and_again
 from workings.training.sae.metrics import explained_variance, measure
@@ -224,6 +226,34 @@ def test_a_perfect_autoencoder_recovers_the_whole_loss_and_an_empty_one_none(mod
 def test_a_recipe_that_cannot_be_is_refused(change, words):
     with pytest.raises(InputError, match=words):
         replace(PLAIN, **change)
+
+
+@pytest.mark.parametrize("table", ["logits", "probabilities"])
+def test_a_table_that_nothing_reads_on_from_is_refused_before_anything_is_read(table):
+    def never():
+        raise AssertionError("texts were read")
+
+    with pytest.raises(InputError, match=f"nothing reads on from {table}"):
+        train_sae(model_of(Tiny()), replace(PLAIN, table=table), never)
+
+
+def test_a_table_of_another_autoencoder_is_refused():
+    model = model_of(Tiny())
+    spliced = model.with_sae(autoencoder(config_of("standard", 15, 20)))
+    with pytest.raises(InputError, match="a table of the model itself"):
+        train_sae(spliced, replace(PLAIN, table="blocks.1.resid_post.sae.acts"), prompts)
+
+
+def test_whatever_can_be_trained_on_can_be_opened_again_and_put_into_the_model(tmp_path):
+    model = model_of(Tiny())
+    recipe = Recipe(TABLE, d_sae=4, k=2, steps=1, batch_size=8, buffer_size=32)
+    able = [name for name, table in model.graph.named.items() if row_width(table)]
+    able = [name for name in able if name not in ("logits", "probabilities")]
+    assert len(able) > 30
+    for name in able:
+        train_sae(model, replace(recipe, table=name), [[1, 2, 3, 4], [3, 2, 1]]).save(tmp_path / name)
+        again = workings.load_sae(tmp_path / name)
+        assert np.isfinite(model.with_sae(again).trace([1, 2, 3])["logits"]).all() and again.config.table == name
 
 
 @pytest.mark.parametrize("table", ["blocks.7.resid_post", "blocks.0.attn.pattern", "W_E"])

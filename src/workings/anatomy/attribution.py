@@ -131,7 +131,7 @@ def attribution(
 
     Source: Elhage et al. 2021, A Mathematical Framework for Transformer Circuits.
 
-    Raises `InputError` for a token that the vocabulary does not have, `OutsideTable` for a position outside the prompt.
+    Raises `InputError` for a token that the vocabulary does not have or that is given against itself, `OutsideTable` for a position outside the prompt.
     """
     choice = choose(trace, token, against, position)
     logits = trace.rows("logits", choice.position, choice.position + 1)[0]

@@ -32,13 +32,19 @@ class Choice:
 def choose(trace: Trace, token: Token | None, against: Token | None, position: int) -> Choice:
     """The choice that a person made, checked; without a token, the likeliest at the position.
 
-    Raises `InputError` for a token that is not exactly one of the vocabulary and, without one, for scores that are no numbers, as an edit
-    may make them; `OutsideTable` for a position outside.
+    Raises `InputError` for a token that is not exactly one of the vocabulary, for one against itself and, without one, for scores that are
+    no numbers, as an edit may make them; `OutsideTable` for a position outside.
     """
-    position = position_in(position, len(trace))
+    position, likeliest = position_in(position, len(trace)), token is None
     if token is None:
         token = int(numbers_at(trace, "logits", position).argmax())
-    return Choice(position, token_id(trace, token), None if against is None else token_id(trace, against))
+    found = Choice(position, token_id(trace, token), None if against is None else token_id(trace, against))
+    if found.token == found.against:
+        why = ", which is the likeliest and so is asked about" if likeliest else ""
+        raise InputError(
+            f"the token and the one against it are both {trace.spell(found.token)!r}{why}; give two tokens"
+        )
+    return found
 
 
 def token_id(trace: Trace, token: Token) -> int:

@@ -100,7 +100,7 @@ def contrast(
 
     Either may be a trace, whose edits stay in force; `dtype` is then the trace's own. Raises `InputError`: prompts of different
     lengths (both are shown, cut into tokens), traces of two dtypes or of another model, a token that the vocabulary does
-    not have, one token twice, scores that an edit made no numbers, or two prompts between which there is no difference to restore. `OutsideTable` for a
+    not have, one token twice, the same prompt twice, scores that an edit made no numbers, or two prompts between which there is no difference to restore. `OutsideTable` for a
     position outside.
     """
     if direction not in DIRECTIONS:
@@ -111,6 +111,7 @@ def contrast(
     choice = Choice(wanted.position, wanted.token, other.token)
     for trace in traces:
         numbers_at(trace, "logits", choice.position)
+    _check_differ(*traces, choice.position)
     if choice.token == choice.against:
         word = repr(traces[0].spell(choice.token))
         raise InputError(
@@ -143,6 +144,18 @@ def _rounding(pair: Contrast) -> float:
     at = pair.choice.position
     largest = max(float(np.abs(trace.rows("logits", at, at + 1)).max()) for trace in (pair.clean, pair.corrupted))
     return 16 * float(np.finfo(pair.base.dtype).eps) * largest
+
+
+def _check_differ(clean: Trace, corrupted: Trace, position: int) -> None:
+    """Raise `InputError` for the same tokens twice, where no edit makes the model say something else of them."""
+    if not np.array_equal(clean.ids, corrupted.ids):
+        return
+    scores, others = (numbers_at(trace, "logits", position) for trace in (clean, corrupted))
+    if np.array_equal(scores, others):
+        raise InputError(
+            f"the clean and the corrupted prompt are the same tokens, {_cut(clean)}, so there is nothing to restore; "
+            "give two prompts that differ in what matters"
+        )
 
 
 def _check_lengths(clean: Trace, corrupted: Trace) -> None:

@@ -128,9 +128,13 @@ def feature_examples(
 def logit_weights(model: Model, sae: SparseAutoencoder, number: int) -> Array:
     """What one unit of a feature adds to every token's logit by the direct way [d_vocab], the mean over all tokens taken off.
 
-    The decoder row (of `attn.z`, what the heads' W_O writes of it) is multiplied by the final norm's stretch and by the unembedding; the norm's division, one number a
-    position, is left out, so that only the order and the proportions mean something. Later blocks may do otherwise with
-    it: this is the direct way alone. Source: Bricken et al. 2023, "logit weights".
+    The decoder row (of `attn.z`, what the heads' W_O writes of it) goes the way that the final norm and the unembedding
+    go: its mean over all columns is taken off where the norm does so (a LayerNorm does), it is multiplied by the norm's
+    stretch and by the unembedding. What is left out: the norm's division, one number a position, so that only the order
+    and the proportions mean something; biases, which no feature changes; and what later blocks make of it, which may be
+    otherwise. This is the direct way alone. Source: Bricken et al. 2023, "logit weights".
+
+    Raises `InputError` for features of a table that is not as wide as the residual stream, `OutsideTable` for a number that there is none of.
     """
     weights = model.weights
     row = _written(model, sae, sae.feature(number).vector.astype(np.float64))
@@ -140,8 +144,15 @@ def logit_weights(model: Model, sae: SparseAutoencoder, number: int) -> Array:
             f"features of {sae.config.table} have {len(row)} numbers; only those of the residual stream, "
             f"{len(unembedding)} wide, speak for tokens directly"
         )
-    scores = (row * weights["ln_final.w"][0] if "ln_final.w" in weights else row) @ unembedding
+    scores = _through_norm(model, row) @ unembedding  # [d_vocab]
     return scores - scores.mean()
+
+
+def _through_norm(model: Model, row: Array) -> Array:
+    """What the final norm makes of a row that is added to the stream, but for its division; the row itself where there is no norm."""
+    if "ln_final.mean" in model.graph.named:
+        row = row - row.mean()
+    return row * model.weights["ln_final.w"][0] if "ln_final.w" in model.weights else row
 
 
 def _written(model: Model, sae: SparseAutoencoder, row: Array) -> Array:
@@ -179,10 +190,11 @@ def find_features(
     absent: Sequence[Prompt],
     position: int = -1,
 ) -> list[Candidate]:
-    """Search the features that fire at `position` of prompts that have an idea, and not of prompts that have not.
+    """Search the features that tell prompts that have an idea from prompts that have not, by how they fire at `position`.
 
-    All features that fire for any of `present` are judged, best first: by `auc`, and among equals by how much more strongly
-    they fire (`auc` is how often one fires more strongly for a prompt with the idea than for one without; 0.5 is chance).
+    All features that fire for any of `present` are judged and given, best first: by `auc`, and among equals by how much more strongly
+    they fire (`auc` is how often one fires more strongly for a prompt with the idea than for one without). So the last of them
+    tell nothing of the idea (0.5 is chance) or fire more strongly without it (below 0.5).
 
     What it means: which features tell these prompts apart. What it does not mean: that a feature stands for the idea on other
     texts; and whatever else the two lists differ in, its features are found too. Source: Templeton et al. 2024, Scaling

@@ -53,7 +53,7 @@ def trace_gradient(
     what a large one would do, nor how much the number matters (where softmax is saturated the slope is near 0, whatever it
     holds). Source: Simonyan et al. 2013, Deep Inside Convolutional Networks, section 3, for pixels in place of tables.
 
-    Raises `InputError` as `model.as_trace` does and for a token that the vocabulary does not have, `OutsideTable` for a position outside the prompt.
+    Raises `InputError` as `model.as_trace` does and for a token that the vocabulary does not have or that is given against itself, `OutsideTable` for a position outside the prompt.
     """
     plain = model.as_trace(prompt, dtype)
     choice = choose(plain, token, against, position)

@@ -26,7 +26,8 @@ class Part:
     `name` is TransformerLens's: `embed`, `pos_embed`, `L1H3` (block 1, head 3), `1_mlp_out`, `L1N12` (block 1, neuron 12),
     `L1F12` (block 1, feature 12 of a sparse autoencoder of `resid_post`; `L1F12 of attn_out` of another table),
     a bias by its weight's name, what was added by hand `edit of blocks.0.resid_post`; the source positions of a head
-    are `L1H3 <- 4`. `address` is the row or cell in the trace.
+    are `L1H3 <- 4`, and what edits of what it found have set or added `edit of blocks.1.attn.z`. `address` is the row or
+    cell in the trace.
     """
 
     name: str
@@ -118,7 +119,9 @@ class Walk:
 
     def _divide(self, table: Table, weights: Array) -> list[tuple[Table, Array]] | None:
         a, b = table.inputs
-        return [(a, weights / self._numbers(b))] if self._is_constant(b) or _one_a_row(b) else None
+        # Of two that are both one number a row, as in `_multiply`, the divisor is no scale: in x / (1 + exp(-x)) it hangs on x.
+        scales = self._is_constant(b) or (_one_a_row(b) and not _one_a_row(a))
+        return [(a, weights / self._numbers(b))] if scales else None
 
     def _matmul(self, table: Table, weights: Array) -> list[tuple[Table, Array]] | None:
         a, b = table.inputs
@@ -222,17 +225,34 @@ class Walk:
         )
 
     def _sources(self, table: Table, name: str, head: int, weights: Array) -> list[Part]:
-        """What a head brings from each position, where it mixes rows by shares; positions with no share are left out."""
+        """What a head brings from each position, where it mixes rows by shares, and what edits put into its row themselves.
+
+        Positions with no share are left out, and all of them where edits have replaced the whole row.
+        """
         if table.primitive.name != "matmul" or not table.inputs[0].columns_are_positions:
             return []
         pattern, v = table.inputs
         shares = self.reader.row(pattern, head, self.position)
+        kept, put = self._edited_row(table, head)
         found = []
-        for source in np.flatnonzero(shares):
-            brought = float(shares[source] * (self.reader.row(v, head, int(source)) @ weights))
+        for source in np.flatnonzero(shares) if kept.any() else ():
+            brought = float(shares[source] * (self.reader.row(v, head, int(source)) @ (weights * kept)))
             address = Address(pattern.name or table.name or "", (head, self.position, int(source)))
             found.append(Part(f"{name} <- {source}", address, brought))
+        if put.any() or not kept.all():
+            address = Address(table.name or "", (head, self.position))
+            found.append(Part(f"edit of {table.name}", address, float(put @ weights)))
         return found
+
+    def _edited_row(self, table: Table, head: int) -> tuple[Array, Array]:
+        """What edits make of a head's row: by how much they multiply what its formula gives, and what they put beside it."""
+        shape = table.shape(len(self.trace))
+        kept, put = np.ones(shape), np.zeros(shape)
+        for edit in self.trace.edits_of(table.name) if table.name else ():
+            edit.apply(put)
+            if edit.kind != "add":
+                edit.backwards(edit.name).apply(kept)
+        return kept[head, self.position], put[head, self.position]
 
 
 class _Order:

@@ -108,6 +108,11 @@ def _check_table(model_name: str, graph: Graph, sae: SparseAutoencoder) -> None:
         raise InputError(
             f"the sparse autoencoder reads rows of {width} numbers (d_in); {name} of {model_name} has {has_width}"
         )
+    check_read_on(name)
+
+
+def check_read_on(name: str) -> None:
+    """Raise `InputError` for a table that ends the model."""
     if name in ("logits", "probabilities"):
         raise InputError(f"nothing reads on from {name}; a sparse autoencoder there would change nothing")
 

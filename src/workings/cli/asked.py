@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workings.cli.streams import complain
-from workings.display.words import SPELLING, spellings
+from workings.display.words import SPELLING, spellings, visible
 from workings.errors import InputError, OutsideTable
 
 if TYPE_CHECKING:
@@ -193,15 +193,27 @@ def find_cell(trace: Trace, model: Model, name: str, parts: Sequence[str]) -> tu
 
 
 def find_token(model: Model, text: str) -> int:
-    """The id of a token that was asked for by its text, or by its number.
+    """The id of a token that was asked for by its text, or by its number: digits are always a number.
 
-    Raises `InputError` where the vocabulary has no such token.
+    Says so on standard error where they are a token's text, too. Raises `InputError` where the vocabulary has no such token.
     """
     if model.tokenizer and not _WHOLE.fullmatch(text):
         return _word(text, model)
     if _WHOLE.fullmatch(text) and 0 <= int(text.replace("−", "-")) < model.config.d_vocab:
+        _note_number(model, text)
         return int(text)
     raise InputError(f"a token is given as its id, 0 to {model.config.d_vocab - 1}, or its text; {text!r} came")
+
+
+def _note_number(model: Model, digits: str) -> None:
+    """Say which token digits were taken for, where they are the text of another one."""
+    known = model.tokenizer.token_id if model.tokenizer else lambda text: None
+    word = next((text for text in spellings(digits) if known(text) not in (None, int(digits))), None)
+    if model.tokenizer and word is not None:
+        taken = model.tokenizer.token_strings([int(digits)])[0]
+        complain(
+            f"{digits} is taken as a token's id, that of “{visible(taken)}”; for the word “{visible(word)}” give '\"{word}\"'"
+        )
 
 
 def _word(part: str, model: Model) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -44,22 +44,23 @@ def show_attribution(
     chosen, other = (None if text is None else find_token(model, text) for text in (token, against))
     found = attribution(trace, chosen, other, position)
     opened = None if part is None else found[part]
+    shown = found if opened is None else replace(found, total=opened.value, parts=opened.parts or (opened,))
     if as_json:
         document = {
             "model": model.name,
             "prompt": prompt.text,
             "ids": trace.ids,
             "tokens": trace.tokens,
-            **found.to_dict(),
+            **({} if opened is None else {"part": opened.name}),
+            **shown.to_dict(),
         }
         write_json(document)
         return
     console = make_console()
     console.print()
-    total, parts = (found.total, found.parts) if opened is None else (opened.value, opened.parts or (opened,))
     _print_title(console, model, trace, found, opened)
     console.print()
-    _print_bars(console, found, parts, total)
+    _print_bars(console, shown)
     console.print()
     _print_next(console, model, prompt, trace, found, opened)
     console.print()
@@ -72,9 +73,9 @@ def _print_title(console: Console, model: Model, trace: Trace, found: Attributio
     print_indented(console, Text(f"{MEANING} {_NAMES}", style="dim"))
 
 
-def _print_bars(console: Console, found: Attribution, parts: Sequence[Part], total: float) -> None:
+def _print_bars(console: Console, shown: Attribution) -> None:
     """The largest parts, what adds most on top; then all others together, and the sum."""
-    lines = list(zip(*found.largest(parts, _MOST), strict=True))
+    lines = list(zip(*shown.largest(shown.parts, _MOST), strict=True))
     most = max(abs(value) for _, value in lines) or 1.0
     digits = min(max(2 - math.floor(math.log10(most)), 2), 7)  # three that count in the largest
     label_width = min(max(8, *(cell_len(label) for label, _ in lines)), 28)
@@ -84,7 +85,7 @@ def _print_bars(console: Console, found: Attribution, parts: Sequence[Part], tot
         line = Text(f"  {fitted(label, label_width)} {_number(value, digits):>9}  ")
         line.append(drawn, sign_style(value))
         print_line(console, line)
-    print_line(console, Text(f"  {fitted('together', label_width)} {_number(total, digits):>9}", style="bold"))
+    print_line(console, Text(f"  {fitted('together', label_width)} {_number(shown.total, digits):>9}", style="bold"))
 
 
 def _number(value: float, digits: int) -> str:

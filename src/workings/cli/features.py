@@ -33,6 +33,7 @@ from workings.cli.screen import (
 from workings.cli.streams import write_json
 from workings.cli.texts import texts_in
 from workings.display.words import percent
+from workings.engine.checks import whole
 from workings.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 N_TEXTS = 1000
 N_FOUND = 8
+CHANCE = 0.5
+"""How often a feature that knows nothing of an idea fires more strongly with it than without."""
 _MOST_LISTED = 60
 
 
@@ -178,15 +181,16 @@ def _print_words(console: Console, title: str, pairs: Sequence[tuple[str, float]
 def show_found(
     model: Model, sae_name: str | None, have: Sequence[str], have_not: Sequence[str], position: int, as_json: bool
 ) -> None:
-    """Search the features that tell two kinds of texts apart."""
+    """Search the features that tell two kinds of texts apart; those that do so no better than chance are left out."""
     sae = open_sae(model, sae_name)
-    found = find_features(model, sae, have, have_not, position)[:N_FOUND]
+    firing = find_features(model, sae, have, have_not, position)
+    found = [candidate for candidate in firing if candidate.auc > CHANCE][:N_FOUND]
     if as_json:
         write_json([{**candidate.to_dict(), "label": sae.labels.get(candidate.number)} for candidate in found])
         return
     console = make_console()
     console.print()
-    print_title(console, (model.name, "bold cyan"), "  Features that fire with the idea and not without it")
+    print_title(console, (model.name, "bold cyan"), "  Features that fire more strongly with the idea than without it")
     print_indented(
         console,
         Text(
@@ -202,8 +206,14 @@ def show_found(
         line.append(f"{figure(candidate.mean_without):>8}  ").append(bar(candidate.auc * 2 - 1, 20), "green")
         print_line(console, line)
     if not found:
-        print_indented(console, Text("no feature fires for these texts"))
+        print_indented(console, Text(_none_found(len(firing))))
     console.print()
+
+
+def _none_found(n_firing: int) -> str:
+    if not n_firing:
+        return "no feature fires for the texts with the idea"
+    return f"none: of the {n_firing} that fire with the idea, each fires as strongly without it, or more so"
 
 
 def write_page(model: Model, sae_name: str | None, path: Path, texts: str | None) -> None:
@@ -221,6 +231,7 @@ def show_measures(model: Model, sae_name: str | None, texts: str | None, count: 
     """Say how good an autoencoder is."""
     from workings.training.sae.metrics import measure
 
+    count = whole("--count, how many texts to read,", count, 1)
     sae = open_sae(model, sae_name)
     measures = measure(model, sae, texts_for(model, texts, count))
     if as_json:

@@ -27,6 +27,7 @@ from workings.cli.screen import (
 )
 from workings.cli.streams import write_json
 from workings.display.words import percent
+from workings.engine.checks import whole
 from workings.errors import InputError, OutsideTable
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def show_knock_out(
     as_json: bool,
 ) -> None:
     """Show the next tokens before and after, for people or as JSON."""
+    top = whole("--top, the number of likeliest tokens,", top, 1, model.config.d_vocab)
     trace = open_trace(model, prompt)
     parts = [*(_head(model, head) for head in heads), *(Gone(table, None, table) for table in tables)]
     places, by = positions_in(positions), instead.read(model, prompt)
@@ -156,8 +158,9 @@ def _write_document(
 
 
 def _print_both(console: Console, before: Trace, after: Trace, top: int) -> None:
-    """The likeliest tokens of both, what is likeliest after on top of those that came up by it."""
-    chosen = list(dict.fromkeys([i for trace in (before, after) for i, _ in trace.top_ids(top)]))
+    """The likeliest tokens of both, what is likeliest after on top of those that came up by it; where all are alike, none is."""
+    telling = [trace for trace in (before, after) if not _all_alike(trace)] or [before]
+    chosen = list(dict.fromkeys([i for trace in telling for i, _ in trace.top_ids(top)]))
     shares = [trace.rows("probabilities", -1)[0] for trace in (before, after)]
     chosen.sort(key=lambda i: -max(float(share[i]) for share in shares))
     words = [one_line(before.spell(i)) for i in chosen]
@@ -173,12 +176,20 @@ def _print_both(console: Console, before: Trace, after: Trace, top: int) -> None
     console.print()
 
 
+def _all_alike(trace: Trace) -> bool:
+    """Whether every token is as likely as every other one after the last."""
+    shares = trace.rows("probabilities", -1)[0]
+    return bool((shares == shares[0]).all())
+
+
 def _told(before: Trace, after: Trace, parts: Sequence[Gone], alone: Sequence[Trace]) -> list[str]:
     winner, share = before.top_ids(1)[0]
     now = float(after.rows("probabilities", -1)[0, winner])
     first, its_share = after.top_ids(1)[0]
     word = exactly(before.spell(winner))
-    if first != winner:
+    if _all_alike(after):
+        told = [f"{word} falls from {percent(share)} to {percent(now)}, and all tokens are equally likely."]
+    elif first != winner:
         told = [
             f"{word} falls from {percent(share)} to {percent(now)}, and {exactly(after.spell(first))} comes first with {percent(its_share)}."
         ]

@@ -106,13 +106,15 @@ Edits = Annotated[
         "--edits", metavar="FILE", help="Edits saved by the lab or by Python, in force meanwhile; their prompt is read."
     ),
 ]
+A_NUMBER = "A number is a token's id; '\" 5\"' is the word."
+"""For the help of options that take a token."""
 Token = Annotated[
     str | None,
-    typer.Option("--token", metavar="TOKEN", help="Whose score: the likeliest token's unless given."),
+    typer.Option("--token", metavar="TOKEN", help=f"Whose score: the likeliest token's unless given. {A_NUMBER}"),
 ]
 Against = Annotated[
     str | None,
-    typer.Option("--against", metavar="TOKEN", help="Take the difference to this token's score."),
+    typer.Option("--against", metavar="TOKEN", help=f"Take the difference to this token's score. {A_NUMBER}"),
 ]
 Position = Annotated[int, typer.Option("--position", metavar="N", help="After which position; -1 is the last.")]
 

@@ -213,7 +213,7 @@ class Trace:
         `scale`, a number or an array that fits the indexed cells. This trace stays as it is. The edit stays in force
         while tokens are appended; a slice that is open at its end takes new tokens in. Weights and `ids` can be
         edited too. `add=0` and `scale=1` change nothing and are allowed, since a series of strengths begins there.
-        edited too. Slopes, where there are some (`workings.trace_gradient`), become those of the edited model.
+        Slopes, where there are some (`workings.trace_gradient`), become those of the edited model.
 
         Raises `UnknownTable`, `OutsideTable`, `InputError`.
         """

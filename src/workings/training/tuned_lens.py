@@ -15,7 +15,7 @@ import torch
 from workings.anatomy.logit_lens import lens_streams
 from workings.anatomy.tuned_lens import TunedLens, mapped_streams, weight_name
 from workings.checkpoints.model import Model, Prompt
-from workings.engine.checks import prompts_in
+from workings.engine.checks import prompts_in, whole
 from workings.errors import InputError
 from workings.training.last_steps import last_steps
 
@@ -47,7 +47,7 @@ def train_tuned_lens(
     stream in nats. `source` says in the saved lens what the texts were. The same arguments give the same lens on the
     same machine.
 
-    Raises `InputError` for no texts, too few of them, or numbers of steps or tokens below 1.
+    Raises `InputError` for no texts, too few of them, or numbers of steps or tokens below 1, a seed below 0.
     """
     if steps < 1 or tokens_per_step < 1 or not rate > 0:
         raise InputError(f"steps, tokens_per_step and rate are above 0; {steps}, {tokens_per_step}, {rate} came")
@@ -56,7 +56,7 @@ def train_tuned_lens(
         raise InputError(f"{model.name} has one block, and the lens of the last block is the model itself")
     maps = {stream: _Map(model.config.d_model) for stream in streams}
     optimizer = torch.optim.Adam([p for m in maps.values() for p in m.parameters()])
-    feed, seen = _endless(model, (*streams, lens_streams(model.graph)[-1]), texts, seed), 0
+    feed, seen = _endless(model, (*streams, lens_streams(model.graph)[-1]), texts, whole("seed", seed, 0)), 0
     for step in range(steps):
         *rows, last = _batch(feed, tokens_per_step)
         seen += len(last)

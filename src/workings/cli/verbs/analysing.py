@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from workings.cli.asked import CHEF_AND_JEDI, CHEF_AND_JEDI_HIM, DEFAULT_MODEL
-from workings.cli.verb import Against, Edits, Json, ModelName, Position, Prompt, Token, opened, verb
+from workings.cli.verb import A_NUMBER, Against, Edits, Json, ModelName, Position, Prompt, Token, opened, verb
 
 
 @verb(
@@ -20,7 +20,7 @@ def lens(
     prompt: Prompt = None,
     token: Annotated[
         str | None,
-        typer.Option("--token", metavar="TOKEN", help="Show the share and the rank of this token instead."),
+        typer.Option("--token", metavar="TOKEN", help=f"Show the share and the rank of this token instead. {A_NUMBER}"),
     ] = None,
     attention: Annotated[
         bool, typer.Option("--attention", help="Read after attention too, and not only after whole blocks.")
@@ -118,11 +118,17 @@ def patch(
     ] = None,
     answer: Annotated[
         str | None,
-        typer.Option("--answer", metavar="TOKEN", help="What CLEAN makes likely: what it would say unless given."),
+        typer.Option(
+            "--answer", metavar="TOKEN", help=f"What CLEAN makes likely: what it would say unless given. {A_NUMBER}"
+        ),
     ] = None,
     against: Annotated[
         str | None,
-        typer.Option("--against", metavar="TOKEN", help="What CORRUPTED makes likely: what it would say unless given."),
+        typer.Option(
+            "--against",
+            metavar="TOKEN",
+            help=f"What CORRUPTED makes likely: what it would say unless given. {A_NUMBER}",
+        ),
     ] = None,
     over: Annotated[
         str | None,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from workings.cli.asked import DEFAULT_MODEL
-from workings.cli.verb import Edits, Json, ModelName, Prompt, Sae, Texts, open_model, opened, sae_app, verb
+from workings.cli.verb import A_NUMBER, Edits, Json, ModelName, Prompt, Sae, Texts, open_model, opened, sae_app, verb
 
 
 @verb(
@@ -31,7 +31,8 @@ def steer(
         ),
     ] = None,
     token: Annotated[
-        str | None, typer.Option("--token", metavar="TOKEN", help="The word that should come first; else any other.")
+        str | None,
+        typer.Option("--token", metavar="TOKEN", help=f"The word that should come first; else any other. {A_NUMBER}"),
     ] = None,
     layer: Annotated[
         int | None, typer.Option("--layer", metavar="N", help="After which block; else where the direction belongs.")
@@ -114,7 +115,7 @@ def sae_find(
     model: ModelName = DEFAULT_MODEL,
     json: Json = False,
 ) -> None:
-    """Find the features that fire with an idea and not without it."""
+    """Find the features that fire more strongly with an idea than without it."""
     from workings.cli.features import show_found
 
     show_found(open_model(model), sae, have, have_not, position, json)

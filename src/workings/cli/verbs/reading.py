@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from workings.cli.asked import DEFAULT_MODEL, Score, asks_for_slope
-from workings.cli.verb import Edits, Json, ModelName, Prompt, PromptOption, open_model, opened, verb
+from workings.cli.verb import A_NUMBER, Edits, Json, ModelName, Prompt, PromptOption, open_model, opened, verb
 
 
 @verb(
@@ -107,10 +107,12 @@ def explain(
     ] = None,
     prompt: PromptOption = None,
     token: Annotated[
-        str | None, typer.Option("--token", metavar="TOKEN", help="For gradient.NAME: slopes of this token's score.")
+        str | None,
+        typer.Option("--token", metavar="TOKEN", help=f"For gradient.NAME: slopes of this token's score. {A_NUMBER}"),
     ] = None,
     against: Annotated[
-        str | None, typer.Option("--against", metavar="TOKEN", help="For gradient.NAME: less this token's score.")
+        str | None,
+        typer.Option("--against", metavar="TOKEN", help=f"For gradient.NAME: less this token's score. {A_NUMBER}"),
     ] = None,
     position: Annotated[
         int | None,

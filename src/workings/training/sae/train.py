@@ -12,6 +12,7 @@ from torch import Tensor
 
 from workings.checkpoints.model import Model, Prompt
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
+from workings.checkpoints.splicing import check_read_on
 from workings.errors import InputError
 from workings.models.sae import SAEConfig, row_width
 from workings.training.sae import unfinished
@@ -56,8 +57,8 @@ def train_sae(
     any more.
     `progress` is called after each step.
 
-    Raises `InputError`: a table that the model does not have or that is neither [pos, d] nor [head, pos, d_head], texts that are
-    neither, or a folder that holds another training.
+    Raises `InputError`: a table that the model does not have by itself, that is neither [pos, d] nor [head, pos, d_head], or that nothing
+    reads on from (`logits`); texts that are neither, or a folder that holds another training.
     """
     endless = texts if callable(texts) else texts_again_and_again(texts, recipe.seed)
     trainer, kept = Trainer(model, recipe, endless), monotonic()
@@ -154,10 +155,15 @@ class Trainer:
 
 
 def check_table(model: Model, table: str) -> None:
-    """That the model has this table, [pos, d] or [head, pos, d_head]. Raises `InputError`."""
-    found = model.graph.named.get(table)
+    """That the model has this table, [pos, d] or [head, pos, d_head], and reads on from it. Raises `InputError`.
+
+    One of another sparse autoencoder in the model is none: what is trained on it could not be put into the model.
+    """
+    named = model.without_saes().graph.named
+    found = named.get(table)
     if found is None or row_width(found) is None:
-        able = [name for name, known in model.graph.named.items() if name.endswith("resid_post")]
+        able = [name for name in named if name.endswith("resid_post")]
         raise InputError(
-            f"a sparse autoencoder reads a table of shape [pos, d] or [head, pos, d_head], such as {', '.join(able[:2])}; {table!r} came"
+            f"a sparse autoencoder reads a table of the model itself, of shape [pos, d] or [head, pos, d_head], such as {', '.join(able[:2])}; {table!r} came"
         )
+    check_read_on(table)
