@@ -20,7 +20,7 @@ from workings.engine.no_numbers import has_likeliest
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
 from workings.lab.asked import Asker, Query
-from workings.lab.comparing import compared
+from workings.lab.comparing import compared, share_of
 from workings.lab.features import Features
 from workings.lab.knocking_out import knocks
 from workings.lab.lens import Lenses
@@ -93,7 +93,7 @@ class Answers:
             "doubt": asked.doubt(self.model.name) or None,
             "tokens": tokens,
             "n_pos": len(tokens),
-            "next": following,
+            "next": [{**one, "before": share_of(shares, one["id"]) if in_force else None} for one in following],
             "before": before if in_force else None,
             "compared": [self._compared(*row) for row in both] if in_force else None,
             "edits": outcomes,

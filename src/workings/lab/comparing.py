@@ -28,10 +28,11 @@ def compared(before: Array, after: Array) -> list[tuple[int, float | None, float
     known = [shares for shares in (before, after) if has_likeliest(shares)]
     ids = {int(i) for shares in known for i in np.argsort(-shares, kind="stable")[:N_EACH]}
     order = sorted(ids, key=lambda i: (-max(float(shares[i]) for shares in known), i))[: N_EACH + 2]
-    return [(i, _share(before, i), _share(after, i)) for i in order]
+    return [(i, share_of(before, i), share_of(after, i)) for i in order]
 
 
-def _share(shares: Array, token_id: int) -> float | None:
+def share_of(shares: Array, token_id: int) -> float | None:
+    """A token's share of a row; None where an edit left no numbers."""
     return float(shares[token_id]) if has_likeliest(shares) else None
 
 
