@@ -31,6 +31,8 @@ export class LensView {
   /** What the cells were asked with. */
   private asked: LensAsked;
   private chosen: Chosen = { block: 0, position: -1 };
+  /** The last position when the cells were drawn: who was there stays with the last. */
+  private last = -1;
 
   constructor(
     private readonly page: Page,
@@ -114,7 +116,9 @@ export class LensView {
     const { opened, screen } = this.page.get();
     if (!lens || !opened || screen !== "lens") return;
     const last = opened.n_pos - 1;
-    if (this.chosen.position < lens.first || this.chosen.position > last) this.chosen = { block: lens.blocks.length - 1, position: last };
+    const { position } = this.chosen;
+    if (position === this.last || position < lens.first || position > last) this.chosen.position = last;
+    this.last = last;
     const heads = opened.tokens.slice(lens.first).map((token) => h("th", { scope: "col" }, word(token.readable)));
     const rows = lens.blocks.map((name, block) =>
       h("tr", {}, h("th", { scope: "row", title: name }, rowTitle(name)), ...lens.cells[block]!.map((cell, i) => this.cell(cell, { block, position: lens.first + i }))),
