@@ -142,6 +142,7 @@ def test_an_edit_that_cannot_be_is_told_and_the_others_are_in_force(visitor, edi
 def test_ids_can_be_given_and_edited(visitor, model):
     found = visitor.open(ids=[5, 6, 7], edits=[{"table": "ids", "index": [1], "value": 9}])
     assert [token["id"] for token in found["tokens"]] == [5, 9, 7]
+    assert found["ids"] == [5, 6, 7]
     assert_next(found["next"], model.trace([5, 9, 7]))
     half = visitor.open(ids=[5, 6, 7], edits=[{"table": "ids", "index": [1], "value": 9.5}])
     assert half["edits"][0]["ok"] is False

@@ -92,6 +92,7 @@ class Answers:
             "id": view.id,
             "doubt": asked.doubt(self.model.name) or None,
             "tokens": tokens,
+            "ids": view.ids,
             "n_pos": len(tokens),
             "next": [{**one, "before": share_of(shares, one["id"]) if in_force else None} for one in following],
             "before": before if in_force else None,

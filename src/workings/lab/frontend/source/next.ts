@@ -29,7 +29,7 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
       if (!now) return;
       // Where another sentence is on its way, that one is added to.
       const here = writing || (prompt === shown?.prompt && String(ids) === String(shown.ids));
-      const before = here ? now.tokens.map((token) => token.id) : ids;
+      const before = here ? (writing && ids) || now.ids : ids;
       session.setPrompt(prompt + guess.readable.replaceAll("␣", " "), before && [...before, guess.id]);
     };
     return h(

@@ -48,6 +48,8 @@ export interface Opened {
   /** What to know where the edits were made in a model of another name. */
   doubt: string | null;
   tokens: Token[];
+  /** The sentence's, where an edit sets others, which `tokens` are. */
+  ids: number[];
   n_pos: number;
   next: Next[];
   before: Guess[] | null;
