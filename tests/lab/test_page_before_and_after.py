@@ -45,3 +45,14 @@ def test_a_likely_token_is_added_to_the_sentence_and_not_to_what_an_edit_made_of
     visit.page.click("text=Take all out")
     visit.settled()
     assert visit.words(".chip")[2].endswith("picked")
+
+
+def test_a_row_of_shares_that_was_edited_is_not_said_to_add_up_to_1(visit: Visit) -> None:
+    visit.go("probabilities[4, 5]")
+    told = "The share of every token of the vocabulary as the next one. Each row adds up to 1."
+    assert told in visit.words(".workings-body p") and told in visit.words(".numbers .sentence")
+    visit.edit("0.9")
+    visit.go("probabilities[4, 6]")
+    told += " A row that you edited need not."
+    visit.wait("told => document.querySelector('.numbers .sentence').innerText === told", told)
+    assert told in visit.words(".workings-body p")
