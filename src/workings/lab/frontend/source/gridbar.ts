@@ -75,7 +75,9 @@ export function gridBar(page: Page, session: Session, grid: Grid, travel: Travel
     formula.dataset.asked = asked;
     const current = take();
     api.formula(state.opened.id, sheet.table, index, sheet.score, current.signal).then(
-      (told) => current() && fill(formula, told.formula),
+      (told) => {
+        if (current()) fill(formula, (formula.title = told.formula));
+      },
       () => {
         if (!current()) return;
         fill(formula, "");
