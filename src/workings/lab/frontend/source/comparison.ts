@@ -97,9 +97,7 @@ export class CompareView {
     page.on(["opened"], ({ opened }) => (this.none.hidden = !!opened?.compared));
   }
 
-  picture(): null {
-    return null;
-  }
+  readonly picture = null;
 
   repaint(): void {
     // Its colours are those of the style sheet.

@@ -42,9 +42,7 @@ export class FeaturesView {
 
   offered = (): boolean => !!this.page.get().model.features;
 
-  picture(): null {
-    return null;
-  }
+  readonly picture = null;
 
   repaint(): void {
     this.asked = "";

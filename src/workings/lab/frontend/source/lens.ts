@@ -45,7 +45,11 @@ export class LensView {
   }
 
   picture(): HTMLCanvasElement | null {
-    return this.lens && lensPicture(this.lens, this.page.get().opened?.tokens ?? [], rowTitle, written);
+    return this.lens && lensPicture(this.lens, this.caption(this.lens), this.page.get().opened?.tokens ?? [], rowTitle, written);
+  }
+
+  private caption({ token }: Lens): string {
+    return `The ${lensTitle(this.asked.kind)}: ${token ? `share and rank of “${word(token.readable)}”` : "the likeliest next token"} after every block, at every position`;
   }
 
   private async refresh(): Promise<void> {
@@ -126,7 +130,7 @@ export class LensView {
     const earlier = h("button", { class: "link", onclick: () => void this.askEarlier() }, `← ${Math.min(AT_ONCE, lens.first)} earlier`);
     const corner = h("th", { scope: "col" }, lens.first ? earlier : h("span", { class: "visually-hidden" }, "After"));
     const focused = table.contains(document.activeElement);
-    fill(table, h("caption", { class: "visually-hidden" }, `The ${lensTitle(this.asked.kind)}: ${lens.token ? `share and rank of “${word(lens.token.readable)}”` : "the likeliest next token"} after every block, at every position`), h("thead", {}, h("tr", {}, corner, ...heads)), h("tbody", {}, ...rows));
+    fill(table, h("caption", { class: "visually-hidden" }, this.caption(lens)), h("thead", {}, h("tr", {}, corner, ...heads)), h("tbody", {}, ...rows));
     this.mark(focused);
     table.querySelector("[aria-pressed=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     void this.distribution();
