@@ -88,13 +88,14 @@ class Answers:
             for edit, out in zip(view.given.edits, knocks(self.views, view, asker), strict=True)
         ]
         in_force = any(edit.on and outcome["ok"] for edit, outcome in zip(view.given.edits, outcomes, strict=True))
+        was = shares if in_force else None
         return {
             "id": view.id,
             "doubt": asked.doubt(self.model.name) or None,
             "tokens": tokens,
             "ids": view.ids,
             "n_pos": len(tokens),
-            "next": [{**one, "before": share_of(shares, one["id"]) if in_force else None} for one in following],
+            "next": [{**one, "before": share_of(was, one["id"])} for one in following],
             "before": before if in_force else None,
             "compared": [self._compared(*row) for row in both] if in_force else None,
             "edits": outcomes,

@@ -31,9 +31,9 @@ def compared(before: Array, after: Array) -> list[tuple[int, float | None, float
     return [(i, share_of(before, i), share_of(after, i)) for i in order]
 
 
-def share_of(shares: Array, token_id: int) -> float | None:
-    """A token's share of a row; None where an edit left no numbers."""
-    return float(shares[token_id]) if has_likeliest(shares) else None
+def share_of(shares: Array | None, token_id: int) -> float | None:
+    """A token's share of a row; None where there is no row, or an edit left no numbers in it."""
+    return None if shares is None or not has_likeliest(shares) else float(shares[token_id])
 
 
 def continuations(views: Views, query: Query) -> Json:
