@@ -146,3 +146,13 @@ def test_a_receiver_after_the_logits_is_refused_and_so_is_one_that_there_is_none
         workings.path_patching_sweep(model(), CLEAN, CORRUPTED, ("blocks.2.attn.q", 2), 3, 6)
     with pytest.raises(UnknownTable):
         workings.path_patching_sweep(model(), CLEAN, CORRUPTED, "blocks.7.mlp.pre", 3, 6)
+
+
+def test_two_prompts_that_go_on_alike_are_refused_with_what_to_do():
+    says_5 = {"name": "logits", "index": (4, 5), "value": 90.0}
+    with pytest.raises(
+        InputError, match=r"both sentences go on with the same word, .*; leave the edits out, change one of"
+    ):
+        contrast(model(), edited(CLEAN, says_5), edited(CORRUPTED, says_5))
+    with pytest.raises(InputError, match=r"both sentences go on with the same word, .*; change one of the two prompts"):
+        contrast(model(), CLEAN, CLEAN)

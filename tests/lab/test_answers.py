@@ -87,6 +87,7 @@ def test_a_view_reads_the_prompt_and_says_what_comes_next(plain, trace):
     assert plain["n_pos"] == len(trace)
     assert plain["before"] is None
     assert_next(plain["next"], trace)
+    assert all(entry["before"] is None for entry in plain["next"])
 
 
 def test_a_view_with_edits_says_before_and_after(changed, trace, edited):
@@ -96,6 +97,18 @@ def test_a_view_with_edits_says_before_and_after(changed, trace, edited):
     ]
     assert_next(changed["next"], edited)
     assert_next(changed["before"], trace)
+    was = trace["probabilities"][-1]
+    assert [entry["before"] for entry in changed["next"]] == [
+        pytest.approx(was[entry["id"]]) for entry in changed["next"]
+    ]
+
+
+def test_a_token_that_was_not_among_the_likeliest_has_its_share_before_too(visitor, trace):
+    unlikely = int(trace["probabilities"][-1].argmin())
+    edit = {"table": "logits", "index": [len(trace) - 1, unlikely], "value": 20.0, "on": True}
+    opened = visitor.open(PROMPT, edits=[edit])
+    assert opened["next"][0]["id"] == unlikely not in shares(opened["before"])
+    assert 0 < opened["next"][0]["before"] == pytest.approx(trace["probabilities"][-1, unlikely])
 
 
 def test_the_same_view_has_the_same_number_and_another_another(visitor, plain, changed):
@@ -129,6 +142,7 @@ def test_an_edit_that_cannot_be_is_told_and_the_others_are_in_force(visitor, edi
 def test_ids_can_be_given_and_edited(visitor, model):
     found = visitor.open(ids=[5, 6, 7], edits=[{"table": "ids", "index": [1], "value": 9}])
     assert [token["id"] for token in found["tokens"]] == [5, 9, 7]
+    assert found["ids"] == [5, 6, 7]
     assert_next(found["next"], model.trace([5, 9, 7]))
     half = visitor.open(ids=[5, 6, 7], edits=[{"table": "ids", "index": [1], "value": 9.5}])
     assert half["edits"][0]["ok"] is False

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openpyxl
 import pytest
-from browsing import PROMPT, Visit
+from browsing import PROMPT, Lab, Visit
 
 import workings
 
@@ -107,14 +108,48 @@ def test_each_view_is_kept_as_a_picture_that_is_not_blank(visit: Visit, tmp_path
     assert min(width, height) >= 14 and max(width, height) >= 350 and colours > 10
 
 
-def test_the_picture_of_a_sheet_has_a_square_for_every_number(visit: Visit, tmp_path: Path) -> None:
+def test_the_picture_of_a_sheet_has_a_square_for_every_number_below_lines_that_name_it(
+    visit: Visit, tmp_path: Path
+) -> None:
+    line, margin, least = 22.5, 15, 510  # pixels, where the page's letters are 15 high
     visit.go("blocks.2.attn.pattern[0, 13, 8]")
     width, height, _ = picture(visit, keep(visit, "Picture", tmp_path))
-    assert width == height and width % 14 == 0
+    assert (width, height) == (least, 14 * 24 + 2 * line + margin)
     visit.go("blocks.2.attn.W_Q[0, 0, 0]")
     width, height, _ = picture(visit, keep(visit, "Picture", tmp_path))
     rows, columns = visit.lab.model.trace(PROMPT)["blocks.2.attn.W_Q"].shape[1:]
-    assert width * rows == height * columns
+    times = 1600 // rows
+    assert width == max(least, times * columns)
+    assert abs(height - (times * rows + line + margin)) <= 0.5  # of no sentence
+
+
+def test_a_picture_of_attention_is_as_large_in_a_small_window(browser: Any, lab: Lab, tmp_path: Path) -> None:
+    sizes = set()
+    for width, height in ((900, 600), (1150, 900)):
+        visit = Visit(browser, lab, width, height).open()
+        visit.type_sentence("The student picked up his")
+        visit.show("attention")
+        visit.page.wait_for_selector(".told b")
+        visit.settled()
+        sizes.add(picture(visit, keep(visit, "Picture", tmp_path))[:2])
+        visit.close()
+    ((width, height),) = sizes
+    assert width >= 470 and height >= 390
+
+
+@pytest.mark.parametrize("screen", ["features", "compare"])
+def test_a_picture_is_not_offered_where_there_is_none(visit: Visit, screen: str) -> None:
+    visit.show(screen)
+    visit.page.click("text=Export")
+    offered = visit.page.locator("[role=menuitem]", has_text="Picture of this view")
+    assert offered.get_attribute("aria-disabled") == "true"
+    assert "only of maps, bars and sheets" in offered.inner_text()
+    offered.click(force=True)
+    assert offered.is_visible() and not visit.page.locator(".trouble:visible").count()
+    visit.page.keyboard.press("Escape")
+    visit.show("lens")
+    visit.page.click("text=Export")
+    assert offered.get_attribute("aria-disabled") == "false" and "PNG" in offered.inner_text()
 
 
 def test_numbers_are_copied_into_a_spreadsheet_as_they_are(visit: Visit) -> None:

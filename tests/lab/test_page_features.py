@@ -236,3 +236,10 @@ def test_a_model_without_features_has_no_such_tab_and_says_why(browser: Any) -> 
         assert "workings lab --sae FOLDER" in visit.page.inner_text(".outline")
         assert not visit.complaints
         visit.close()
+
+
+def test_the_most_that_a_feature_fires_with_is_said_to_be_that_of_its_examples(seen: Visit) -> None:
+    find_jedi(seen)
+    said = seen.page.locator(".feature-card header p").inner_text()
+    most = seen.page.locator(".examples .number").first.inner_text()
+    assert f"with {most} at most in its examples." in said

@@ -134,6 +134,47 @@ def test_the_picture_of_a_word_s_lens_can_be_taken(visit: Visit) -> None:
     assert download.value.suggested_filename == "lens.png"
 
 
+def of_block_3(visit: Visit, last: str) -> None:
+    visit.wait(
+        f"document.querySelector('.lens-detail h3').innerText === 'After block 3, the model would go on from “{last}” with'"
+    )
+
+
+def test_it_stays_with_the_last_token_until_another_is_chosen(visit: Visit) -> None:
+    visit.show("lens")
+    of_block_3(visit, "her")
+    visit.type_sentence("Mike")
+    of_block_3(visit, "Mike")
+    visit.type_sentence("Mike is a chef. He picked up his")
+    of_block_3(visit, "his")
+    many = len(visit.words(".chip"))
+    visit.page.click("text=Write on")
+    visit.wait(
+        f"document.querySelectorAll('.chip').length > {many} && document.querySelector('.prompt .primary').innerText === 'Write on'"
+    )
+    of_block_3(visit, visit.words(".chip")[-1].strip("␣\n"))
+    visit.type_sentence("Mike is a chef. He picked up his")
+    visit.page.locator(".lens tbody tr:nth-child(4) td").nth(3).locator("button").click()
+    of_block_3(visit, "chef")
+    visit.type_sentence("Mike is a chef. He picked up his phone")
+    of_block_3(visit, "chef")
+
+
+def test_who_chose_the_last_token_stays_with_the_last(visit: Visit) -> None:
+    visit.show("attention")
+    visit.type_sentence("The student picked up his")
+    visit.page.locator(".chip").last.click()
+    visit.wait("location.hash.includes('token=4')")
+    visit.type_sentence("The student picked up his phone")
+    visit.wait("document.querySelector('.told b').innerText === 'phone'")
+    visit.show("reasons")
+    visit.wait("document.querySelector('.reasons .ask-line').innerText.includes('after “phone”')")
+    visit.page.locator(".chip").first.click()
+    visit.wait("location.hash.includes('token=0')")
+    visit.type_sentence("The student picked up his old phone")
+    visit.wait("document.querySelector('.reasons .ask-line').innerText.includes('after “The”')")
+
+
 @pytest.fixture(scope="module")
 def wordless_lab() -> Iterator[Lab]:
     with a_lab(make_model(None)) as running:

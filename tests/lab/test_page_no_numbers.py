@@ -23,6 +23,16 @@ def test_where_an_edit_leaves_no_numbers_every_screen_says_so(visit: Visit) -> N
     visit.page.wait_for_selector(".written dd.note")
     assert visit.words(".written dd.note") == [SAID]
     assert set(visit.words(".compared tbody td:last-child")) == {"–"}
+    visit.show("features")
+    visit.page.click(".features .toggle button:last-child")
+    visit.page.click(".feature-list li:nth-child(2) button")
+    visit.page.wait_for_selector(".fired button")
+    assert visit.words(".fired button")[-1].endswith("no number")
+    assert "nowhere" not in visit.page.locator(".fired-line h3").inner_text()
+    visit.page.click(".features .toggle button:first-child")
+    visit.wait(
+        "document.querySelector('.features-left [role=status]').innerText.startsWith('Not everything that fires here')"
+    )
     visit.show("attention")
     visit.page.wait_for_selector(".told b")
     visit.settled()

@@ -319,3 +319,16 @@ def test_the_views_fit_in_dark_and_can_be_kept_as_a_picture(
     assert kept.value.suggested_filename == f"{view}.png"
     complaints, _ = visit.complaints, visit.close()
     assert not complaints
+
+
+def test_where_an_edit_makes_both_sentences_answer_alike_it_says_so_and_what_to_do(visit: Visit) -> None:
+    visit.go(f"logits[13, {visit.lab.model.tokenizer.token_id(' knife')}]")
+    visit.edit("40")
+    visit.show("patching")
+    said = "document.querySelector('.patching [role=alert]').innerText"
+    visit.wait(
+        f"{said}.startsWith(\"both sentences go on with the same word, ' knife', so there is nothing to bring over\")"
+    )
+    assert "leave the edits out" in visit.page.evaluate(said)
+    visit.switch(".patching input[role=switch]", on=False)
+    visit.page.wait_for_selector(".patch-detail h3")

@@ -231,3 +231,16 @@ def test_only_what_an_edit_changed_is_marked(visit: Visit) -> None:
     visit.page.wait_for_selector("td.changed")
     rows = visit.page.locator("tr:has(td.changed)").count()
     assert rows == 1, "earlier tokens do not see a later one"
+
+
+def test_at_900_pixels_terms_headings_and_the_formula_can_be_read_to_their_ends(browser: Any, lab: Lab) -> None:
+    visit = Visit(browser, lab, 900, 800).open()
+    visit.show("numbers")
+    visit.settled()
+    visit.wait("document.querySelector('.formula-bar').innerText !== ''")
+    cut = """() => [...document.querySelectorAll('.term, .term .mono, .term .meaning, .workings h2, .map h2, .formula-bar')]
+        .filter(one => one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1)
+        .filter(one => getComputedStyle(one).display !== 'inline').map(one => one.innerText)"""
+    assert visit.page.evaluate(cut) == []
+    visit.close()
+    assert not visit.complaints

@@ -113,10 +113,7 @@ def contrast(
         numbers_at(trace, "logits", choice.position)
     _check_differ(*traces, choice.position)
     if choice.token == choice.against:
-        word = repr(traces[0].spell(choice.token))
-        raise InputError(
-            f"the answer and the token against it are both {word}; give two tokens that the prompts tell apart"
-        )
+        raise InputError(_one_answer(traces, choice.token, answer is None and against is None))
     found = Contrast(*traces, choice, direction)
     between = found.difference(found.clean) - found.difference(found.corrupted)
     if abs(between) <= _rounding(found):
@@ -125,6 +122,18 @@ def contrast(
             "change what matters for the answer, or ask about other tokens"
         )
     return found
+
+
+def _one_answer(traces: Sequence[Trace], token: int, unasked: bool) -> str:
+    """Why two prompts with one answer between them cannot be held against each other, and what to do."""
+    word = repr(traces[0].spell(token))
+    if not unasked:
+        return f"the answer and the token against it are both {word}; give two tokens that the prompts tell apart"
+    edits = "leave the edits out, " if any(trace.edits for trace in traces) else ""
+    return (
+        f"both sentences go on with the same word, {word}, so there is nothing to bring over from one to the other; "
+        f"{edits}change one of the two prompts until they go on differently, or give two words that they tell apart"
+    )
 
 
 def _read(model: Model, clean: Prompt | Trace, corrupted: Prompt | Trace, dtype: str) -> tuple[Trace, Trace]:

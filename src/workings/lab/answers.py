@@ -20,7 +20,7 @@ from workings.engine.no_numbers import has_likeliest
 from workings.engine.trace import Trace
 from workings.errors import InputError, OutsideTable
 from workings.lab.asked import Asker, Query
-from workings.lab.comparing import compared
+from workings.lab.comparing import compared, share_of
 from workings.lab.features import Features
 from workings.lab.knocking_out import knocks
 from workings.lab.lens import Lenses
@@ -88,12 +88,14 @@ class Answers:
             for edit, out in zip(view.given.edits, knocks(self.views, view, asker), strict=True)
         ]
         in_force = any(edit.on and outcome["ok"] for edit, outcome in zip(view.given.edits, outcomes, strict=True))
+        was = shares if in_force else None
         return {
             "id": view.id,
             "doubt": asked.doubt(self.model.name) or None,
             "tokens": tokens,
+            "ids": view.ids,
             "n_pos": len(tokens),
-            "next": following,
+            "next": [{**one, "before": share_of(was, one["id"])} for one in following],
             "before": before if in_force else None,
             "compared": [self._compared(*row) for row in both] if in_force else None,
             "edits": outcomes,

@@ -28,11 +28,12 @@ def compared(before: Array, after: Array) -> list[tuple[int, float | None, float
     known = [shares for shares in (before, after) if has_likeliest(shares)]
     ids = {int(i) for shares in known for i in np.argsort(-shares, kind="stable")[:N_EACH]}
     order = sorted(ids, key=lambda i: (-max(float(shares[i]) for shares in known), i))[: N_EACH + 2]
-    return [(i, _share(before, i), _share(after, i)) for i in order]
+    return [(i, share_of(before, i), share_of(after, i)) for i in order]
 
 
-def _share(shares: Array, token_id: int) -> float | None:
-    return float(shares[token_id]) if has_likeliest(shares) else None
+def share_of(shares: Array | None, token_id: int) -> float | None:
+    """A token's share of a row; None where there is no row, or an edit left no numbers in it."""
+    return None if shares is None or not has_likeliest(shares) else float(shares[token_id])
 
 
 def continuations(views: Views, query: Query) -> Json:

@@ -93,18 +93,20 @@ class Features:
         }
 
     def firing(self, query: Query) -> Json:
-        """The features that fire at each position, strongest first."""
+        """The features that fire at each position, strongest first, and how many; None where an edit left no numbers."""
         view, most = self.views.view(query.text("view")), query.whole("most", USUAL_FIRING, 1, MOST_FIRING)
         first, stop = query.span("positions", len(view.ids))
         with self.views.working(view, asker=query.asker) as (trace, _):
-            acts = np.nan_to_num(trace.rows(self.acts, first, stop))  # [pos, d_sae]
+            acts = trace.rows(self.acts, first, stop)  # [pos, d_sae]
+        known, acts = np.isfinite(acts).all(axis=1), np.nan_to_num(acts)
         order = np.argsort(-acts, axis=1, kind="stable")[:, :most]
         labels = self.sae.labels
         rows = [
             [{"feature": int(n), "label": labels.get(int(n)), "strength": float(row[n])} for n in best if row[n] > 0]
             for row, best in zip(acts, order, strict=True)
         ]
-        return {"first": first, "positions": rows, "fire": (acts > 0).sum(axis=1)}
+        fire = [int(many) if told else None for many, told in zip((acts > 0).sum(axis=1), known, strict=True)]
+        return {"first": first, "positions": rows, "fire": fire}
 
     def strengths(self, query: Query) -> Json:
         """How strongly one feature fires at every position, and the share of its largest that this is."""

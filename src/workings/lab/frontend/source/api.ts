@@ -151,7 +151,7 @@ export const api = {
   firing: (view: string, position: number, most: number, signal?: AbortSignal) =>
     json<Firing>("features/firing", { view, positions: `${position}:${position + 1}`, most }, signal),
   strengths: (view: string, feature: number, signal?: AbortSignal) =>
-    json<{ strengths: number[]; shares: number[] }>("features/strengths", { view, feature }, signal),
+    json<{ strengths: (number | null)[]; shares: (number | null)[] }>("features/strengths", { view, feature }, signal),
   steer: (view: string, feature: number, strength: number, positions: Part) => json<{ edit: Edit | null }>("steer", { view, feature, strength, positions }),
   smallest: (view: string, feature: number, positions: Part, signal?: AbortSignal) => json<Smallest>("steer/smallest", { view, feature, positions }, signal),
   continuations: (view: string, signal?: AbortSignal) => json<{ before: string | null; after: string | null }>("continuations", { view }, signal),

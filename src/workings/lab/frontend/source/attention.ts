@@ -5,7 +5,7 @@ import { arrow, clamp, fill, h, keepFocus, newest, word } from "./dom";
 import { blockNumber, HabitsView } from "./habits";
 import { image, pooled, sharpen } from "./heatmap";
 import { HeadSwitch } from "./knocking";
-import { looking } from "./looking";
+import { blockName, looking } from "./looking";
 import { rovingTabs } from "./screens";
 import { sentence, type Session } from "./session";
 import { EVERY_HEAD, type Page } from "./state";
@@ -77,7 +77,7 @@ export class Attention {
   }
 
   picture(): HTMLCanvasElement | null {
-    return this.together ? this.habits.picture() : this.pattern && this.map.canvas;
+    return this.together ? this.habits.picture() : this.pattern && this.map.picture(this.name(this.pattern), this.here(this.pattern));
   }
 
   /** Draw all of it again, in the colours that now hold. */
@@ -164,8 +164,7 @@ export class Attention {
     const large = `${pattern.key} ${head}`;
     if (this.drawn.large !== large) {
       this.drawn.large = large;
-      this.map.take(this.square(head), pattern.words);
-      this.map.canvas.setAttribute("aria-label", `Attention of ${blockName(pattern.block)}, head ${head}: rows look at columns. Arrow keys move, Enter shows the number.`);
+      this.map.take(this.square(head), pattern.words, this.name(pattern));
     }
     this.point();
     if (pattern.block === this.block) this.focusOn(this.small.querySelector("[aria-selected=true]"));
@@ -190,14 +189,21 @@ export class Attention {
   private point(): void {
     const { pattern, room } = this;
     if (!pattern || this.together) return;
-    const asked = this.pointed ?? { row: this.page.get().token ?? pattern.n - 1, column: null };
-    const here = { ...asked, row: Math.min(asked.row, pattern.n - 1) };
+    const here = this.here(pattern);
     this.map.draw({ width: room.clientWidth - 8, height: room.clientHeight - 8 }, here);
     const row = `${this.drawn.large} ${this.page.get().token}`;
     if (!this.pointed && row !== this.drawn.row) room.scrollTo(this.map.cornerOf(here.row, room));
     if (!this.pointed) this.drawn.row = row;
     this.tell(here);
   }
+
+  /** What is pointed at, else the row of the chosen token. */
+  private here({ n }: Pattern): Pointed {
+    const { row, column } = this.pointed ?? { row: this.page.get().token ?? n - 1, column: null };
+    return { row: Math.min(row, n - 1), column };
+  }
+
+  private name = ({ block }: Pattern): string => `Attention of ${blockName(block)}, head ${this.head}`;
 
   private drawTabs(shown: string): void {
     const tab = (name: string): HTMLElement =>
@@ -280,7 +286,7 @@ export class Attention {
 
   private onKey(event: KeyboardEvent): boolean {
     if (!this.pattern) return false;
-    const at = this.pointed ?? { row: this.page.get().token ?? this.pattern.n - 1, column: null };
+    const at = this.here(this.pattern);
     const by = arrow(event);
     if (event.key === "Enter") this.toGrid(at);
     else if (by) {
@@ -290,10 +296,4 @@ export class Attention {
     } else return false;
     return true;
   }
-}
-
-/** "blocks.3.attn.pattern" as people say it. */
-function blockName(table: string): string {
-  const found = /(?:(\w+)\.)?blocks\.(\d+)\.(cross_)?/.exec(table);
-  return found ? `${found[1] ? `${found[1]} ` : ""}${found[3] ? "cross " : ""}Block ${found[2]}` : table;
 }

@@ -8,6 +8,8 @@ export interface Pointed {
 }
 
 const LONGEST_LABEL = 8;
+const PICTURE = 1200; // pixels: the room for one that is kept, unless its squares then are larger than these
+const LARGEST = { shown: 3, kept: 5 }; // the side of a square, in letters' heights
 const ALL_NAMED = 40; // up to so many tokens the map is scrolled rather than labels left out
 
 const edge = (side: string): HTMLCanvasElement => h("canvas", { class: `map-edge ${side}`, "aria-hidden": "true" });
@@ -24,15 +26,28 @@ export class AttentionMap {
   private margin = 0;
   private cell = 1;
   private text = 12;
+  private numbers: ArrayLike<number> = [];
 
-  /** Take in a head's numbers, `[words, words]`. */
-  take(numbers: ArrayLike<number>, words: string[]): void {
+  constructor(private readonly largest = LARGEST.shown) {}
+
+  /** Take in a head's numbers, `[words, words]`, and its name. */
+  take(numbers: ArrayLike<number>, words: string[], name: string): void {
     const n = words.length;
-    this.words = words;
+    [this.numbers, this.words] = [numbers, words];
+    this.canvas.setAttribute("aria-label", `${name}: rows look at columns. Arrow keys move, Enter shows the number.`);
     this.cells = image(numbers, n, n, 1);
     if (n > 1 && numbers[1] !== 0) return; // this model looks ahead
     const context = this.cells.getContext("2d")!;
     for (let row = 0; row < n; row++) context.clearRect(row + 1, row, n, 1);
+  }
+
+  /** The map as a picture to be kept, as large whatever the window is. */
+  picture(name: string, here: Pointed): HTMLCanvasElement {
+    const kept = new AttentionMap(LARGEST.kept);
+    kept.take(this.numbers, this.words, name);
+    kept.draw({ width: PICTURE, height: PICTURE }, here);
+    kept.canvas.title = `${name}: rows look at columns`;
+    return kept.canvas;
   }
 
   draw(room: { width: number; height: number }, here: Pointed): void {
@@ -102,7 +117,7 @@ export class AttentionMap {
     const [wide, high] = [(room.width - this.margin) / n, (room.height - this.margin) / n];
     // A map of many tokens takes all the width, and is scrolled down.
     const least = n <= ALL_NAMED ? named : Math.max(1, Math.min(named, wide));
-    this.cell = Math.max(least, Math.min(3 * this.text, wide, high));
+    this.cell = Math.max(least, Math.min(this.largest * this.text, wide, high));
   }
 
   /** Squares around what can be looked at; what lies in a token's future cannot. */

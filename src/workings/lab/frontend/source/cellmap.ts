@@ -60,8 +60,9 @@ export function walkCells(table: HTMLElement, columns: number, first: Cell): voi
 }
 
 /** The map as a picture. */
-export function cellsPicture({ headings, rows, values, largest }: Cells): HTMLCanvasElement {
+export function cellsPicture({ caption, headings, rows, values, largest }: Cells): HTMLCanvasElement {
   const { canvas, context, write, names, width, height } = tablePicture(headings[0]!.names.length, values.length + headings.length, 4.5);
+  canvas.title = caption;
   headings.forEach((line, i) => {
     write(line.title, 0, i * height, names, "--soft");
     line.names.forEach((name, column) => write(name, names + column * width, i * height, width, line.marked?.(column) && i > 0 ? "--warm" : "--soft"));

@@ -65,11 +65,18 @@ export class Comparison {
   }
 
   private tell(before: string | null, after: string | null, compared: boolean): void {
-    const { prompt } = this.page.get().shown!;
-    const tail = prompt.length > TAIL ? `… ${prompt.slice(-TAIL).replace(/^\S*\s/, "")}` : prompt;
-    const text = (written: string | null): HTMLElement => (written === null ? h("dd", { class: "note" }, NO_NUMBERS) : h("dd", {}, h("span", { class: "soft" }, tail), h("b", {}, written)));
-    fill(this.texts, h("div", {}, h("dt", {}, "Before, it writes on"), text(before)), compared ? h("div", {}, h("dt", {}, "After"), text(after)) : null);
+    const { shown, opened } = this.page.get();
+    const { prompt, edits } = shown!;
+    // Edited token ids are another sentence than the one that was typed.
+    const read = prompt && edits.some(({ on, table }) => on && table === "ids") ? opened!.tokens.map((token) => token.text).join("") : prompt;
+    fill(this.texts, h("div", {}, h("dt", {}, "Before, it writes on"), text(prompt, before)), compared ? h("div", {}, h("dt", {}, "After"), text(read, after)) : null);
   }
+}
+
+/** A sentence's end, and what the model writes on after it. */
+function text(sentence: string, written: string | null): HTMLElement {
+  const tail = sentence.length > TAIL ? `… ${sentence.slice(-TAIL).replace(/^\S*\s/, "")}` : sentence;
+  return written === null ? h("dd", { class: "note" }, NO_NUMBERS) : h("dd", {}, h("span", { class: "soft" }, tail), h("b", {}, written));
 }
 
 function bar(share: number | null, kind: string): HTMLElement {
@@ -90,9 +97,7 @@ export class CompareView {
     page.on(["opened"], ({ opened }) => (this.none.hidden = !!opened?.compared));
   }
 
-  picture(): null {
-    return null;
-  }
+  readonly picture = null;
 
   repaint(): void {
     // Its colours are those of the style sheet.

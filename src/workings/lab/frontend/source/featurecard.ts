@@ -50,7 +50,7 @@ export class FeatureCard {
 
   private draw(card: Card): void {
     const { model } = this.page.get();
-    const often = card.density === null || card.largest === null ? "" : `It fires at ${percent(card.density)} of all tokens, with ${inText(card.largest)} at most.`;
+    const often = card.density === null || card.largest === null ? "" : `It fires at ${percent(card.density)} of all tokens, with ${inText(card.largest)} at most in its examples.`;
     const where = tableSaid(model.features!.table);
     fill(
       this.head,

@@ -10,6 +10,7 @@ import type { Feature, Found } from "./featuretypes";
 const AT_ONCE = 60;
 const FIRING = 24;
 const LABELS = "Labels were made from the texts in which each feature fires most. “a” → “b” means: at “a”, where “b” comes next.";
+const NO_STRENGTHS = "Not everything that fires here can be told: an edit made these numbers overflow, or no numbers at all.";
 
 export class FeatureList {
   readonly element: HTMLElement;
@@ -55,7 +56,7 @@ export class FeatureList {
       if (!current()) return null;
       const firing = positions[0] ?? [];
       const largest = firing[0]?.strength ?? 1;
-      fill(this.status, firing.length ? `${fire[0]} fire at this token, the strongest first` : "No feature fires at this token.");
+      fill(this.status, fire[0] === null ? NO_STRENGTHS : firing.length ? `${fire[0]} fire at this token, the strongest first` : "No feature fires at this token.");
       this.show(firing.map((one) => this.entry(one, inText(one.strength), one.strength / largest)));
       return firing[0]?.feature ?? null;
     } catch (error) {

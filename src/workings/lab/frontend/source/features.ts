@@ -4,7 +4,7 @@ import { shade } from "./colours";
 import { fill, h, later, newest, spelt, word } from "./dom";
 import { FeatureCard } from "./featurecard";
 import { FeatureList } from "./featurelist";
-import { capital, inText } from "./format";
+import { capital, inText, NO_NUMBER } from "./format";
 import { NO_FEATURES } from "./outline";
 import { sentence, type Session } from "./session";
 import type { Page } from "./state";
@@ -22,7 +22,7 @@ export class FeaturesView {
   private readonly take = newest();
   private strongest: number | null = null;
   private asked = "";
-  private fires: { strengths: number[]; shares: number[] } | null = null;
+  private fires: { strengths: (number | null)[]; shares: (number | null)[] } | null = null;
 
   constructor(
     private readonly page: Page,
@@ -42,9 +42,7 @@ export class FeaturesView {
 
   offered = (): boolean => !!this.page.get().model.features;
 
-  picture(): null {
-    return null;
-  }
+  readonly picture = null;
 
   repaint(): void {
     this.asked = "";
@@ -93,25 +91,25 @@ export class FeaturesView {
   private draw(name: string, feature: number): void {
     const { opened, model } = this.page.get();
     const { strengths, shares } = this.fires!;
-    const many = strengths.filter((strength) => strength > 0).length;
+    const nowhere = strengths.every((strength) => strength !== null && strength <= 0);
     const named = h("span", { class: "named" }, name);
-    const fired = many === 0 ? [named, " fires nowhere in your sentence"] : ["Where ", named, " fires in your sentence"];
+    const fired = nowhere ? [named, " fires nowhere in your sentence"] : ["Where ", named, " fires in your sentence"];
     const place = { table: model.features!.acts, sheet: 0, row: this.token, column: feature };
     const focused = this.tokens.contains(document.activeElement);
     fill(this.title, ...fired, " ", h("button", { class: "link", onclick: () => this.travel.go({ screen: "numbers", place }) }, `How its number at “${word(opened!.tokens[this.token]!.readable)}” is made`));
-    fill(this.tokens, ...opened!.tokens.map((token, i) => this.chip(token.readable, i, strengths[i] ?? 0, shares[i] ?? 0)));
+    fill(this.tokens, ...opened!.tokens.map((token, i) => this.chip(token.readable, i, strengths[i]!, shares[i]!)));
     if (focused) this.tokens.querySelector<HTMLElement>("[aria-pressed=true]")?.focus();
   }
 
-  private chip(readable: string, i: number, strength: number, share: number): HTMLElement {
+  private chip(readable: string, i: number, strength: number | null, share: number | null): HTMLElement {
     const here = i === this.token;
     const button = h(
       "button",
       { "aria-pressed": String(here), tabindex: here ? 0 : -1, onclick: () => this.page.set({ token: i }) },
       spelt(readable),
-      h("small", { class: "number" }, strength > 0 ? inText(strength) : ""),
+      h("small", { class: "number" }, strength === null ? NO_NUMBER : strength > 0 ? inText(strength) : ""),
     );
-    button.style.backgroundColor = shade(share, 0.6);
+    button.style.backgroundColor = share === null ? "" : shade(share, 0.6);
     return button;
   }
 

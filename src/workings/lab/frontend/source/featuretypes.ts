@@ -31,7 +31,8 @@ export interface Card {
 export interface Firing {
   first: number;
   positions: (Feature & { strength: number })[][];
-  fire: number[];
+  /** Null where an edit left no numbers. */
+  fire: (number | null)[];
 }
 
 export interface Found {

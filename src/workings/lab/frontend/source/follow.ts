@@ -3,8 +3,8 @@ import { find, nearest } from "./address";
 import type { Page, State } from "./state";
 
 /**
- * Begin at the likeliest next token. Where the last position was looked at, stay with the last as the sentence changes, and where the
- * likeliest token was, with the likeliest.
+ * Begin at the likeliest next token. Where the last position was looked at, or the last token chosen, stay with the last as the sentence
+ * changes, and where the likeliest token was, with the likeliest.
  */
 export function followEnd(page: Page): (state: State) => void {
   let last = -1;
@@ -14,6 +14,7 @@ export function followEnd(page: Page): (state: State) => void {
     if (!opened || opened.tokens.length !== opened.n_pos) return;
     const ids = opened.tokens.map((token) => token.id).join();
     if (ids === read) return;
+    const atLast = token === last;
     const begins = place.row < 0;
     const atEnd = begins || place.row === last;
     const atBest = begins || (atEnd && place.column === best && place.table === "probabilities");
@@ -22,6 +23,6 @@ export function followEnd(page: Page): (state: State) => void {
     const table = find(model, place.table);
     const to = table ? nearest(table, asked, opened.n_pos) : asked;
     if (String(Object.values(to)) !== String(Object.values(place))) page.set({ place: to });
-    if (token !== null && token > last) page.set({ token: null });
+    if (token !== null && (atLast || token > last)) page.set({ token: null });
   };
 }

@@ -8,6 +8,7 @@ import type { Grid } from "./grid";
 import { knockPanel } from "./knocking";
 import { slopeBar } from "./slopes";
 import { sentence, type Session } from "./session";
+import { holds } from "./sheet";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
 
@@ -74,7 +75,9 @@ export function gridBar(page: Page, session: Session, grid: Grid, travel: Travel
     formula.dataset.asked = asked;
     const current = take();
     api.formula(state.opened.id, sheet.table, index, sheet.score, current.signal).then(
-      (told) => current() && fill(formula, told.formula),
+      (told) => {
+        if (current()) fill(formula, (formula.title = told.formula));
+      },
       () => {
         if (!current()) return;
         fill(formula, "");
@@ -87,7 +90,7 @@ export function gridBar(page: Page, session: Session, grid: Grid, travel: Travel
   function showTable(): void {
     const { sheet } = grid;
     if (!sheet) return;
-    const told = grid.ranges.at(sheet)?.slope_of ? page.get().model.slopes.meaning : sheet.info.sentence;
+    const told = grid.ranges.at(sheet)?.slope_of ? page.get().model.slopes.meaning : holds(page.get(), sheet.table, sheet.info.sentence);
     if (said.textContent !== told) fill(said, told);
     if (sheet === drawn) return;
     drawn = sheet;

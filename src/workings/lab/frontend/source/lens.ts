@@ -31,6 +31,8 @@ export class LensView {
   /** What the cells were asked with. */
   private asked: LensAsked;
   private chosen: Chosen = { block: 0, position: -1 };
+  /** The last position when the cells were drawn: who was there stays with the last. */
+  private last = -1;
 
   constructor(
     private readonly page: Page,
@@ -43,7 +45,11 @@ export class LensView {
   }
 
   picture(): HTMLCanvasElement | null {
-    return this.lens && lensPicture(this.lens, this.page.get().opened?.tokens ?? [], rowTitle, written);
+    return this.lens && lensPicture(this.lens, this.caption(this.lens), this.page.get().opened?.tokens ?? [], rowTitle, written);
+  }
+
+  private caption({ token }: Lens): string {
+    return `The ${lensTitle(this.asked.kind)}: ${token ? `share and rank of “${word(token.readable)}”` : "the likeliest next token"} after every block, at every position`;
   }
 
   private async refresh(): Promise<void> {
@@ -114,7 +120,9 @@ export class LensView {
     const { opened, screen } = this.page.get();
     if (!lens || !opened || screen !== "lens") return;
     const last = opened.n_pos - 1;
-    if (this.chosen.position < lens.first || this.chosen.position > last) this.chosen = { block: lens.blocks.length - 1, position: last };
+    const { position } = this.chosen;
+    if (position === this.last || position < lens.first || position > last) this.chosen.position = last;
+    this.last = last;
     const heads = opened.tokens.slice(lens.first).map((token) => h("th", { scope: "col" }, word(token.readable)));
     const rows = lens.blocks.map((name, block) =>
       h("tr", {}, h("th", { scope: "row", title: name }, rowTitle(name)), ...lens.cells[block]!.map((cell, i) => this.cell(cell, { block, position: lens.first + i }))),
@@ -122,7 +130,7 @@ export class LensView {
     const earlier = h("button", { class: "link", onclick: () => void this.askEarlier() }, `← ${Math.min(AT_ONCE, lens.first)} earlier`);
     const corner = h("th", { scope: "col" }, lens.first ? earlier : h("span", { class: "visually-hidden" }, "After"));
     const focused = table.contains(document.activeElement);
-    fill(table, h("caption", { class: "visually-hidden" }, `The ${lensTitle(this.asked.kind)}: ${lens.token ? `share and rank of “${word(lens.token.readable)}”` : "the likeliest next token"} after every block, at every position`), h("thead", {}, h("tr", {}, corner, ...heads)), h("tbody", {}, ...rows));
+    fill(table, h("caption", { class: "visually-hidden" }, this.caption(lens)), h("thead", {}, h("tr", {}, corner, ...heads)), h("tbody", {}, ...rows));
     this.mark(focused);
     table.querySelector("[aria-pressed=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     void this.distribution();

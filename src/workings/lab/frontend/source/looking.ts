@@ -14,3 +14,9 @@ export function looking(row: number, column: number | null, shares: Float32Array
   if (most.length === 0) return [strong(words[row]), " looks a little at everything before it."];
   return [strong(words[row]), " looks at ", ...most.flatMap((i, place) => [place ? ", " : "", strong(words[i]), ` ${percent(shares[i]!)}`]), "."];
 }
+
+/** "blocks.3.attn.pattern" as people say it. */
+export function blockName(table: string): string {
+  const found = /(?:(\w+)\.)?blocks\.(\d+)\.(cross_)?/.exec(table);
+  return found ? `${found[1] ? `${found[1]} ` : ""}${found[3] ? "cross " : ""}Block ${found[2]}` : table;
+}

@@ -4,7 +4,7 @@ import { NO_NUMBERS, percent } from "./format";
 import type { Session } from "./session";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
-import type { Guess } from "./types";
+import type { Next } from "./types";
 
 export function nextBars(page: Page, session: Session, travel: Travel): HTMLElement {
   const list = h("ol", { class: "next-bars" });
@@ -12,13 +12,14 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
   const none = h("p", { class: "note", hidden: true }, NO_NUMBERS);
   const legend = h("p", { class: "legend soft" });
 
-  function row(guess: Guess, before: number | null | undefined): HTMLElement {
+  function row(guess: Next): HTMLElement {
     const { opened, model } = page.get();
+    const { before } = guess;
     const ink = h("span", { class: "ink" });
     ink.style.width = `${guess.share * 100}%`;
-    const ghost = before === null || before === undefined ? null : h("span", { class: "ghost" });
+    const ghost = before === null ? null : h("span", { class: "ghost" });
     if (ghost) ghost.style.width = `${before! * 100}%`;
-    const was = ghost ? `, before ${percent(before!)}` : "";
+    const was = before === null ? "" : `, before ${percent(before)}`;
     const show = (): void => {
       const place = { table: "probabilities", sheet: 0, row: (opened?.n_pos ?? 1) - 1, column: guess.id };
       if (model.tables.some((table) => table.name === place.table)) travel.go({ place, screen: "numbers" });
@@ -28,7 +29,7 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
       if (!now) return;
       // Where another sentence is on its way, that one is added to.
       const here = writing || (prompt === shown?.prompt && String(ids) === String(shown.ids));
-      const before = here ? now.tokens.map((token) => token.id) : ids;
+      const before = here ? (writing && ids) || now.ids : ids;
       session.setPrompt(prompt + guess.readable.replaceAll("␣", " "), before && [...before, guess.id]);
     };
     return h(
@@ -47,9 +48,8 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
 
   page.on(["opened"], ({ opened }) => {
     if (!opened) return;
-    const before = opened.before && new Map(opened.before.map((guess) => [guess.id, guess.share]));
     const first = opened.before?.[0];
-    fill(list, ...opened.next.map((guess) => row(guess, before ? (before.get(guess.id) ?? 0) : null)));
+    fill(list, ...opened.next.map(row));
     fill(
       legend,
       first ? `Without your edits: ${word(first.readable)} ${percent(first.share)}` : "",

@@ -7,8 +7,8 @@ import type { Travel } from "./travel";
 /** A view in the middle. To add one: its name in `SCREENS`, a line in `ABOUT`, and the view itself in `main.ts`. */
 export interface View {
   element: HTMLElement;
-  /** The view as a picture to be kept; null where there is nothing to be seen. */
-  picture: () => Promise<HTMLCanvasElement | null> | HTMLCanvasElement | null;
+  /** The view as a picture to be kept, with a title that says what it shows; null where there is nothing to be seen, or a view is no map. */
+  picture: (() => Promise<HTMLCanvasElement | null> | HTMLCanvasElement | null) | null;
   /** Draw again, in the colours that now hold. */
   repaint: () => void;
   /** Whether it has a tab now; it always has one where this is left out. */

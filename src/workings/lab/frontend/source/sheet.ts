@@ -19,6 +19,12 @@ export function sheetOf(state: State): (Sheet & { sheets: number; info: Table })
   return { ...size, info, view: opened.id, scope, score, table: place.table, sheet: Math.min(place.sheet, size.sheets - 1) };
 }
 
+/** What a table holds, in a sentence; numbers that were put into a row of shares need not keep its promise. */
+export function holds({ shown }: State, table: string, sentence: string): string {
+  const edited = sentence.endsWith("adds up to 1.") && shown?.edits.some((edit) => edit.on && edit.table === table);
+  return edited ? `${sentence} A row that you edited need not.` : sentence;
+}
+
 export const isPosition = (axis: string): boolean => /(^|\s)pos$/.test(axis);
 
 export const hasWords = (axis: string): boolean => isPosition(axis) || axis === "d_vocab";

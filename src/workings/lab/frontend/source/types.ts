@@ -38,13 +38,20 @@ export interface Guess {
   share: number;
 }
 
+/** With its share without the edits; null where no edit is in force, and where there were no numbers. */
+export interface Next extends Guess {
+  before: number | null;
+}
+
 export interface Opened {
   id: string;
   /** What to know where the edits were made in a model of another name. */
   doubt: string | null;
   tokens: Token[];
+  /** The sentence's, where an edit sets others, which `tokens` are. */
+  ids: number[];
   n_pos: number;
-  next: Guess[];
+  next: Next[];
   before: Guess[] | null;
   /** The likeliest tokens of before and after; null where no edit is in force. */
   compared: Compared[] | null;

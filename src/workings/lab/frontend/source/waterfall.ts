@@ -13,7 +13,7 @@ export function waterfallPicture(found: Attribution, number: (value: number) => 
   ];
   const [names, room, height] = [13 * rem, 34 * rem, 1.6 * rem];
   const canvas = document.createElement("canvas");
-  const context = sharpen(canvas, names + room + 6 * rem, height * (rows.length + 2));
+  const context = sharpen(canvas, names + room + 6 * rem, height * (rows.length + 1));
   const write = (text: string, left: number, top: number, ink = "--ink"): void => {
     context.fillStyle = styled(ink);
     context.fillText(text, left, top + height / 2);
@@ -22,11 +22,11 @@ export function waterfallPicture(found: Attribution, number: (value: number) => 
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.font = `${0.9 * rem}px ${styled("--sans")}`;
   context.textBaseline = "middle";
-  write(`Where ${found.asked} comes from`, rem, 0.3 * rem);
+  canvas.title = `Where ${found.asked} comes from`;
   const at = (value: number): number => names + ((value - found.low) / (found.high - found.low || 1)) * room;
   const ink = palette();
   rows.forEach((row, i) => {
-    const top = height * (i + 1.5);
+    const top = height * (i + 0.5);
     write(row.said, rem, top, "--soft");
     context.fillStyle = `rgb(${(row.to < row.from ? ink.negative : ink.positive).join(" ")})`;
     context.fillRect(at(Math.min(row.from, row.to)), top + 0.3 * rem, Math.max(1, Math.abs(at(row.to) - at(row.from))), height - 0.6 * rem);

@@ -4,7 +4,7 @@ import { api, LabError } from "./api";
 import { clamp, fill, h, icon, word } from "./dom";
 import { capital, exact, inText, minus } from "./format";
 import { sentence } from "./session";
-import type { Labels } from "./sheet";
+import { holds, type Labels } from "./sheet";
 import { scoreOf } from "./slopes";
 import type { Page } from "./state";
 import type { Travel } from "./travel";
@@ -133,7 +133,7 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
       meant(address),
       h("p", { class: "value", title: "Every digit of this number" }, minus(exact(told.value))),
       ...told.edits.map((edit) => h("p", { class: "note" }, edit)),
-      h("p", {}, told.sentence),
+      h("p", {}, holds(state, address.table, told.sentence)),
       told.slope_of ? h("p", { class: "soft" }, `What was asked about is ${told.slope_of}.`) : null,
       told.operation !== told.sentence ? h("p", { class: "soft" }, told.operation) : null,
       told.formula ? section(told.edits.length ? "How it would be made without your edit" : "How it was made", h("div", { class: "formula mono" }, told.formula), h("div", { class: "formula numbers mono" }, `= ${told.formula_with_numbers}`)) : null,
