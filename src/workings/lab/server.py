@@ -86,7 +86,13 @@ class _Server:
             Route("/api/patching", self._patching),
             Route("/{path:path}", self._static),
         ]
-        problems = {WorkingsError: _told, HTTPException: _http, MemoryError: _no_memory, Exception: _mistake}
+        problems = {
+            WorkingsError: _told,
+            HTTPException: _http,
+            MemoryError: _no_memory,
+            ClientDisconnect: _hung_up,
+            Exception: _mistake,
+        }
         return Starlette(routes=routes, lifespan=self._life, exception_handlers=problems)
 
     def _handlers(self) -> dict[str, Handler]:
@@ -273,9 +279,11 @@ async def _no_memory(_: Request, error: Exception) -> Response:
     return problem(413, "limit", "this needs more memory than there is; a shorter prompt needs less")
 
 
+async def _hung_up(_: Request, error: Exception) -> Response:
+    return Response(status_code=400)  # nobody reads it
+
+
 async def _mistake(request: Request, error: Exception) -> Response:
-    if isinstance(error, ClientDisconnect):
-        return Response(status_code=400)
     logging.getLogger("uvicorn.error").error("A mistake in the lab at %s", request.url.path, exc_info=error)
     return problem(
         500,

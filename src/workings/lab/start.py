@@ -49,6 +49,7 @@ def start(
 ) -> None:
     """Serve the lab of a model until Ctrl-C; `sae` and `tuned` as in `make_app`. Raises `InputError` for a port that is taken."""
     from workings.lab.server import make_app
+    from workings.lab.workbook import clear_away
 
     warnings.filterwarnings("ignore", category=RuntimeWarning)  # an edit may well divide by zero: the page shows it
     listening = listen(port)
@@ -66,6 +67,7 @@ def start(
     listening.close()
     print("\nThe lab is closed.", file=sys.stderr)
     if not work.ends(PATIENCE):  # such as one long product: it cannot be stopped, and Python would wait for it
+        clear_away()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
