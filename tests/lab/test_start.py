@@ -125,6 +125,20 @@ def knock(address, said):
                 pass
 
 
+def test_who_speaks_no_http_is_refused_without_a_word_in_the_window(running):
+    process, address = running
+    socket_key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    for _ in range(3):
+        knock(address, "what is this?\r\n\r\n")
+        knock(
+            address,
+            f"GET / HTTP/1.1\r\nHost: HOME\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{socket_key}\r\n\r\n",
+        )
+        knock(address, "GET / HTTP/1.1\r\nHost: HOME\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=100)[1].strip() == "The lab is closed."
+
+
 def test_an_upload_that_is_cut_off_says_nothing_in_the_window(running):
     process, address = running
     with httpx2.Client(timeout=100) as client:
