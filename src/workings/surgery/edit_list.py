@@ -303,7 +303,17 @@ def _part(part: Any) -> int | str | None:
     return None
 
 
-_REPR = reprlib.Repr()
+class _Written(reprlib.Repr):
+    """Python's way of writing things shortly, but for what JSON has its own words for."""
+
+    def repr_NoneType(self, given: None, level: int) -> str:
+        return "null"
+
+    def repr_bool(self, given: bool, level: int) -> str:
+        return "true" if given else "false"
+
+
+_REPR = _Written()
 _REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 3, 60, 60
 
 
