@@ -9,6 +9,7 @@ from little import TEXT, needs_storybook
 
 import workings
 from workings.cli.writing import text_pieces
+from workings.display.words import number
 
 PROMPT = "Mike is quick. He"
 
@@ -121,6 +122,16 @@ def test_explain_shows_formula_terms_and_sources(call, folder, model):
         assert term.text in text
     for source in found.sources[:12]:
         assert str(source) in text
+
+
+def test_an_edited_weight_and_an_edited_token_id_say_what_they_were(call, folder, model, tmp_path):
+    trace, file = model.trace("Mike is"), tmp_path / "edits.json"
+    edits = [{"table": "W_E", "index": [4, 0], "value": 3.0}, {"table": "ids", "index": [1], "value": 4}]
+    file.write_text(json.dumps({"prompt": "Mike is", "edits": edits}))
+    weight = call("explain", "W_E[4, 0]", "--edits", str(file), "--model", folder, columns=100).stdout
+    assert f"changed by hand: set to 3 (it was {number(trace['W_E'][4, 0])})" in weight
+    token = call("explain", "ids[1]", "--edits", str(file), "--model", folder, columns=100).stdout
+    assert f"set to 4, {model.tokenizer.token_strings([4])[0]!r} (it was {trace.ids[1]}, ' is')" in token
 
 
 def test_sources_can_be_asked_in_turn_down_to_where_numbers_begin(ask, folder, model):

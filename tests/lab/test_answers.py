@@ -191,7 +191,9 @@ def test_an_explanation_is_what_the_library_explains(visitor, changed, model, ed
 
 def test_an_explanation_says_what_reads_the_table(visitor, plain):
     def feeds(table, index):
-        return visitor.json("explain", view=plain["id"], table=table, index=index)["feeds"]
+        told = visitor.json("explain", view=plain["id"], table=table, index=index)
+        assert all(".lens." in name for name in told["readings"])
+        return told["feeds"]
 
     assert feeds("blocks.0.attn.q", "0,0,0") == ["blocks.0.attn.scores"]
     assert set(feeds("blocks.0.resid_mid", "0,0")) >= {"blocks.0.ln2.mean", "blocks.0.resid_post"}
@@ -208,7 +210,8 @@ def test_following_what_reads_a_table_leads_from_the_prompt_to_every_other(visit
         if name not in reached:
             reached.add(name)
             index = ",".join("0" * shapes[name])
-            todo += visitor.json("explain", view=plain["id"], table=name, index=index)["feeds"]
+            told = visitor.json("explain", view=plain["id"], table=name, index=index)
+            todo += told["feeds"] + told["readings"]
     assert reached == set(shapes)
 
 

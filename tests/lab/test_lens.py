@@ -13,7 +13,7 @@ import workings
 from workings.anatomy import logit_lens, tuned_lens
 from workings.anatomy.tuned_lens import TunedLens
 from workings.errors import InputError
-from workings.lab.lens import MOST_KEPT
+from workings.lab.lens import MOST_KEPT, LensAsked
 from workings.lab.server import make_app
 from workings.models.sae import SAEConfig, sae_weight_axes
 
@@ -205,7 +205,7 @@ def test_a_prompt_of_many_words_asked_about_keeps_a_bounded_number_of_answers():
     streams = answers.lenses.streams["logit"]
     for token in range(model.config.d_vocab):
         for positions in ((0, 1), (1, 2)):
-            answers.lenses.read(view, positions, "logit", streams, token)
+            answers.lenses.read(view, positions, LensAsked("logit", streams, token))
     with views.working(view) as (_, session):
         assert len(session.kept["lens"]) == MOST_KEPT < 2 * len(streams) * model.config.d_vocab
 

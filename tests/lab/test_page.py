@@ -117,6 +117,20 @@ def test_what_is_not_a_number_is_refused_in_plain_words(visit: Visit) -> None:
     assert not visit.page.locator(".editor").count()
 
 
+@pytest.mark.parametrize("typed", ["1e39", "-3.5e38", "*1e300", "+=1e999"])
+def test_a_number_that_is_too_large_is_refused_in_plain_words_and_no_edit_is_made(visit: Visit, typed: str) -> None:
+    visit.go("blocks.1.resid_post[13, 3]")
+    visit.edit(typed)
+    told = visit.page.locator(".trouble").inner_text()
+    assert f"“{typed}” is too large. The largest number here is 3.4e38" in told and "float32" not in told
+    assert visit.page.locator(".edits li").count() == 0
+    visit.page.fill(".editor", "3.4e38")
+    visit.page.keyboard.press("Enter")
+    visit.settled()
+    assert visit.words(".edits li .number") == ["= 3.40e+38"]
+    assert visit.page.locator(".edits .note").count() == 0
+
+
 def test_a_wrong_address_is_refused_with_the_right_one(visit: Visit) -> None:
     visit.show("numbers")
     for typed, told in (

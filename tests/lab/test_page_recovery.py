@@ -105,6 +105,26 @@ def test_an_edit_that_cannot_be_is_told_beside_it_and_the_others_hold(visit: Vis
     assert visit.value() == 40
 
 
+def test_an_edit_that_cannot_be_does_not_look_as_if_it_were_in_force(visit: Visit) -> None:
+    edits = [
+        {"table": "blocks.1.resid_post", "index": [13, 3], "value": 40.0, "on": True},
+        {"table": "blocks.1.resid_post", "index": [13, 4], "value": 1e39, "on": True},
+    ]
+    visit.page.set_input_files(
+        "input[type=file]", {"name": "edits.json", "mimeType": "application/json", "buffer": json.dumps(edits).encode()}
+    )
+    visit.page.wait_for_selector(".edits .note")
+    visit.settled()
+    switches = visit.page.locator(".edits input").evaluate_all("all => all.map(one => [one.checked, one.disabled])")
+    assert switches == [[True, False], [False, True]]
+    assert visit.page.locator(".edits li.off").count() == 1
+    note = visit.page.locator(".edits .note").inner_text()
+    assert note.startswith("Not in force: ") and "too large" in note and "Python" not in note
+    visit.go("blocks.1.resid_post[13, 3]")
+    visit.page.wait_for_selector("td.edited")
+    assert visit.page.locator("td.edited").count() == 1, "its cell is not framed"
+
+
 def test_a_file_that_holds_no_edits_is_refused_in_plain_words(visit: Visit) -> None:
     for content, told in ((b"{", "is not a file of edits"), (b"[]", "holds no edits"), (b"7", "holds no edits")):
         visit.page.set_input_files(

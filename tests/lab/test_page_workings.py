@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from browsing import PROMPT, Lab, Visit
 
+from workings.display.words import number
+
 JEDI = "blocks.2.attn.pattern[0, 13, 8]"
 
 
@@ -31,6 +33,30 @@ def test_what_a_number_feeds_into_is_followed_to_the_same_row(visit: Visit) -> N
     visit.go("blocks.1.resid_post[5, 20]")
     visit.page.click(".workings-body .link:text-is('blocks.2.resid_pre')")
     visit.wait("document.querySelector('.workings-body .address').innerText === 'blocks.2.resid_pre[5, 20]'")
+
+
+def listed(visit: Visit, title: str) -> Any:
+    return visit.page.locator(".workings-body section", has=visit.page.locator(f"h4:text-is('{title}')"))
+
+
+def test_used_by_names_what_the_model_goes_on_with_and_apart_from_it_who_looks_on(visit: Visit) -> None:
+    visit.go("blocks.2.resid_post[5, 20]")
+    assert listed(visit, "Used by").locator(".link").all_inner_texts() == ["blocks.3.resid_pre"]
+    beside = listed(visit, "Also read by").locator(".link").all_inner_texts()
+    assert beside and all(name.startswith("blocks.2.resid_post.sae.") for name in beside)
+
+
+def test_many_tables_that_look_on_are_one_line_until_it_is_opened(visit: Visit) -> None:
+    visit.go("W_E[5, 20]")
+    assert listed(visit, "Used by").locator(".link").all_inner_texts() == ["embed", "logits"]
+    also = listed(visit, "Also read by")
+    line, links = also.locator("summary"), also.locator(".link")
+    assert not links.first.is_visible()
+    line.focus()
+    visit.page.keyboard.press("Enter")
+    links.first.wait_for()
+    assert line.inner_text() == f"{links.count()} tables of lenses or of the autoencoder"
+    assert all(name.endswith("lens.logits") for name in links.all_inner_texts())
 
 
 def test_terms_are_bars_with_words_and_lead_to_their_numbers(visit: Visit) -> None:
@@ -112,6 +138,26 @@ def test_a_number_is_edited_by_a_double_click_and_scaled_by_a_star(visit: Visit)
     visit.wait("b => Number(document.querySelector('.workings-body .value').innerText.replace('−', '-')) !== b", before)
     assert visit.value() == pytest.approx(2 * before, rel=1e-6)
     assert "underlined ones changed" in visit.page.locator(".hint").inner_text()
+
+
+def test_an_edited_weight_shows_what_was_learnt_beside_what_was_typed(visit: Visit) -> None:
+    was = number(float(visit.lab.model.trace(PROMPT)["W_E"][404, 0]))
+    visit.go("W_E[404, 0]")
+    visit.edit("3")
+    visit.wait("document.querySelector('.workings-body .value').innerText === '3'")
+    panel = plain(visit.page.locator(".workings-body").inner_text())
+    assert f"set to 3 (it was {was})" in panel and f"learnt = {was}" in panel
+    assert "was learnt in training; nothing" not in panel
+    assert visit.page.locator(".formula-bar").inner_text() == "=3"
+
+
+def test_an_edited_token_id_shows_which_token_it_was(visit: Visit) -> None:
+    trace = visit.lab.model.trace(PROMPT)
+    visit.go("ids[2]")
+    visit.edit("643")
+    visit.wait("document.querySelector('.workings-body .value').innerText === '643'")
+    said = f"set to 643, {trace.spell(643)!r} (it was {trace.ids[2]}, {trace.tokens[2]!r})"
+    assert said in plain(visit.page.locator(".workings-body").inner_text())
 
 
 def test_a_hundred_tokens_keep_the_attention_map_readable_while_one_points(visit: Visit) -> None:

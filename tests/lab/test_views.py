@@ -340,11 +340,12 @@ def test_a_long_lens_lets_others_in_between(monkeypatch, wordless):
 def test_the_lens_leaves_no_scores_of_the_vocabulary_behind(wordless):
     views = Views(wordless)
     from workings.lab.answers import Answers
+    from workings.lab.lens import LensAsked
 
     view = views.open(given())
     lenses = Answers(wordless, views, "").lenses
     for token in (None, 1):
-        lenses.read(view, (0, len(view.ids)), "logit", lenses.streams["logit"], token)
+        lenses.read(view, (0, len(view.ids)), LensAsked("logit", lenses.streams["logit"], token))
     with views.working(view) as (trace, _):
         assert not any("lens" in table.name for table in worked_out(trace))
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tiny import Tiny, model_of
 from workings.errors import OutsideTable, UnknownTable
 from workings.language.primitives import GIVEN
+from workings.readings.explain import formula_bar
 
 PROMPT = [3, 1, 4, 1, 5, 9, 2]
 
@@ -92,6 +93,35 @@ def test_a_masked_score_says_that_it_is_masked(trace):
     assert trace.explain("blocks.0.attn.scores", 0, 2, 4).formula == "masked: token 4 comes after token 2"
 
 
+@pytest.mark.parametrize(
+    ("position", "shown", "said"),
+    [(0, 1, "… 6 that are 0"), (1, 2, "… 5 that are 0"), (2, 3, "… 4 that are 0"),
+     (3, 3, "… 1 more and 3 that are 0"), (5, 3, "… 3 more and 1 that is 0"), (6, 3, "… 4 more")],
+)  # fmt: skip
+def test_later_tokens_that_attention_hides_are_counted_and_not_written_out(trace, position, shown, said):
+    """Of seven tokens, position 2 gathers from three; the other four add exactly 0."""
+    explanation = trace.explain("blocks.1.attn.z", 0, position, 0)
+    assert explanation.numbers.endswith(f" + {said})")
+    written = explanation.numbers.split(" + …")[0]
+    assert written.count(" × ") == shown and "0 ×" not in written.replace("10 ×", "")
+    assert len(explanation.terms) == position + 1
+    assert all(source.index[-1 if "pattern" in source.name else 1] <= position for source in explanation.sources)
+
+
+def test_a_sum_of_zeros_alone_still_shows_one_of_them(trace):
+    dead = trace.edit("blocks.0.mlp.post", scale=0)
+    numbers = dead.explain("blocks.0.mlp_out", 2, 3).numbers
+    assert " that are 0)" in numbers and numbers.count(" × ") == 1
+
+
+def test_what_is_no_number_is_not_left_out_with_the_zeros(trace):
+    cell = ("blocks.0.attn.v", (0, 1, 0))
+    broken = trace.edit(*cell, value=1e308).edit(*cell, scale=1e308).edit(*cell, scale=0)  # infinity times 0
+    explanation = broken.explain("blocks.0.attn.z", 0, 2, 0)
+    assert "× nan" in explanation.numbers and explanation.numbers.endswith(" + … 4 that are 0)")
+    assert [term.text for term in explanation.terms if np.isnan(term.value)] == ["pattern[0, 2, 1] × v[0, 1, 0]"]
+
+
 def test_a_share_of_attention_breaks_down_the_sum_below_its_fraction(trace):
     explanation = trace.explain("blocks.1.attn.pattern", 2, 5, 3)
     (below,) = explanation.breakdowns
@@ -122,6 +152,58 @@ def test_edits_of_edits_are_told_in_order(trace):
     explanation = new.explain("blocks.0.mlp.post", 3, 2)
     assert parts_of(explanation) == pytest.approx(2 * trace["blocks.0.mlp.post"][3, 2] + 1.0)
     assert ["multiplied" in explanation.edits[0], "added" in explanation.edits[1]] == [True, True]
+
+
+def test_an_edited_number_keeps_the_formula_and_the_number_that_it_was(trace):
+    new = trace.edit("blocks.0.resid_mid", (2, 3), value=7.0)
+    explanation = new.explain("blocks.0.resid_mid", 2, 3)
+    was = f"{trace['blocks.0.resid_mid'][2, 3]:.4g}".replace("-", "−")
+    assert explanation.edits == (f"set to 7 (it was {was})",)
+    assert f"  {was} = {explanation.numbers}\n" in str(explanation)
+    assert explanation.unedited == pytest.approx(trace["blocks.0.resid_mid"][2, 3])
+    assert trace.explain("blocks.0.resid_mid", 2, 3).unedited is None
+
+
+def test_an_edited_weight_says_what_it_was_and_what_was_done_in_order(trace):
+    was = trace["W_E"][4, 7]
+    said = f"{was:.4g}".replace("-", "−")
+    new = trace.edit("W_E", (4, 7), value=3).edit("W_E", (4, slice(None)), scale=2).edit("W_E", (4, 7), add=0.5)
+    new = new.edit("W_E", (5, 7), value=9).edit("W_E", (slice(None), 6), value=9)  # of other cells
+    explanation = new.explain("W_E", 4, 7)
+    assert explanation.edits == (f"set to 3 (it was {said})", "3 multiplied by 2", "0.5 added to 6")
+    assert explanation.value == new["W_E"][4, 7] == parts_of(explanation) == 6.5
+    assert (explanation.formula, explanation.numbers, explanation.unedited) == ("learnt", said, was)
+    assert new.explain("W_E", 4, 5).edits == (f"{trace['W_E'][4, 5]:.4g} multiplied by 2".replace("-", "−"),)
+    assert new.explain("W_E", 3, 7).edits == ()
+    assert formula_bar(new, "W_E", (4, 7)) == "=(3) * 2 + 0.5"
+
+
+def test_an_array_of_numbers_set_in_a_weight_is_told_cell_by_cell(trace):
+    new = trace.edit("W_E", (4, slice(0, 3)), value=[1.0, 2.0, 3.0])
+    assert new.explain("W_E", 4, 1).edits[0].startswith("set to 2 (it was ")
+    assert new.explain("W_E", 4, 3).edits == ()
+
+
+def test_an_edited_token_id_says_which_token_it_was():
+    class Speaker:
+        def token_strings(self, ids):
+            return [f" word{i}" for i in ids]
+
+    plain = model_of(Tiny()).trace(PROMPT)
+    plain._speaker = Speaker()
+    new = plain.edit("ids", 2, value=7).edit("ids", slice(2, None), add=1)
+    explanation = new.explain("ids", 2)
+    assert explanation.edits == ("set to 7, ' word7' (it was 4, ' word4')", "1 added to 7, ' word7'")
+    assert "' word8', number 8" in explanation.sentence
+    assert (explanation.value, parts_of(explanation), explanation.numbers) == (8, 8, "4")
+    assert new.explain("ids", 1).edits == ()
+    longer = new.edit("blocks.0.mlp.post", (1, 1), value=1).append([3])
+    assert longer.explain("ids", 2).edits == explanation.edits
+    assert longer.explain("ids", 7).edits == (), "what is appended later is not edited"
+
+
+def test_without_a_tokenizer_an_edited_token_id_is_a_number(trace):
+    assert trace.edit("ids", 2, value=7).explain("ids", 2).edits == ("set to 7 (it was 4)",)
 
 
 def test_an_explanation_is_ready_for_json(trace):

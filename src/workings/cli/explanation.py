@@ -123,6 +123,7 @@ def _places_in_words(trace: Trace, found: Explanation) -> str:
 def _print_beginning(console: Console, found: Explanation) -> None:
     console.print(heading("Where it comes from"))
     print_indented(console, f"{found.operation} This is where the numbers begin.")
+    _print_changes(console, found)
     console.print()
 
 
@@ -134,10 +135,14 @@ def _print_formula(console: Console, found: Explanation) -> None:
     if found.address.name.startswith("gradient."):
         short = f"gradient.{short}"
     _print_equation(console, short, found.formula, "")
-    _print_equation(console, figure(found.value), found.numbers, "yellow")
+    _print_equation(console, figure(found.formula_value), found.numbers, "yellow")
+    _print_changes(console, found)
+    console.print()
+
+
+def _print_changes(console: Console, found: Explanation) -> None:
     for change in found.edits:
         print_indented(console, Text(f"changed by hand: {change}", style="magenta"))
-    console.print()
 
 
 def _print_equation(console: Console, left: str, right: str, style: str) -> None:

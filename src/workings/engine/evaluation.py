@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ class Evaluation:
         self.weights = weights or {}  # edited weights only
         self.stores: dict[Table, Store] = {}
         self.grown = False
+        self.ids_edits: tuple[tuple[Edit, Array], ...] = ()  # in force in `ids` already; each with the ids before it
         self.edits_of: dict[Table, list[Edit]] = {}
         in_force = (*program.following(edits), *edits)
         for edit in in_force:
@@ -289,6 +291,13 @@ class Evaluation:
     def _source(self, table: Table, start: int, stop: int) -> Array:
         return self.ids[start:stop] if table.primitive is GIVEN else self.stores[table].read(start, stop)
 
+    def before_edits(self, table: Table) -> Array:
+        """A weight, or the token ids, as they were before any edit."""
+        if table.row_axis is None:
+            return self.program.weight(str(table.name), self.dtype)
+        before = self.ids_edits[0][1] if self.ids_edits else self.ids
+        return np.concatenate([before, self.ids[len(before) :]])
+
     # Forks --------------------------------------------------------------------------------------------------------
 
     def fork(
@@ -296,6 +305,7 @@ class Evaluation:
     ) -> Evaluation:
         """An evaluation with other edits, ids or weights, which shares every row that is not stale."""
         child = Evaluation(self.program, ids, self.dtype, edits, weights)
+        child.ids_edits = self.ids_edits
         grew = len(ids) != len(self.ids)
         child.grown = grew or self.grown
         for table, store in self.stores.items():
@@ -306,13 +316,26 @@ class Evaluation:
         child.shown |= self.shown & {table.name for table in child.stores}
         return child
 
+    def with_ids(self, ids: Array, edit: Edit, stale: dict[Table, Rows]) -> Evaluation:
+        """A fork in which an edit has made these of the token ids."""
+        child = self.fork(self.edits, ids, stale, self.weights)
+        touched = replace(edit, index=(np.arange(len(ids))[edit.index],))  # what is appended later is not edited
+        child.ids_edits = (*self.ids_edits, (touched, self.ids))
+        return child
+
+    def anew(self, program: Program, ids: Array, edits: tuple[Edit, ...]) -> Evaluation:
+        """The same with another program, ids or edits, which shares no row."""
+        child = Evaluation(program, ids, self.dtype, edits, self.weights)
+        child.ids_edits = self.ids_edits
+        return child
+
     def in_program(self, program: Program, edits: tuple[Edit, ...], weights: dict[str, Array]) -> Evaluation:
         """An evaluation of the same prompt in another program of the model, which shares all rows of the model's own tables.
 
         In these tables and their weights the edits must be those that are in force here.
         """
         child = Evaluation(program, self.ids, self.dtype, edits, weights)
-        child.grown = self.grown
+        child.grown, child.ids_edits = self.grown, self.ids_edits
         own = len(program.root.graph.tables) if program.root is self.program.root else 0
         for table, store in self.stores.items():
             if table.number < own:

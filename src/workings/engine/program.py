@@ -84,6 +84,27 @@ class Program:
                 readers.setdefault(source or "", []).append(name)
         return readers
 
+    def used_by(self, name: str, readings: bool = True) -> list[str]:
+        """The tables that the model goes on with from a table or weight, then those that only read it off, as a lens does.
+
+        From a table that a sparse autoencoder is spliced in behind, the model goes on with what reads the autoencoder's.
+        """
+        behind, own = [name], set()
+        for source in behind:
+            for reader in self.readers.get(source, ()):
+                if not self._beside(reader, name):
+                    own.add(reader)
+                elif reader.startswith(f"{name}.") and reader not in behind:
+                    behind.append(reader)
+        first = [one for one in self.graph.named if one in own]
+        return [*first, *(one for one in self.readers.get(name, ()) if one not in own)] if readings else first
+
+    def _beside(self, reader: str, name: str) -> bool:
+        """Whether a table is drawn beside the model: behind a table whose name its own begins with, or as a slope of numbers."""
+        words = reader.split(".")
+        behind = any(".".join(words[:stop]) in self.graph.named for stop in range(1, len(words)))
+        return behind or (is_gradient(reader) and not is_gradient(name))
+
     def weight(self, name: str, dtype: np.dtype) -> Array:
         """A weight as the wanted type; other types than the stored one are made once and shared by all traces."""
         array = self._weights[name]

@@ -97,9 +97,14 @@ class Trace:
         return self._evaluation.edits
 
     def edits_of(self, name: str) -> list[Edit]:
-        """The edits in force in one table, or weight, oldest first; in what slopes hand on, also those that follow from edits."""
+        """The edits in force in one table, weight, or the token ids, oldest first; in what slopes hand on, also those that follow from edits."""
         following = self._evaluation.program.following(self.edits)
-        return [edit for edit in (*following, *self.edits) if edit.name == name]
+        of_ids = (edit for edit, _ in self._evaluation.ids_edits)
+        return [edit for edit in (*of_ids, *following, *self.edits) if edit.name == name]
+
+    def before_edits(self, name: str) -> Array:
+        """A weight, or the token ids, as they were before any edit."""
+        return _read_only(self._evaluation.before_edits(self.table(name)))
 
     def names(self) -> list[str]:
         """The name of every table that is worked out, in the order of working (weights are not among them)."""
@@ -148,9 +153,10 @@ class Trace:
         """The table of this name as the model's graph has it: its axes, and what it follows from."""
         return find_table(self._evaluation.program.graph, name)
 
-    def used_by(self, name: str) -> list[str]:
-        """The tables that are worked out directly from this table or weight, in order of working; slopes from slopes, where there are any."""
-        return self._evaluation.program.readers.get(str(self.table(name).name), [])
+    def used_by(self, name: str, readings: bool = True) -> list[str]:
+        """The tables that are worked out from this table or weight: the model's own first, in order of working (past a sparse autoencoder that
+        is spliced in, too), then, unless `readings` is off, others, such as a lens's; slopes from slopes, where there are any."""
+        return self._evaluation.program.used_by(str(self.table(name).name), readings)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a table, without working it out."""
@@ -265,7 +271,7 @@ class Trace:
         edits = (*old.edits, edit)
         program = old.program.for_edits(edits)
         if program is not old.program:
-            return self._with(Evaluation(program, old.ids, old.dtype, edits, old.weights))
+            return self._with(old.anew(program, old.ids, edits))
         causal = Evaluation(program, old.ids, old.dtype, edits).causal
         changed = [table, *(self.table(passed.name) for passed in program.following([edit]))]
         stale = old.stale_after(dict.fromkeys(changed, rows), causal)
@@ -289,7 +295,7 @@ class Trace:
         edit.apply(numbers)
         ids = check_ids(numbers, self._d_vocab, self.n_ctx)
         stale = old.stale_after({self.table("ids"): edit.rows(-1, len(self))}, old.causal)
-        return self._with(old.fork(old.edits, ids, stale, old.weights))
+        return self._with(old.with_ids(ids, edit, stale))
 
     def fork(self) -> Trace:
         """A trace of the same numbers that shares all that is worked out; what it works out itself is gone with it."""
@@ -358,7 +364,7 @@ class Trace:
         """An evaluation with more tokens that shares nothing: one may look ahead to them through an edit whose slice is open."""
         old = self._evaluation
         new_ids = check_ids(ids, self._d_vocab, self.n_ctx, already=len(self))
-        return Evaluation(old.program, np.concatenate([old.ids, new_ids]), old.dtype, old.edits, old.weights)
+        return old.anew(old.program, np.concatenate([old.ids, new_ids]), old.edits)
 
     def _with(self, evaluation: Evaluation) -> Trace:
         return Trace(evaluation, self.n_ctx, self._speaker, self._features)

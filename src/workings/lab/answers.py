@@ -116,7 +116,8 @@ class Answers:
         """How one number came about."""
         with self._working(query) as (trace, session):
             found = trace.explain(query.text("table"), *query.index())
-            feeds = trace.used_by(found.address.name)
+            feeds = trace.used_by(found.address.name, readings=False)
+            readings = trace.used_by(found.address.name)[len(feeds) :]
         terms, rest = _terms(found.terms)
         breakdowns = []
         for part in found.breakdowns:
@@ -135,6 +136,7 @@ class Answers:
             "breakdowns": breakdowns,
             "sources": [_address(source) for source in found.sources],
             "feeds": feeds,
+            "readings": readings,
             "edits": found.edits,
             "slope_of": session.asked,
         }

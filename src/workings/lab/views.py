@@ -23,6 +23,7 @@ from workings.anatomy.logit_lens import draw_logit_lens
 from workings.anatomy.tuned_lens import KIND, TunedLens, draw_tuned_lens
 from workings.checkpoints.model import Model
 from workings.checkpoints.sparse_autoencoder import SparseAutoencoder
+from workings.engine.edits import larger_held
 from workings.engine.evaluation import Evaluation
 from workings.engine.memory import physical_bytes
 from workings.engine.trace import Trace
@@ -154,7 +155,7 @@ class Session:
                 trace = edit.apply(trace)
                 self.refusals.append(None)
             except InputError as error:
-                self.refusals.append(str(error))
+                self.refusals.append(str(error).replace(larger_held(trace.dtype), ""))  # which the lab cannot
         return trace
 
 

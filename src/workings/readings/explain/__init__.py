@@ -27,7 +27,15 @@ class Explainable(Protocol):
     """What the reading needs of a trace."""
 
     def edits_of(self, name: str) -> Sequence[Any]:
-        """Edits in force in one table, oldest first."""
+        """Edits in force in one table, weight, or the token ids, oldest first."""
+        ...
+
+    def before_edits(self, name: str) -> Array:
+        """A weight, or the token ids, as they were before any edit."""
+        ...
+
+    def spell(self, token_id: int) -> str:
+        """What a person reads for one token id."""
         ...
 
     @property
@@ -62,10 +70,11 @@ def explain(trace: Explainable, name: str, index: Sequence[int]) -> Explanation:
         return _given(trace, table, address, shown, axes)
     made = reader.definition(table, cell)
     terms, changes = _edited(trace, table, address, terms_of(made, writer), made.value)
+    unedited = made.value if changes else None
     breakdowns = tuple(breakdowns_of(made, writer))
     return Explanation(
         address, shown, _about(table.name, shown), _operation(table), writer.symbols(made), writer.numbers(made),
-        terms, breakdowns, sources_of(made, terms, breakdowns), changes, axes,
+        terms, breakdowns, sources_of(made, terms, breakdowns), changes, axes, unedited,
     )  # fmt: skip
 
 
@@ -84,17 +93,15 @@ def formula_bar(trace: Explainable, name: str, index: Sequence[int]) -> str:
     table = trace.table(name)
     assert table.name is not None
     cell = _checked(table, index, len(trace))
-    reader = Reader(trace)
+    changes = _amounts(trace, table, Address(table.name, cell))
     if table.primitive is GIVEN:
-        return number(reader.cell(table, cell).value).replace("−", "-")
-    line = in_one_line(reader.definition(table, cell), table.name)
-    assert table.name is not None
-    for edit in trace.edits_of(table.name):
-        amount = _amount_at(edit, table.shape(len(trace)), cell)
-        if amount is not None:
-            typed = number(amount).replace("−", "-")
-            line = {"value": typed, "add": f"{line} + {typed}", "scale": f"({line}) * {typed}"}[edit.kind]
-    return f"={line}"
+        line = number(_given_value(trace, table.name, cell)).replace("−", "-")
+    else:
+        line = in_one_line(Reader(trace).definition(table, cell), table.name)
+    for kind, amount in changes:
+        typed = number(amount).replace("−", "-")
+        line = {"value": typed, "add": f"{line} + {typed}", "scale": f"({line}) * {typed}"}[kind]
+    return line if table.primitive is GIVEN and not changes else f"={line}"
 
 
 def _checked(table: Table, index: Sequence[int], n_pos: int) -> tuple[int, ...]:
@@ -116,7 +123,7 @@ def _checked(table: Table, index: Sequence[int], n_pos: int) -> tuple[int, ...]:
 
 
 def _given(trace: Explainable, table: Table, address: Address, value: float, axes: tuple[str, ...]) -> Explanation:
-    name = table.name or ""
+    name, first = address.name, _given_value(trace, address.name, address.index)
     if table.row_axis is not None:
         said = f"The token at position {address.index[0]} is {trace.tokens[address.index[0]]!r}, number {int(value)} of the vocabulary."
         made = "Read from the prompt."
@@ -125,11 +132,16 @@ def _given(trace: Explainable, table: Table, address: Address, value: float, axe
         if name in CHOICES:
             made = "Chosen by whoever asked: it follows from nothing else here."
     text = "read from the prompt" if table.row_axis is not None else "chosen" if name in CHOICES else "learnt"
-    term = Term(value, text, number(value))
-    changes = tuple(
-        f"{e.kind}" for e in trace.edits_of(name) if _amount_at(e, table.shape(len(trace)), address.index) is not None
-    )
-    return Explanation(address, value, said, made, text, number(value), (term,), edits=changes, axes=axes)
+    terms, changes = _edited(trace, table, address, (Term(first, text, number(first)),), first)
+    return Explanation(
+        address, value, said, made, text, number(first), terms,
+        edits=changes, axes=axes, unedited=first if changes else None,
+    )  # fmt: skip
+
+
+def _given_value(trace: Explainable, name: str, cell: tuple[int, ...]) -> float:
+    """A number of a weight, or a token id, before any edit."""
+    return float((trace.before_edits if trace.edits_of(name) else trace.rows)(name)[cell])
 
 
 def _operation(table: Table) -> str:
@@ -150,29 +162,38 @@ def _edited(
 ) -> tuple[tuple[Term, ...], tuple[str, ...]]:
     """Terms and plain words for the edits that touch the cell."""
     changes, current = [], worked_out
-    for edit in trace.edits_of(address.name):
-        amount = _amount_at(edit, table.shape(len(trace)), address.index)
-        if amount is None:
-            continue
-        if edit.kind == "value":
-            terms, text = (
-                (Term(amount, "set by hand", number(amount)),),
-                f"set to {number(amount)} (it was {number(current)})",
-            )
+    for kind, amount in _amounts(trace, table, address):
+        was = _spelled(trace, table, current)
+        if kind == "value":
+            terms = (Term(amount, "set by hand", number(amount)),)
+            text = f"set to {_spelled(trace, table, amount)} (it was {was})"
             current = amount
-        elif edit.kind == "add":
-            terms, text = (
-                (*terms, Term(amount, "added by hand", number(amount))),
-                f"{number(amount)} added to {number(current)}",
-            )
+        elif kind == "add":
+            terms = (*terms, Term(amount, "added by hand", number(amount)))
+            text = f"{number(amount)} added to {was}"
             current += amount
         else:
             terms = tuple(Term(t.value * amount, f"{t.text} × {number(amount)} (by hand)", f"{t.numbers} × {number(amount)}", t.sources, t.count)
                           for t in terms)  # fmt: skip
-            text = f"{number(current)} multiplied by {number(amount)}"
+            text = f"{was} multiplied by {number(amount)}"
             current *= amount
         changes.append(text)
     return terms, tuple(changes)
+
+
+def _spelled(trace: Explainable, table: Table, value: float) -> str:
+    """A number in words; a token id with its token, where the model has a tokenizer."""
+    if table.primitive is not GIVEN or table.row_axis is None:
+        return number(value)
+    token = trace.spell(int(value))
+    return number(value) if token == number(value) else f"{number(value)}, {token!r}"
+
+
+def _amounts(trace: Explainable, table: Table, address: Address) -> list[tuple[str, float]]:
+    """The kind and amount of every edit that touches the cell, oldest first."""
+    shape = table.shape(len(trace))
+    found = [(edit.kind, _amount_at(edit, shape, address.index)) for edit in trace.edits_of(address.name)]
+    return [(kind, amount) for kind, amount in found if amount is not None]
 
 
 def _amount_at(edit: Any, shape: tuple[int, ...], cell: tuple[int, ...]) -> float | None:

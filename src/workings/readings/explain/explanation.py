@@ -45,7 +45,8 @@ class Explanation:
     """How one number came about. `str()` is for people; `to_dict()` for programs.
 
     `terms` always add up to `value` (in float32 up to its rounding); where more than a dozen, the smallest are one
-    last term. `sources` are addresses that can be explained in turn.
+    last term. `sources` are addresses that can be explained in turn. `edits` says what was done to the number by hand, in order;
+    `formula` and `numbers` are those without it, and `unedited` is what they give (None where nothing was done).
     """
 
     address: Address
@@ -59,17 +60,23 @@ class Explanation:
     sources: tuple[Address, ...] = ()
     edits: tuple[str, ...] = ()
     axes: tuple[str, ...] = field(default=())
+    unedited: float | None = None
 
     @property
     def rest(self) -> float | None:
         """What the terms that are not shown one by one add up to; None where all are shown."""
         return self.terms[-1].value if self.terms and self.terms[-1].count > 1 else None
 
+    @property
+    def formula_value(self) -> float:
+        """What the formula gives: the number, or, where it was edited, what it was before."""
+        return self.value if self.unedited is None else self.unedited
+
     def __str__(self) -> str:
         lines = [f"{self.address} = {number(self.value)}", self.sentence, self.operation, ""]
         lines += [
             f"  {self.address.name.rsplit('.', 1)[-1]} = {self.formula}",
-            f"  {number(self.value)} = {self.numbers}",
+            f"  {number(self.formula_value)} = {self.numbers}",
         ]
         lines += [f"  changed by hand: {change}" for change in self.edits]
         if len(self.terms) > 1:
@@ -89,7 +96,7 @@ class Explanation:
             parts.paragraph(number(self.value), "value"),
             parts.paragraph(self.operation),
             parts.paragraph(f"{self.address.name.rsplit('.', 1)[-1]} = {self.formula}", "formula"),
-            parts.paragraph(f"{number(self.value)} = {self.numbers}", "formula"),
+            parts.paragraph(f"{number(self.formula_value)} = {self.numbers}", "formula"),
             parts.lines(f"changed by hand: {change}" for change in self.edits),
             parts.heading("Terms, largest first") + parts.waterfall(*_drawn(self.terms), self.value)
             if len(self.terms) > 1
@@ -131,6 +138,7 @@ class Explanation:
             ],
             "sources": [str(source) for source in self.sources],
             "edits": list(self.edits),
+            "unedited": self.unedited,
         }
 
 

@@ -77,6 +77,13 @@ class Fold:
 Expression = Cell | Fixed | Apply | Fold
 
 
+def largest_first(values: Array) -> Array:
+    """The places of a sum's terms, largest first, without those that are exactly 0, as all that is masked is; where all are 0, one of them."""
+    order = np.argsort(-np.abs(values), kind="stable")
+    adding = order[values[order] != 0]
+    return adding if len(adding) else order[:1]
+
+
 def is_choice(made: Expression) -> bool:
     """Whether this is 1 less the answer of a comparison: 1 where it does not hold, else 0."""
     if not isinstance(made, Apply) or made.kind != "subtract":

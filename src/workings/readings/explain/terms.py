@@ -9,7 +9,17 @@ import numpy as np
 
 from workings.display.words import number
 from workings.readings.explain.explanation import N_SHOWN, Breakdown, Term
-from workings.readings.explain.expressions import Address, Apply, Array, Cell, Expression, Fixed, Fold, is_choice
+from workings.readings.explain.expressions import (
+    Address,
+    Apply,
+    Array,
+    Cell,
+    Expression,
+    Fixed,
+    Fold,
+    is_choice,
+    largest_first,
+)
 from workings.readings.explain.writing import Writer
 
 
@@ -70,8 +80,7 @@ def terms_of(made: Expression, writer: Writer) -> tuple[Term, ...]:
     owner = np.concatenate([np.full(len(group.values), place) for place, group in enumerate(groups)])
     within = np.concatenate([np.arange(len(group.values)) for group in groups])
     values = np.concatenate([group.values for group in groups])
-    order = np.argsort(-np.abs(values), kind="stable")
-    order = order[: max(1, np.count_nonzero(values))]  # what is masked adds exactly 0, and is left out
+    order = largest_first(values)
     shown = order if len(order) <= N_SHOWN + 1 else order[:N_SHOWN]
     terms = [
         _term(groups[owner[place]].expression(int(within[place])), float(values[place]), writer) for place in shown
@@ -96,8 +105,8 @@ def _cells(made: Expression) -> list[Address]:
     if isinstance(made, Apply):
         found = [address for part in made.parts for address in _cells(part)]
     else:
-        top = np.argsort(-(made.values if made.kind == "max" else np.abs(made.values)), kind="stable")
-        found = [a for j in top[: 1 if made.kind == "max" else N_SHOWN] for a in _cells(made.item(int(j)))]
+        top = [np.argmax(made.values)] if made.kind == "max" else largest_first(made.values)[:N_SHOWN]
+        found = [a for j in top for a in _cells(made.item(int(j)))]
     return list(dict.fromkeys(found))
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from workings.display.words import number
-from workings.readings.explain.expressions import Address, Apply, Cell, Expression, Fixed, Fold, is_choice
+from workings.readings.explain.expressions import (
+    Address,
+    Apply,
+    Cell,
+    Expression,
+    Fixed,
+    Fold,
+    is_choice,
+    largest_first,
+)
 
 _SIGNS = {"add": " + ", "subtract": " − ", "multiply": " × ", "divide": " ÷ "}
 _STRENGTH = {"add": 1, "subtract": 1, "multiply": 2, "divide": 2}
@@ -88,10 +95,11 @@ class Writer:
         return f"({text})" if outer > _STRENGTH[expression.kind] else text
 
     def _folded(self, fold: Fold) -> str:
-        order = np.argsort(-np.abs(fold.values), kind="stable")[:SHOWN_IN_LINE]
-        shown = [self.numbers(fold.item(int(j)), 1) for j in order]
-        more = max(int(np.count_nonzero(fold.values)) - len(order), 0)  # what is masked adds exactly 0
-        text = " + ".join(shown) + (f" + … {more} more" if more else "")
+        order = largest_first(fold.values)
+        shown = [self.numbers(fold.item(int(j)), 1) for j in order[:SHOWN_IN_LINE]]
+        more, zeros = len(order) - len(shown), len(fold.values) - len(order)
+        left_out = [f"{more} more"] * (more > 0) + [f"{zeros} that {'is' if zeros == 1 else 'are'} 0"] * (zeros > 0)
+        text = " + ".join(shown) + (f" + … {' and '.join(left_out)}" if left_out else "")
         return f"({text}) ÷ {len(fold.values)}" if fold.kind == "mean" else f"({text})"
 
 

@@ -5,7 +5,7 @@ import { inText } from "./format";
 import { knocksBy, knocksSaid } from "./knocks";
 import { steersOf, steersSaid } from "./steers";
 import type { Session } from "./session";
-import type { Page } from "./state";
+import type { Page, State } from "./state";
 import type { Travel } from "./travel";
 import type { Edit, Numbers } from "./types";
 
@@ -23,11 +23,11 @@ export function editList(page: Page, session: Session, travel: Travel): HTMLElem
     const by = knocksBy(edit);
     const inWords = steers ? steersSaid(steers) : by && knocksSaid(page, edit, by);
     const name = inWords ?? written(edit.table, edit.index);
-    const { opened, shown } = page.get();
-    const told = opened?.edits[shown?.edits.indexOf(edit) ?? -1];
+    const refused = refusal(page.get(), edit);
     const change = (edits: (all: Edit[]) => Edit[]): void => void session.setEdits(edits([...page.get().edits]));
     const toggle = h("input", { type: "checkbox", role: "switch", "aria-label": `${name} in force`, onchange: () => change((all) => all.with(i, { ...edit, on: toggle.checked })) });
-    toggle.checked = edit.on;
+    toggle.checked = edit.on && !refused;
+    toggle.disabled = refused !== null;
     const go = (): void => {
       if (steers) return travel.go({ screen: "features", feature: steers.feature });
       const index = edit.index.map((part) => (typeof part === "number" ? part : Number(part.split(":")[0] || 0)));
@@ -35,11 +35,11 @@ export function editList(page: Page, session: Session, travel: Travel): HTMLElem
     };
     return h(
       "li",
-      { class: edit.on ? "" : "off" },
+      { class: toggle.checked ? "" : "off" },
       toggle,
       h("span", { class: "what" }, h("button", { class: inWords ? "link" : "link mono", onclick: go }, name), h("span", { class: inWords ? "soft mono" : "number" }, inWords ? written(edit.table, edit.index) : said(edit))),
       h("button", { class: "quiet", "aria-label": `Take out the edit of ${name}`, title: "Take out", onclick: () => change((all) => all.toSpliced(i, 1)) }, icon("×")),
-      told && !told.ok ? h("p", { class: "note" }, told.error) : null,
+      refused ? h("p", { class: "note" }, `Not in force: ${refused}`) : null,
     );
   }
 
@@ -49,6 +49,12 @@ export function editList(page: Page, session: Session, travel: Travel): HTMLElem
   });
   section.hidden = true;
   return section;
+}
+
+/** Why an edit that is on could not be made; null where it was, or is not known yet. */
+export function refusal({ opened, shown }: Pick<State, "opened" | "shown">, edit: Edit): string | null {
+  const told = opened?.edits[shown?.edits.indexOf(edit) ?? -1];
+  return told && !told.ok ? told.error : null;
 }
 
 function said(edit: Edit): string {

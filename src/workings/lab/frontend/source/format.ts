@@ -70,11 +70,24 @@ export function roughly(number: number): string {
   return count(number);
 }
 
-/** A number that a person typed, with either minus sign; null where it is none. */
-export function typed(text: string): number | null {
+const LARGEST = 3.4028234663852886e38; // of float32
+
+function read(text: string): number {
   const plain = text.trim().replace("−", "-").replace(/^\+/, "");
-  if (plain === "" || !/^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain)) return null;
-  return Number(plain);
+  return /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
+}
+
+/** A number that a person typed, with either minus sign; null where it is none, or larger than the lab's numbers get. */
+export function typed(text: string): number | null {
+  const number = read(text);
+  return Math.abs(number) <= LARGEST ? number : null;
+}
+
+/** Why what was typed into a cell cannot be taken. */
+export function notTaken(text: string): string {
+  return Number.isNaN(read(text.trim().replace(/^(\+=|\*)/, "")))
+    ? `“${text}” is not a number. A number sets the cell, *2 doubles it, +=0.5 adds to it.`
+    : `“${text}” is too large. The largest number here is 3.4e38, the smallest −3.4e38 (a 3 or −3, and 38 digits after it).`;
 }
 
 /** A model's name, without the folders that lead to it. */

@@ -3,6 +3,7 @@ import "regular-table";
 import type { CellMetadata, DataResponse } from "regular-table/dist/esm/types";
 import type { RegularTableElement } from "regular-table";
 import { clamp } from "./dom";
+import { refusal } from "./edits";
 import { decimalsFor, inCell } from "./format";
 import { type Look, markCells, markHeadings, nameParts } from "./marks";
 import { hasWords, Labels, Ranges, sheetOf } from "./sheet";
@@ -238,7 +239,7 @@ export class Grid {
       selection: this.selection(),
       largest,
       strongest: state.colours ? largest : 0,
-      edits: state.edits.filter((edit) => edit.on && edit.table === sheet.table),
+      edits: state.edits.filter((edit) => edit.on && edit.table === sheet.table && !refusal(state, edit)),
       value: (row, column) => tiles.at(sheet, "tile", row, column),
       before: (row, column) => (compared ? tiles.at(sheet, "changed", row, column) : undefined),
     };

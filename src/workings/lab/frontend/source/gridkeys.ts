@@ -1,7 +1,7 @@
 // Moving through the grid by keys and mouse, copying, and typing into cells.
 import { isSlope } from "./address";
 import { h } from "./dom";
-import { exact, typed } from "./format";
+import { exact, notTaken, typed } from "./format";
 import { boxOf, type Grid } from "./grid";
 import type { Session } from "./session";
 import { sentence } from "./session";
@@ -170,7 +170,7 @@ function openEditor(grid: Grid, page: Page, session: Session, around: HTMLElemen
     const change = amount(input.value);
     if (!change) {
       input.setAttribute("aria-invalid", "true");
-      page.set({ trouble: `“${input.value}” is not a number. A number sets the cell, *2 doubles it, +=0.5 adds to it.` });
+      page.set({ trouble: notTaken(input.value) });
       return;
     }
     close();

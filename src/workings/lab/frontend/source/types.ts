@@ -138,6 +138,8 @@ export interface Explanation {
   breakdowns: Breakdown[];
   sources: Address[];
   feeds: string[];
+  /** Tables that read it beside the model: of a lens, of a sparse autoencoder. */
+  readings: string[];
   /** Which score it is the slope of, in words; null for a number that is none. */
   slope_of: string | null;
   /** What was done to it by hand, as sentences. */

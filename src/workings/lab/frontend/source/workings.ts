@@ -11,6 +11,7 @@ import type { Travel } from "./travel";
 import type { Address, Explanation, Rest, Term } from "./types";
 
 const FIRST_SOURCES = 8;
+const FEW = 3; // readings that stand open
 const PATIENCE = 600; // milliseconds without a word
 
 export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () => void): HTMLElement {
@@ -139,8 +140,9 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
       main,
       ...parts,
       told.sources.length ? section("Made from", sources(told.sources)) : null,
-      told.feeds.length ? section("Used by", feeds(told, state.place)) : null,
-      !told.sources.length && isWeight(state.model, address.table)
+      told.feeds.length ? section("Used by", readers(told.feeds, state.place)) : null,
+      told.readings.length ? section("Also read by", folded(told.readings.length, readers(told.readings, state.place))) : null,
+      !told.sources.length && !told.edits.length && isWeight(state.model, address.table)
         ? h("p", { class: "soft" }, "This number was learnt in training; nothing in the model makes it.")
         : null,
     );
@@ -184,8 +186,8 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
     return list;
   }
 
-  /** The tables that read this one; following one keeps the row, where both have such a row. */
-  function feeds(told: Explanation, from: Place): HTMLElement {
+  /** Tables that read this one; following one keeps the row, where both have such a row. */
+  function readers(names: string[], from: Place): HTMLElement {
     const { model, opened } = page.get();
     const to = (name: string): void => {
       const table = find(model, name);
@@ -198,7 +200,7 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
         column: clamp(from.column, 0, size.columns - 1),
       });
     };
-    return h("ul", { class: "links" }, ...told.feeds.map((name) => h("li", {}, h("button", { class: "link mono", onclick: () => to(name) }, name))));
+    return h("ul", { class: "links" }, ...names.map((name) => h("li", {}, h("button", { class: "link mono", onclick: () => to(name) }, name))));
   }
 
   body.addEventListener("keydown", (event) => {
@@ -211,6 +213,11 @@ export function workings(page: Page, travel: Travel, labels: Labels, toGrid: () 
     h("header", {}, h("h2", {}, "How this number was made"), back, forward),
     body,
   );
+}
+
+/** Tables that only look on; many of them are one line until it is opened. */
+function folded(count: number, list: HTMLElement): HTMLElement {
+  return count <= FEW ? list : h("details", {}, h("summary", { class: "soft" }, `${count} tables of lenses or of the autoencoder`), list);
 }
 
 function section(title: string, ...content: (Node | null)[]): HTMLElement {
