@@ -177,6 +177,7 @@ class Visit:
 
     def open(self, hash: str = "", ready: str = ".workings-body .value") -> Visit:
         self.page.goto(self.lab.address)
+        self.page.wait_for_url(lambda address: "token=" not in address)
         if hash:
             self.page.goto("about:blank")  # the page that is left would write its own address over this one
             self.page.goto(f"http://127.0.0.1:{self.lab.port}/{hash}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from starlette.testclient import TestClient
 from visitors import HOME, PORT, TOKEN, Visitor, visiting
@@ -34,15 +36,32 @@ def refused(answer, status=403, kind="forbidden"):
 # The token and the cookie
 
 
-def test_the_token_becomes_a_cookie_and_leaves_the_address(stranger):
-    answer = stranger.get(f"/?token={TOKEN}&prompt=Mike+is", follow_redirects=False)
-    assert answer.status_code == 303
-    assert answer.headers["location"] == "/?prompt=Mike+is"
+def test_the_token_becomes_a_cookie_and_the_page_leads_on_without_it(stranger):
+    answer = stranger.get(f"/?token={TOKEN}&prompt=Mike+is&x=%22%3E%3Cb%3E%26amp", follow_redirects=False)
+    assert answer.status_code == 200
+    assert 'href="/?prompt=Mike+is&amp;x=%22%3E%3Cb%3E%26amp"' in answer.text
+    assert 'content="0;url=/?prompt=Mike+is&amp;x=%22%3E%3Cb%3E%26amp"' in answer.text
+    assert "<b>" not in answer.text
+    assert TOKEN not in answer.text
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
     assert TOKEN not in cookie
     assert stranger.get("/api/model").status_code == 200
+
+
+def test_the_page_that_leads_on_tells_nobody_where_it_was(stranger):
+    answer = stranger.get(f"/?token={TOKEN}")
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cache-control"] == "no-store"
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert re.findall(r"<script[^>]*>[^<]*", answer.text) == ['<script src="/enter.js">']
+    script = stranger.get("/enter.js")
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert TOKEN not in script.text
 
 
 @pytest.mark.parametrize(
@@ -68,7 +87,15 @@ def test_a_wrong_token_opens_nothing(stranger, query):
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/model", "/api/tile?view=0", "/main.js", "/api/nothing", f"/api/model?token={TOKEN}", "/api/export.xlsx"],
+    [
+        "/api/model",
+        "/api/tile?view=0",
+        "/main.js",
+        "/enter.js",
+        "/api/nothing",
+        f"/api/model?token={TOKEN}",
+        "/api/export.xlsx",
+    ],
 )
 def test_without_the_cookie_nothing_is_told(stranger, path):
     assert refused(stranger.get(path))

@@ -15,7 +15,7 @@ import threading
 import time
 import webbrowser
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -67,7 +67,7 @@ def test_the_printed_address_opens_the_lab_and_ctrl_c_ends_it_quietly(running, f
     home = address.split("/?")[0]
     with httpx2.Client(base_url=home, timeout=100) as client:
         assert client.get("/api/model").status_code == 403
-        assert client.get(address).headers["location"] == "/"
+        assert 'href="/"' in client.get(address).text
         document = client.get("/api/model").json()
         assert (document["name"], document["prompt"]) == (str(folder), "Mike is")
         view = client.post("/api/view", json={"prompt": "Mike is"}, headers={"origin": home}).json()["id"]
@@ -112,6 +112,74 @@ def test_ctrl_c_while_it_works_ends_it_as_quietly_and_does_not_wait_for_the_work
             _, err = process.communicate(timeout=100)
             assert asked.exception() or asked.result().status_code >= 500
     assert (process.returncode, err.strip()) == (0, "The lab is closed.")
+
+
+def knock(address, said):
+    """Say something at the lab's door, which need not be a request, and hang up when it has been answered, or not at all."""
+    home = address.split("/?")[0].removeprefix("http://")
+    with socket.create_connection(home.split(":"), timeout=20) as line:
+        line.sendall(said.replace("HOME", home).encode())
+        line.settimeout(0.3)
+        with suppress(TimeoutError):
+            while line.recv(4096):
+                pass
+
+
+def test_who_speaks_no_http_is_refused_without_a_word_in_the_window(running):
+    process, address = running
+    socket_key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    for _ in range(3):
+        knock(address, "what is this?\r\n\r\n")
+        knock(
+            address,
+            f"GET / HTTP/1.1\r\nHost: HOME\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{socket_key}\r\n\r\n",
+        )
+        knock(address, "GET / HTTP/1.1\r\nHost: HOME\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=100)[1].strip() == "The lab is closed."
+
+
+def test_an_upload_that_is_cut_off_says_nothing_in_the_window(running):
+    process, address = running
+    with httpx2.Client(timeout=100) as client:
+        client.get(address)
+        (cookie,) = client.cookies.jar
+        head = f"Host: HOME\r\nCookie: {cookie.name}={cookie.value}\r\nOrigin: http://HOME\r\nContent-Length: 100"
+        knock(address, f"POST /api/view HTTP/1.1\r\n{head}\r\n\r\n{{")
+        assert client.get(f"{address.split('/?')[0]}/api/model").status_code == 200
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=100)[1].strip() == "The lab is closed."
+
+
+LONG_WORKBOOK = """
+import time
+from workings.cli import main
+from workings.lab import workbook
+
+def write_workbook(model, path, *more, **others):
+    (path.parent / "begun").touch()
+    time.sleep(1000)
+
+workbook.write_workbook = write_workbook
+main()
+"""
+
+
+def test_ctrl_c_while_a_workbook_is_written_leaves_no_folder_behind(folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with started(folder, "-c", LONG_WORKBOOK) as (process, address):
+        home = address.split("/?")[0]
+        with httpx2.Client(base_url=home, timeout=100) as client, ThreadPoolExecutor(1) as beside:
+            client.get(address)
+            view = client.post("/api/view", json={"prompt": "Mike is"}, headers={"origin": home}).json()["id"]
+            asked = beside.submit(client.get, "/api/export.xlsx", params={"view": view})
+            while not list(tmp_path.glob("workings-*/begun")):
+                assert not asked.done(), asked.result().text
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=100)[1].strip() == "The lab is closed."
+            assert asked.exception() or asked.result().status_code >= 500
+    assert not list(tmp_path.iterdir())
 
 
 def test_only_this_machine_is_served(running):

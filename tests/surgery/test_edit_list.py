@@ -352,3 +352,17 @@ def test_what_is_added_and_taken_away_again_leaves_the_page_surgery_as_it_is(mod
     there_and_back = [{"table": "blocks.0.resid_post", "index": [1, ":"], "add": amount} for amount in (2.0, -2.0)]
     trace = workings.EditList.from_dict({"prompt": "Mike is", "edits": there_and_back}).trace(model)
     assert Operations.of(trace, 16).pushed is None
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "null came"),
+        (True, "true came"),
+        ({"prompt": None}, "null and null came"),
+        ({"edits": [{"table": "embed", "index": [None, False], "value": 1}]}, r"\[null, false\] came"),
+    ],
+)
+def test_what_is_wrong_is_told_in_the_words_of_the_file(given, said):
+    with pytest.raises(InputError, match=said):
+        EditList.from_dict(given)

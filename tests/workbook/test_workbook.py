@@ -300,6 +300,23 @@ def test_ctrl_c_in_the_middle_leaves_no_file(storybook, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_whoever_waits_no_more_is_heard_before_the_first_cell_is_written(storybook, tmp_path):
+    """Pages for 128 tokens take seconds to be made, most of them the steps of merging."""
+    asked, told = [], []
+
+    def check():
+        asked.append(len(told))
+        if len(asked) == 70:  # within the 96 steps for 16 tokens
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        workings.write_workbook(
+            storybook, tmp_path / "left.xlsx", progress=lambda *done: told.append(done), check=check
+        )
+    assert not told
+    assert not list(tmp_path.iterdir())
+
+
 def test_storybooks_file_is_under_twelve_megabytes(path):
     assert path.stat().st_size < 12_000_000
 

@@ -122,7 +122,9 @@ def _checked_positions(positions: Any, n_pos: int) -> list[Any]:
     if isinstance(positions, slice):
         rows_in = range(n_pos)[positions]
         if not rows_in:
-            raise OutsideTable(f"{positions} holds no position: the prompt has the positions 0 to {n_pos - 1}")
+            parts = (positions.start, positions.stop, *(() if positions.step is None else (positions.step,)))
+            said = ":".join("" if part is None else str(part) for part in parts)
+            raise OutsideTable(f"{said} holds no position: the prompt has the positions 0 to {n_pos - 1}")
         return [positions] if positions.step in (None, 1) else list(rows_in)
     rows = np.asarray(positions)
     if rows.ndim > 1 or rows.size == 0 or rows.dtype.kind not in "iu":

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from workings.lab.plain_page import leading_page, plain_page
 from workings.lab.replies import problem
 
 READING = ("GET", "HEAD")
@@ -31,6 +32,11 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+
+ENTRANCE = "/enter.js"
+ENTER = 'location.replace(document.querySelector("a").href + location.hash);'
+"""What leads from the address with the token to the page: the token is gone from the browser's history, what stands behind # is kept."""
 
 
 class Guard:
@@ -58,7 +64,9 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        app = self._refusal(scope) or self._exchange(scope) or self._without_cookie(scope) or self.app
+        app = (
+            self._refusal(scope) or self._exchange(scope) or self._without_cookie(scope) or _entrance(scope) or self.app
+        )
         await app(scope, receive, with_headers)
 
     def _refusal(self, scope: Scope) -> Response | None:
@@ -75,7 +83,11 @@ class Guard:
         return None
 
     def _exchange(self, scope: Scope) -> Response | None:
-        """Take the token out of the address, and give a cookie for it."""
+        """Give a cookie for the token, on a page that leads to the address without it.
+
+        A redirect would not do: a browser that came from another site, such as a terminal in a browser, sends no SameSite=Strict
+        cookie along it. What a page of our own leads to is asked for by ourselves.
+        """
         parameters = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         tokens = [value for name, value in parameters if name == "token"]
         if scope["path"] != "/" or not tokens or scope["method"] not in READING:
@@ -83,7 +95,7 @@ class Guard:
         if len(tokens) > 1 or not _same(tokens[0], self.token):
             return _closed("This address is not (or no longer) valid.")
         rest = urlencode([(name, value) for name, value in parameters if name != "token"])
-        answer = RedirectResponse(f"/?{rest}" if rest else "/", 303)
+        answer = leading_page("The lab is open", f"/?{rest}" if rest else "/", "Show the lab", ENTRANCE)
         answer.set_cookie(self.cookie, self.session, httponly=True, samesite="strict", path="/")
         return answer
 
@@ -99,6 +111,10 @@ class Guard:
         )
 
 
+def _entrance(scope: Scope) -> Response | None:
+    return Response(ENTER, media_type="text/javascript") if scope["path"] == ENTRANCE else None
+
+
 def _cookies(headers: Mapping[str, str], name: str) -> list[str]:
     pairs = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
     return [value for key, _, value in pairs if key == name]
@@ -109,8 +125,6 @@ def _same(given: str, ours: str) -> bool:
 
 
 def _closed(why: str) -> Response:
-    from workings.lab.plain_page import plain_page
-
     return plain_page(
         "The lab is locked",
         [

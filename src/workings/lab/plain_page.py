@@ -1,4 +1,4 @@
-"""A plain page without script, for when there is something to say before the real one."""
+"""Plain pages, for when there is something to say before the real one."""
 
 from __future__ import annotations
 
@@ -21,11 +21,23 @@ POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form
 def plain_page(title: str, paragraphs: Sequence[str], status: int = 200) -> Response:
     """A title and paragraphs; what stands between backquotes is a command."""
     body = "".join(f"<p>{_with_commands(paragraph)}</p>" for paragraph in paragraphs)
-    page = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style><main><h1>{escape(title)}</h1>{body}</main></html>'
+    return HTMLResponse(_page(title, body), status, headers={"Content-Security-Policy": POLICY})
+
+
+def leading_page(title: str, address: str, words: str, script: str) -> Response:
+    """A page with one link, which our script at the address `script` follows by itself; a browser without scripts does so, too."""
+    to = escape(address)
+    head = f'<noscript><meta http-equiv="refresh" content="0;url={to}"></noscript>'
+    body = f'<p><a href="{to}">{escape(words)}</a></p><script src="{escape(script)}"></script>'
+    return HTMLResponse(_page(title, body, head), headers={"Content-Security-Policy": f"{POLICY}; script-src 'self'"})
+
+
+def _page(title: str, body: str, head: str = "") -> str:
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width">{head}<style>{STYLE}</style></head>'
+        f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
     )
-    return HTMLResponse(page, status, headers={"Content-Security-Policy": POLICY})
 
 
 def _with_commands(text: str) -> str:

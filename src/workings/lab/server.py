@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,12 @@ if TYPE_CHECKING:
 MOST_BYTES = 4 << 20
 """The longest body of a request."""
 
+LONG = ("lens", "heads", "attribution", "knockout", "patching/cell", "continuations", "export.xlsx", "report.html")
+MOST_LONG = 4
+"""So many of the long ones are worked on at once: threads are left for what is answered at once, and for files of the page."""
+ALONE = ("steer/smallest",)
+"""What searches for seconds, holding no view's lock, is worked on one at a time."""
+
 Handler = Callable[[Query], Response]
 
 
@@ -79,14 +85,24 @@ class _Server:
         self.reasons, self.sweeps, self.heads = Reasons(answers), Sweeps(answers), Heads(answers.views)
 
     def app(self) -> Starlette:
-        routes = [Route(f"/api/{name}", self._in_thread(handler)) for name, handler in self._handlers().items()]
+        turns = dict.fromkeys(LONG, asyncio.Semaphore(MOST_LONG)) | {name: asyncio.Semaphore(1) for name in ALONE}
+        routes = [
+            Route(f"/api/{name}", self._in_thread(handler, turns.get(name)))
+            for name, handler in self._handlers().items()
+        ]
         routes += [
             Route("/api/view", self._open, methods=["POST"]),
             Route("/api/write", self._write),
             Route("/api/patching", self._patching),
             Route("/{path:path}", self._static),
         ]
-        problems = {WorkingsError: _told, HTTPException: _http, MemoryError: _no_memory, Exception: _mistake}
+        problems = {
+            WorkingsError: _told,
+            HTTPException: _http,
+            MemoryError: _no_memory,
+            ClientDisconnect: _hung_up,
+            Exception: _mistake,
+        }
         return Starlette(routes=routes, lifespan=self._life, exception_handlers=problems)
 
     def _handlers(self) -> dict[str, Handler]:
@@ -132,18 +148,25 @@ class _Server:
         yield
         self.work.threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _run_while_asked(self, request: Request, work: Callable[[Asker], Any]) -> Any:
-        """Work in a thread, which is told when whoever asked has gone."""
+    async def _run_while_asked(
+        self, request: Request, work: Callable[[Asker], Any], turns: asyncio.Semaphore | None = None
+    ) -> Any:
+        """Work in a thread, which is told when whoever asked has gone; with `turns` no thread is taken before it is its turn."""
         asker = self.work.asker()
         watching = asyncio.create_task(_watch(request, asker))
         try:
-            return await self.work.begin(work, asker)
+            async with turns or nullcontext():
+                return await self.work.begin(work, asker)
         finally:
             watching.cancel()
 
-    def _in_thread(self, handler: Handler) -> Callable[[Request], Any]:
+    def _in_thread(self, handler: Handler, turns: asyncio.Semaphore | None = None) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
-            return await self._run_while_asked(request, lambda asker: handler(Query(request.query_params, asker)))
+            def work(asker: Asker) -> Response:
+                asker.check()  # it may have waited long for a thread
+                return handler(Query(request.query_params, asker))
+
+            return await self._run_while_asked(request, work, turns)
 
         return endpoint
 
@@ -273,9 +296,11 @@ async def _no_memory(_: Request, error: Exception) -> Response:
     return problem(413, "limit", "this needs more memory than there is; a shorter prompt needs less")
 
 
+async def _hung_up(_: Request, error: Exception) -> Response:
+    return Response(status_code=400)  # nobody reads it
+
+
 async def _mistake(request: Request, error: Exception) -> Response:
-    if isinstance(error, ClientDisconnect):
-        return Response(status_code=400)
     logging.getLogger("uvicorn.error").error("A mistake in the lab at %s", request.url.path, exc_info=error)
     return problem(
         500,

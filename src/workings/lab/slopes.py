@@ -22,7 +22,7 @@ from workings.readings.gradient import gradient_name, names_with_slopes
 
 Json = dict[str, Any]
 Key = tuple[Any, ...]
-"""The prompt's ids, the edits in force, the token, the one against it, the position."""
+"""What the numbers follow from, the token, the one against it, the position."""
 
 MOST_KEPT = 4
 SHARE_OF_MEMORY = 4
@@ -79,7 +79,7 @@ class Slopes:
         token, against = (asked_token(self.views.model, query, name) for name in ("token", "against"))
         view, n_pos = self._counting(view), len(view.ids)
         position = query.whole("position", -1, least=-n_pos, most=n_pos - 1) % n_pos
-        key = (view.ids, view.active if edited else (), token, against, position)
+        key = ((view.state if edited else view.unedited).key, token, against, position)
         sloped = self._last.get(key) or self._last.put(key, Sloped())
         with _patiently(sloped.lock, query.asker):
             if sloped.trace is None:
@@ -104,7 +104,7 @@ class Slopes:
 
     def _read_already(self, asked: Key) -> Trace | None:
         """A fork of a trace with other slopes of the same prompt and edits, if nobody works on it: its forward numbers count here too."""
-        other = self._last.latest(lambda key: key != asked and key[:2] == asked[:2])
+        other = self._last.latest(lambda key: key != asked and key[0] == asked[0])
         if other is None or not other.lock.acquire(blocking=False):
             return None
         try:

@@ -49,6 +49,7 @@ def start(
 ) -> None:
     """Serve the lab of a model until Ctrl-C; `sae` and `tuned` as in `make_app`. Raises `InputError` for a port that is taken."""
     from workings.lab.server import make_app
+    from workings.lab.workbook import clear_away
 
     warnings.filterwarnings("ignore", category=RuntimeWarning)  # an edit may well divide by zero: the page shows it
     listening = listen(port)
@@ -66,6 +67,7 @@ def start(
     listening.close()
     print("\nThe lab is closed.", file=sys.stderr)
     if not work.ends(PATIENCE):  # such as one long product: it cannot be stopped, and Python would wait for it
+        clear_away()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
@@ -91,7 +93,7 @@ def server_of(app: ASGIApp, work: Work) -> uvicorn.Server:
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             work.close()
-            logging.getLogger("uvicorn.error").addFilter(_is_news)
+            log.addFilter(_is_news)
             await super().shutdown(sockets)
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -100,6 +102,8 @@ def server_of(app: ASGIApp, work: Work) -> uvicorn.Server:
             ):  # asked again, uvicorn would drop everything, with a traceback; it takes a second at most
                 super().handle_exit(sig, frame)
 
+    log = logging.getLogger("uvicorn.error")
+    log.addFilter(_is_ours)
     settings = uvicorn.Config(
         app,
         log_level="warning",
@@ -112,6 +116,14 @@ def server_of(app: ASGIApp, work: Work) -> uvicorn.Server:
         timeout_graceful_shutdown=1,
     )
     return Server(settings)
+
+
+NOISE = ("Invalid HTTP request", "Unsupported upgrade request", "No supported WebSocket library")
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether it is about the lab: not that somebody who spoke no HTTP was refused, nor what to install for web sockets."""
+    return not str(record.msg).startswith(NOISE)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -31,7 +31,7 @@ class Steering:
 
     def __init__(self, features: Features) -> None:
         self.features, self.views = features, features.views
-        self._known: dict[SavedEdit, Json | None] = {}
+        self._known: dict[bytes, Json | None] = {}
 
     def edit(self, query: Query) -> Json:
         """The edit that steers: what `trace.steer` does, with a feature, a strength and positions. 0 gives null: nothing to do."""
@@ -48,11 +48,11 @@ class Steering:
         """What an edit steers along, if it adds a multiple of a feature's vector to the table that the feature is of."""
         if not self.features.document or edit.kind != "add" or edit.table != self.features.sae.config.table:
             return None
-        if edit not in self._known:
+        if edit.digest not in self._known:
             if len(self._known) > MOST_KNOWN:
                 self._known.clear()
-            self._known[edit] = self._recognised(edit)
-        return self._known[edit]
+            self._known[edit.digest] = self._recognised(edit)
+        return self._known[edit.digest]
 
     def smallest(self, query: Query) -> Json:
         """The smallest strength that changes the next word, in a sentence; without what this feature is steered by now."""

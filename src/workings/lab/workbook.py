@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
+from weakref import WeakSet
 
 from workings.checkpoints.model import Model
 from workings.engine.trace import Trace
@@ -18,6 +19,13 @@ from workings.workbook.write import write_workbook
 USUAL_TOKENS = 16
 PIECE = 1 << 20
 _one_at_a_time = Lock()
+_folders: WeakSet[TemporaryDirectory[str]] = WeakSet()
+
+
+def clear_away() -> None:
+    """Delete what is left of workbooks, for a process that ends without saying good-bye."""
+    for folder in list(_folders):
+        folder.cleanup()
 
 
 class Workbook:
@@ -29,6 +37,7 @@ class Workbook:
 
     def __init__(self, answers: Answers, query: Query) -> None:
         self._folder = TemporaryDirectory(prefix="workings-", ignore_cleanup_errors=True)
+        _folders.add(self._folder)
         self._path = Path(self._folder.name) / "model.xlsx"
         if not _one_at_a_time.acquire(blocking=False):
             raise TooMuch("a workbook is being written already; wait for it")
@@ -56,4 +65,4 @@ def _write(answers: Answers, query: Query, path: Path) -> None:
         least = len(trace)
     most = query.whole("max_tokens", min(max(USUAL_TOKENS, least), n_ctx), least=least, most=n_ctx)
     # Of the trace it takes ids, weights and edits, which nobody changes.
-    write_workbook(_model_of(answers, trace), path, trace, most, progress=lambda done, whole: query.asker.check())
+    write_workbook(_model_of(answers, trace), path, trace, most, check=query.asker.check)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 import reprlib
@@ -13,6 +14,7 @@ import warnings
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +81,13 @@ class SavedEdit:
     def to_dict(self) -> dict[str, Any]:
         """The edit, ready for JSON."""
         return {"table": self.table, "index": list(self.index), self.kind: self.amount, "on": self.on}
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The SHA-256 of its JSON, worked out once: what an edit of many numbers is known by."""
+        import orjson
+
+        return hashlib.sha256(orjson.dumps(self.to_dict(), option=orjson.OPT_SORT_KEYS)).digest()
 
     def apply(self, trace: Trace) -> Trace:
         """A new trace with this edit in force, whether it is on or not. Raises as `trace.edit` does."""
@@ -294,7 +303,17 @@ def _part(part: Any) -> int | str | None:
     return None
 
 
-_REPR = reprlib.Repr()
+class _Written(reprlib.Repr):
+    """Python's way of writing things shortly, but for what JSON has its own words for."""
+
+    def repr_NoneType(self, given: None, level: int) -> str:
+        return "null"
+
+    def repr_bool(self, given: bool, level: int) -> str:
+        return "true" if given else "false"
+
+
+_REPR = _Written()
 _REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 3, 60, 60
 
 

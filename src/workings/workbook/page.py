@@ -56,6 +56,14 @@ class Area:
     columns: int = 1
 
 
+Check = Callable[[], object]
+"""What long work calls now and then; an error that it raises ends the work."""
+
+
+def go_on() -> None:
+    """The check that never ends anything."""
+
+
 @dataclass
 class Page:
     """One sheet. `dress` are called with XlsxWriter's workbook and worksheet, for charts, pictures and colour scales."""

@@ -18,7 +18,7 @@ from workings.workbook.layout import LENS, Sheet, lay_out
 from workings.workbook.numbers import Numbers
 from workings.workbook.operations import Operations, check_edited
 from workings.workbook.package import write_package
-from workings.workbook.page import Page
+from workings.workbook.page import Check, Page, go_on
 from workings.workbook.pages.contents import contents_page
 from workings.workbook.pages.edits import EditsPage
 from workings.workbook.pages.lens import lens_page, lens_switch
@@ -47,6 +47,7 @@ def write_workbook(
     max_tokens: int = 16,
     replace: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    check: Check = go_on,
 ) -> None:
     """Write a model as a workbook of live formulas, for Excel 2016 or newer and LibreOffice 7.4 or newer.
 
@@ -54,7 +55,8 @@ def write_workbook(
     trace with edits, which are in force there too: those of weights and token ids are written into the workbook, a vector that is
     added to the residual stream and heads and MLPs that are turned down stand on its page Surgery, and all other edits of
     tables on a page Edits.
-    `progress(done, all)` is called as cells are written. A file that is there already is replaced only if `replace`.
+    `progress(done, all)` is called as cells are written, and `check()` now and then from the beginning on, while pages are
+    made, too: an error that it raises ends the writing, and nothing is left behind. A file that is there already is replaced only if `replace`.
 
     Raises `WorkbookError` for what a spreadsheet cannot hold and for a file that cannot be written, and `InputError`
     for a prompt that cannot be read, for edits of tables that the model does not have (those of a sparse autoencoder, where
@@ -62,7 +64,13 @@ def write_workbook(
     """
     if not 1 <= max_tokens <= model.config.n_ctx:
         raise InputError(f"max_tokens is 1 to {model.config.n_ctx} (the model's n_ctx); {max_tokens} came")
-    write_package(path, Book(model, prompt, max_tokens).pages(), replace=replace, progress=progress)
+
+    def told(done: int, whole: int) -> None:
+        check()
+        if progress:
+            progress(done, whole)
+
+    write_package(path, Book(model, prompt, max_tokens).pages(check), replace=replace, progress=told)
 
 
 DEFAULT_PROMPT = "If today is Tuesday, tomorrow is"
@@ -102,12 +110,12 @@ class Book:
         self.lenses = {name: named[lens_name(name)] for name in named if lens_name(name) in named}
         self.lens_on = len(self.lenses) * model.config.d_vocab * max_tokens <= LENS_AT_ONCE
 
-    def pages(self) -> list[Page]:
-        """All pages, in the order of the workbook."""
+    def pages(self, check: Check = go_on) -> list[Page]:
+        """All pages, in the order of the workbook; `check` is called between them, and within the longest."""
         model, places = self.model, self.layout.places
         logits = self.program.graph.named["logits"]
         prompt = PromptPage(model.name, self.prompt, places[logits], self.vocabulary, self.n_slots)
-        tokens = TokensRead(self._split(prompt.reference()))
+        tokens = TokensRead(self._split(prompt.reference(), check))
         if tokens.message:
             raise InputError(f"a workbook for {self.n_slots} tokens cannot begin with this prompt. {tokens.message}")
         off = set() if self.lens_on else set(self.lenses.values())
@@ -119,7 +127,10 @@ class Book:
         surgery = SurgeryPage(places, self.n_slots, vector, prompt.outcome, self.operations.switches)
         edits = self._edits_page(tokens, prompt.outcome)
         writer = TableWriter(self.layout, numbers, tokens, self.vocabulary.shown, self._adjust(surgery, edits))
-        tables = {sheet.name: writer.page(sheet) for sheet in self.layout.sheets}
+        tables = {}
+        for sheet in self.layout.sheets:
+            check()
+            tables[sheet.name] = writer.page(sheet)
         pages = self._in_order(prompt.page, tokens, self._lens_page(numbers, tokens), surgery.page, edits, tables)
         contents = contents_page(
             f"{model.name}: a language model that shows its workings",
@@ -173,11 +184,11 @@ class Book:
             found.append((sheet.name, text))
         return found
 
-    def _split(self, prompt_cell: str) -> TokenPages:
+    def _split(self, prompt_cell: str, check: Check) -> TokenPages:
         """The page that turns the prompt into token ids: by byte-pair encoding, or as they are typed."""
         if not self.typed:
             assert self.model.tokenizer is not None
-            return tokens_pages(self.model.tokenizer, prompt_cell, self.prompt, self.n_slots)
+            return tokens_pages(self.model.tokenizer, prompt_cell, self.prompt, self.n_slots, check=check)
         return typed_ids_page(prompt_cell, self.prompt, self.vocabulary, self.n_slots, self.typed)
 
     def _lens_page(self, numbers: Numbers, tokens: TokensRead) -> Page:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workings.workbook.page import Page, Value
+from workings.workbook.page import Check, Page, Value
 from workings.workbook.tokens.layout import (
     AT,
     FIRST_SLOT,
@@ -25,8 +25,10 @@ _START = "Start: every byte is a piece"
 _END = "Nothing is left to join: these are the tokens."
 
 
-def write_merging(page: Page, layout: Layout, working: Working, vocabulary: Vocabulary, lookups: Lookups) -> None:
-    """Write as many steps as any text could need that has room: every merge leaves one piece less."""
+def write_merging(
+    page: Page, layout: Layout, working: Working, vocabulary: Vocabulary, lookups: Lookups, check: Check
+) -> None:
+    """Write as many steps as any text could need that has room: every merge leaves one piece less; `check` is called at each."""
     heading(
         page,
         layout.steps_top,
@@ -39,6 +41,7 @@ def write_merging(page: Page, layout: Layout, working: Working, vocabulary: Voca
         page.write(layout.steps_top + 2, column, label, style="label")
     steps = working.steps
     for number in range(layout.room):
+        check()
         step = steps[number] if number < len(steps) else None
         _write_title(page, layout, number, _title(number, steps, vocabulary), step)
         _write_pieces(page, layout, number, step, vocabulary, lookups)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from workings.checkpoints.tokenizer import Tokenizer
 from workings.errors import InputError
-from workings.workbook.page import MOST_COLUMNS, Area, Page, Value
+from workings.workbook.page import MOST_COLUMNS, Area, Check, Page, Value, go_on
 from workings.workbook.references import cell, span
 from workings.workbook.tokens import splitting
 from workings.workbook.tokens.characters import write_bytes, write_characters
@@ -62,13 +62,18 @@ class TokenPages:
 
 
 def tokens_pages(
-    tokenizer: Tokenizer, prompt_cell: str, prompt: str, max_tokens: int, max_pieces: int | None = None
+    tokenizer: Tokenizer,
+    prompt_cell: str,
+    prompt: str,
+    max_tokens: int,
+    max_pieces: int | None = None,
+    check: Check = go_on,
 ) -> TokenPages:
     """Write pages that turn the text of a cell into token ids, with every byte-pair merge to be seen.
 
     `prompt_cell` is how a formula calls the cell, and `prompt` what it holds for now. `max_pieces` is how many cells
     there are for the text's bytes: one each, and an empty one between words; 6 a token, at least 64, if not given. The
-    page has that many columns and steps, so its size grows with the square.
+    page has that many columns and steps, so its size grows with the square; `check` is called at every step.
 
     Errors: `InputError` for a tokenizer that is not of GPT-2's kind, for sizes that no sheet has, and for a prompt that
     no file can hold. A prompt that can be held but not split (empty, too long) gives pages that say so.
@@ -88,7 +93,7 @@ def tokens_pages(
     vocabulary = vocabulary_of(tokenizer)
     merges, lookups = merges_page(vocabulary)
     working = work_out(prompt, vocabulary, max_tokens, layout.room)
-    page = _tokens_page(layout, working, vocabulary, lookups, prompt_cell)
+    page = _tokens_page(layout, working, vocabulary, lookups, prompt_cell, check)
     return TokenPages(
         tokens=page,
         merges=merges,
@@ -100,12 +105,14 @@ def tokens_pages(
     )
 
 
-def _tokens_page(layout: Layout, working: Working, vocabulary: Vocabulary, lookups: Lookups, prompt_cell: str) -> Page:
+def _tokens_page(
+    layout: Layout, working: Working, vocabulary: Vocabulary, lookups: Lookups, prompt_cell: str, check: Check
+) -> Page:
     page = Page(PAGE, frozen=(0, LOWEST))
     _write_top(page, layout, working, prompt_cell)
     write_characters(page, layout, working, lookups)
     write_bytes(page, layout, working, lookups)
-    write_merging(page, layout, working, vocabulary, lookups)
+    write_merging(page, layout, working, vocabulary, lookups, check)
     _write_tokens(page, layout, working, vocabulary, lookups)
     _write_counts(page, layout, working, _trouble(layout, vocabulary, lookups, prompt_cell))
     page.widths.update({0: 9, TITLES: 34, 2: 9, 3: 6, 4: 9, LABELS: 27})
