@@ -2,7 +2,7 @@
 import { fill, h, spelt, word } from "./dom";
 import { NO_NUMBERS, percent } from "./format";
 import type { Session } from "./session";
-import type { Page } from "./state";
+import { sameSentence, type Page } from "./state";
 import type { Travel } from "./travel";
 import type { Guess } from "./types";
 
@@ -24,10 +24,11 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
       if (model.tables.some((table) => table.name === place.table)) travel.go({ place, screen: "numbers" });
     };
     const add = (): void => {
-      const { opened: now, prompt, ids, shown, writing } = page.get();
+      const state = page.get();
+      const { opened: now, prompt, ids } = state;
       if (!now) return;
       // Where another sentence is on its way, that one is added to.
-      const here = writing || (prompt === shown?.prompt && String(ids) === String(shown.ids));
+      const here = state.writing || sameSentence(state, state.shown);
       const before = here ? now.tokens.map((token) => token.id) : ids;
       session.setPrompt(prompt + guess.readable.replaceAll("␣", " "), before && [...before, guess.id]);
     };

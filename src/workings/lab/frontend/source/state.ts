@@ -50,6 +50,9 @@ export interface State extends Asked {
 
 export type Page = Store<State>;
 
+/** Whether two ask for the same sentence, with whatever edits. */
+export const sameSentence = (one: Asked, other: Asked | null): boolean => one.prompt === other?.prompt && String(one.ids) === String(other.ids);
+
 /** Where one is unless somebody said so; the row is chosen once the sentence is open. */
 export function firstPlace(model: Model): Place {
   const first = model.tables.find((table) => table.name === "probabilities") ?? model.tables.at(-1);
