@@ -104,8 +104,9 @@ def test_the_editor_stays_over_its_cell_however_far_one_scrolls(visit: Visit) ->
     assert edits(visit) == ["W_E[3, 1] = 9"]
 
 
+@pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("leave", ["Enter", "a click"])
-def test_a_number_for_a_sentence_that_is_gone_is_told_and_put_nowhere(typing: Visit, leave: str) -> None:
+def test_a_number_for_a_sentence_that_is_gone_is_told_and_put_nowhere(typing: Visit, leave: str, late: bool) -> None:
     typing.page.keyboard.press("Escape")
     held = Held(typing, "/api/view")
     typing.page.fill(".sentence-box", "Mike is a chef. Anna is")
@@ -113,9 +114,12 @@ def test_a_number_for_a_sentence_that_is_gone_is_told_and_put_nowhere(typing: Vi
     typing.page.click("td.cursor")
     typing.page.keyboard.press("F2")
     typing.page.fill(".editor", "9")
+    if not late:
+        held.release()
+        typing.wait("document.querySelectorAll('.chip').length === 7")
+    typing.page.keyboard.press("Enter") if leave == "Enter" else typing.show("lens")
     held.release()
     typing.wait("document.querySelectorAll('.chip').length === 7")
-    typing.page.keyboard.press("Enter") if leave == "Enter" else typing.show("lens")
     typing.page.wait_for_selector(".trouble.shown")
     assert "The sentence changed before “9” was put into it" in typing.words(".trouble")[0]
     assert edits(typing) == []

@@ -4,7 +4,7 @@ import { h } from "./dom";
 import { exact, typed } from "./format";
 import { boxOf, type Grid } from "./grid";
 import type { Session } from "./session";
-import { sameSentence, type Page } from "./state";
+import { idsAsked, type Page } from "./state";
 import type { Edit, Part } from "./types";
 
 /** What is being typed: into which cells, of which tokens, and what stood there before. */
@@ -139,9 +139,8 @@ export class CellEditor {
   /** Whether the numbers are still those of the tokens that were read, or of these and more. */
   private meant(): boolean {
     const { tokens } = this.typing!;
-    const state = this.page.get();
-    if (!tokens) return true;
-    return (state.writing || sameSentence(state, state.shown)) && tokens.every((id, i) => state.opened!.tokens[i]?.id === id);
+    const now = idsAsked(this.page.get());
+    return !tokens || tokens.every((id, i) => now?.[i] === id);
   }
 }
 

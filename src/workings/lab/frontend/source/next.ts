@@ -2,7 +2,7 @@
 import { fill, h, spelt, word } from "./dom";
 import { NO_NUMBERS, percent } from "./format";
 import type { Session } from "./session";
-import { sameSentence, type Page } from "./state";
+import { idsAsked, type Page } from "./state";
 import type { Travel } from "./travel";
 import type { Guess } from "./types";
 
@@ -24,13 +24,8 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
       if (model.tables.some((table) => table.name === place.table)) travel.go({ place, screen: "numbers" });
     };
     const add = (): void => {
-      const state = page.get();
-      const { opened: now, prompt, ids } = state;
-      if (!now) return;
-      // Where another sentence is on its way, that one is added to.
-      const here = state.writing || sameSentence(state, state.shown);
-      const before = here ? now.tokens.map((token) => token.id) : ids;
-      session.setPrompt(prompt + guess.readable.replaceAll("␣", " "), before && [...before, guess.id]);
+      const before = idsAsked(page.get());
+      session.setPrompt(page.get().prompt + guess.readable.replaceAll("␣", " "), before && [...before, guess.id]);
     };
     return h(
       "li",

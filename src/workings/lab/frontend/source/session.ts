@@ -42,17 +42,24 @@ export class Session {
 
   private async read(): Promise<void> {
     const current = this.take();
+    const { trouble } = this.page.get();
     this.page.set({ busy: true });
     try {
       const opened = await this.opened(current.signal);
       const arrived = await arrive(this.page.get(), opened);
       if (!current()) return;
       this.madeIn = null; // said once, when a file is loaded
-      this.page.set({ opened, shown: this.asked(), busy: false, stale: false, trouble: opened.doubt, ...arrived });
+      this.page.set({ opened, shown: this.asked(), busy: false, stale: false, trouble: opened.doubt ?? this.since(trouble), ...arrived });
       this.spell(opened);
     } catch (error) {
       if (current()) this.page.set({ busy: false, stale: true, trouble: sentence(error) });
     }
+  }
+
+  /** What went wrong since `before` was the trouble: it stays when what was asked for then is there. */
+  private since(before: string | null): string | null {
+    const { trouble } = this.page.get();
+    return trouble === before ? null : trouble;
   }
 
   /** What the state asks for; edits that came with tables in another spelling are taken up with the tables' names here. */

@@ -53,6 +53,12 @@ export type Page = Store<State>;
 /** Whether two ask for the same sentence, with whatever edits. */
 export const sameSentence = (one: Asked, other: Asked | null): boolean => one.prompt === other?.prompt && String(one.ids) === String(other.ids);
 
+/** The token ids of what is asked for; null where it was not split into tokens yet. */
+export function idsAsked(state: State): number[] | null {
+  const here = state.writing || sameSentence(state, state.shown);
+  return here && state.opened ? state.opened.tokens.map(({ id }) => id) : state.ids;
+}
+
 /** Where one is unless somebody said so; the row is chosen once the sentence is open. */
 export function firstPlace(model: Model): Place {
   const first = model.tables.find((table) => table.name === "probabilities") ?? model.tables.at(-1);
