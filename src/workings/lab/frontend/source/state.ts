@@ -124,18 +124,18 @@ export function toHash(state: State): string {
   return `#${new URLSearchParams(kept)}`;
 }
 
-/** Edits as they travel in an address or a file; anything that is not an edit is left out. */
-export function edits(text: string | null): Edit[] {
+/** Edits as they travel in an address; a text says what is wrong with them. */
+export function edits(text: string | null): Edit[] | string {
   try {
-    const all = JSON.parse(text ?? "[]") as unknown;
-    return Array.isArray(all) ? all.filter(isEdit).map((edit) => ({ ...edit, on: edit.on !== false })) : [];
+    const all = JSON.parse(text ?? "[]") as unknown[];
+    const wrong = all.findIndex((thing) => !isEdit(thing));
+    return wrong < 0 ? (all as Edit[]).map((edit) => ({ ...edit, on: edit.on ?? true })) : `edit ${wrong + 1} is not one: it has a table, an index that is a list, and one of value, add, scale`;
   } catch {
-    return [];
+    return "they are a list, as the lab writes it";
   }
 }
 
-function isEdit(thing: unknown): thing is Edit {
-  if (typeof thing !== "object" || thing === null) return false;
-  const edit = thing as Record<string, unknown>;
-  return typeof edit.table === "string" && Array.isArray(edit.index) && ["value", "add", "scale"].some((kind) => kind in edit);
+function isEdit(thing: unknown): boolean {
+  const { table, index, ...edit } = (thing ?? {}) as Partial<Edit>;
+  return typeof table === "string" && Array.isArray(index) && ["value", "add", "scale"].some((kind) => kind in edit);
 }
