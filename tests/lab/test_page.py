@@ -330,6 +330,22 @@ def test_a_likely_token_is_written_on_by_its_plus(visit: Visit) -> None:
     assert visit.words(".chip")[-1].endswith("lightsaber")
 
 
+def test_a_new_line_or_half_a_character_is_written_on_as_it_is(visit: Visit) -> None:
+    tokenizer = visit.lab.model.tokenizer
+    (line,), (first, *_) = tokenizer.encode("\n"), tokenizer.encode("😀")
+    for token, box in ((line, f"{PROMPT}\n"), (first, f"{PROMPT}\n")):
+        visit.go(f"logits[{visit.page.locator('.chip').count() - 1}, {token}]")
+        visit.edit("1000")
+        visit.page.locator(".next-bars .add").first.click()
+        visit.page.click("text=Take all out")
+        visit.settled()
+        assert visit.page.input_value(".sentence-box") == box and visit.hash().split("show=")[0].count(f"%2C{token}")
+    ids = [int(i) for i in tokenizer.encode(f"{PROMPT}\n!")]
+    visit.page.type(".sentence-box", "!")  # what is typed next changes none of the tokens before
+    visit.wait("n => document.querySelectorAll('.chip').length === n", len(ids))
+    assert visit.words(".chip")[-1].endswith("!") and "\\n" in visit.words(".chip")[-2]
+
+
 def test_another_sentence_does_not_widen_the_selection(visit: Visit) -> None:
     """What is selected is what typing a number edits: one cell, wherever the cursor was taken."""
     visit.show("numbers")

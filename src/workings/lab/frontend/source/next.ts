@@ -25,7 +25,7 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
     };
     const add = (): void => {
       const before = idsAsked(page.get());
-      session.setPrompt(page.get().prompt + guess.readable.replaceAll("␣", " "), before && [...before, guess.id]);
+      session.setPrompt(page.get().prompt + guess.text!, before && [...before, guess.id]);
     };
     return h(
       "li",

@@ -36,6 +36,8 @@ export interface Guess {
   id: number;
   readable: string;
   share: number;
+  /** Of a next token: what it adds to the sentence, empty within a character. */
+  text?: string;
 }
 
 export interface Opened {
