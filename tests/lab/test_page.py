@@ -358,3 +358,18 @@ def test_another_sentence_does_not_widen_the_selection(visit: Visit) -> None:
     visit.wait("document.querySelectorAll('td.chosen').length === 2")
     visit.go("logits[2, 30]")
     visit.wait("document.querySelectorAll('td.chosen').length === 1")
+
+
+def test_a_model_that_writes_nothing_more_says_why_until_something_changes(visit: Visit) -> None:
+    why = "() => document.querySelector('.prompt [role=status]').innerText"
+    visit.type_sentence("The student picked up his phone and called a friend.")
+    for _ in range(2):  # the second time it is said again
+        visit.page.click("text=Write on")
+        visit.wait(f"({why})() === 'The model ended the text.'")
+    visit.type_sentence(PROMPT)
+    visit.wait(f"({why})() === ''")
+    visit.type_sentence("Mike is a chef. " * 25 + "Mike is")
+    visit.page.click("text=Write on")
+    visit.wait(f"({why})() === 'This model reads at most 128 tokens.'")
+    visit.page.locator(".next-bars .add").first.click()
+    visit.wait(f"({why})() === ''")

@@ -50,7 +50,7 @@ export class Session {
   private async read(): Promise<void> {
     const current = this.take();
     const { trouble } = this.page.get();
-    this.page.set({ busy: true });
+    this.page.set({ busy: true, ended: null });
     try {
       const opened = await this.opened(current.signal);
       const arrived = await arrive(this.page.get(), opened);
@@ -189,7 +189,7 @@ export class Session {
     void this.stop();
     const stream = new AbortController();
     this.stream = stream;
-    this.page.set({ writing: true, trouble: null });
+    this.page.set({ writing: true, ended: null, trouble: null });
     void this.listen(stream, temperature, most);
   }
 
@@ -200,19 +200,24 @@ export class Session {
     if (!opened || stale) return this.stop();
     const view = opened.id;
     let trouble: string | null = null;
+    let ended: string | null = null;
+    let written = 0;
     try {
       for await (const { kind, data } of api.write({ view, temperature, most }, stream.signal)) {
         if (this.stream !== stream) return; // what came with the last piece is not written over what is typed
-        if (kind === "message") this.takeUp(data as Written);
-        else trouble = kind === "failed" ? (data as { error: string }).error : null;
+        if (kind === "message") this.takeUp(data as Written), (written += 1);
+        else if (kind === "failed") trouble = (data as { error: string }).error;
+        else if (written < most) ended = (data as { stopped: string }).stopped;
       }
     } catch (error) {
       if (stream.signal.aborted) return;
       trouble = sentence(error);
     }
     if (this.stream !== stream) return;
-    await this.stop();
+    const last = this.stop();
+    await last;
     if (trouble) this.page.set({ trouble });
+    else if (last === this.opening) this.page.set({ ended });
   }
 
   /** One more token: shown at once, while the numbers behind it wait until the writing ends. */

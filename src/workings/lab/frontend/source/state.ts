@@ -39,6 +39,8 @@ export interface State extends Asked {
   /** Whether what is shown is not what the sentence says, since that could not be read. */
   stale: boolean;
   writing: boolean;
+  /** Why the model stopped writing before it wrote all that it was asked for. */
+  ended: string | null;
   /** What went wrong, in plain words. */
   trouble: string | null;
   /** What was not understood of the page's address. */
@@ -87,6 +89,7 @@ function firstState(model: Model): State {
     busy: true,
     stale: false,
     writing: false,
+    ended: null,
     trouble: null,
     misread: null,
     fresh: null,
