@@ -135,3 +135,60 @@ def test_a_number_that_is_typed_while_the_model_writes_holds(typing: Visit) -> N
     typing.page.keyboard.press("Enter")
     typing.page.wait_for_selector(".edits li")
     assert edits(typing) == [f"{CELL} = 0.5"] and not typing.page.locator(".trouble.shown").count()
+
+
+# Pasting
+
+
+def paste(visit: Visit, text: str) -> None:
+    visit.page.evaluate("text => navigator.clipboard.writeText(text)", text)
+    visit.page.keyboard.press("Control+v")
+
+
+def test_a_rectangle_of_numbers_is_pasted_as_one_edit(visit: Visit) -> None:
+    visit.go("blocks.2.attn.pattern[1, 4, 2]")
+    paste(visit, "0.5\t\u22121\r\n2e-1\t4\r\n")
+    visit.page.wait_for_selector(".edits li")
+    assert edits(visit) == ["blocks.2.attn.pattern[1, 4:6, 2:4] = 4 numbers"]
+    for index, value in (("4, 3", -1), ("5, 2", 0.2), ("5, 3", 4)):
+        visit.go(f"blocks.2.attn.pattern[1, {index}]")
+        assert visit.value() == pytest.approx(value)
+    visit.page.click("[aria-label=Undo]")
+    visit.wait("!document.querySelector('.edits li')")
+    assert visit.page.is_disabled("[aria-label=Undo]")
+
+
+def test_what_was_copied_is_pasted_elsewhere_and_one_number_into_all_that_is_chosen(visit: Visit) -> None:
+    visit.go("blocks.1.resid_post[2, 3]")
+    visit.page.keyboard.press("Shift+ArrowDown")
+    column = [float(line) for line in visit.copy().split("\n")]
+    visit.go("blocks.0.resid_post[7, 1]")
+    visit.page.keyboard.press("Control+v")
+    visit.page.wait_for_selector(".edits li")
+    visit.go("blocks.0.resid_post[8, 1]")
+    assert visit.value() == pytest.approx(column[1])
+    visit.page.keyboard.press("Shift+ArrowRight")
+    paste(visit, "3")
+    visit.page.wait_for_selector(".edits li:nth-child(2)")
+    assert edits(visit)[1] == "blocks.0.resid_post[8, 1:3] = 3"
+    visit.go("blocks.0.ln1.w[126]")
+    paste(visit, "1\n2")
+    visit.page.wait_for_selector(".edits li:nth-child(3)")
+    assert edits(visit)[2] == "blocks.0.ln1.w[126:128] = 2 numbers" and not visit.words(".edits .note")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1\tone", "“one” is none"),
+        ("1,5", "“1,5” is none"),
+        ("1\t2\n3", "these rows differ"),
+        ("1\t2", "1 by 2 numbers do not fit from here on: blocks.1.resid_post has 14 by 128."),
+        ("\n".join(["1\t" * 1000 + "1"] * 2), "2,002 numbers are too many to paste"),
+    ],
+)
+def test_what_cannot_be_pasted_is_told(visit: Visit, text: str, told: str) -> None:
+    visit.go("blocks.1.resid_post[13, 127]")
+    paste(visit, text)
+    visit.page.wait_for_selector(".trouble.shown")
+    assert told in visit.words(".trouble")[0] and edits(visit) == []

@@ -47,10 +47,8 @@ export class CellEditor {
     const { grid, page } = this;
     const sheet = grid.sheet;
     if (!sheet) return;
-    if (isSlope(sheet.table)) {
-      page.set({ trouble: "A slope follows from the numbers and cannot be changed by itself. Press “Numbers” and change the number: the slopes follow." });
-      return;
-    }
+    const trouble = refusal(grid);
+    if (trouble) return page.set({ trouble });
     if (!grid.cursorCell() || this.begun !== null) return void this.openSoon(start);
     const { row, column } = grid.cursor();
     const before = grid.tiles.at(sheet, "tile", row, column);
@@ -144,6 +142,10 @@ export class CellEditor {
   }
 }
 
+/** Why the numbers that are shown cannot be changed; null where they can. */
+export const refusal = ({ sheet }: Grid): string | null =>
+  sheet && isSlope(sheet.table) ? "A slope follows from the numbers and cannot be changed by itself. Press “Numbers” and change the number: the slopes follow." : null;
+
 function amount(text: string): Pick<Edit, "add" | "scale"> & { value?: number } | null {
   const plain = text.trim();
   if (plain.startsWith("+=")) return kind("add", typed(plain.slice(2)));
@@ -156,7 +158,7 @@ function kind(name: "value" | "add" | "scale", number: number | null): { value?:
 }
 
 /** The selection as an edit's index. */
-function partsOf(grid: Grid): Part[] {
+export function partsOf(grid: Grid): Part[] {
   const sheet = grid.sheet!;
   const { top, bottom, left, right } = grid.selection();
   const stretch = (from: number, to: number, size: number): Part =>

@@ -1,7 +1,8 @@
-// Moving through the grid by keys and mouse, and copying.
+// Moving through the grid by keys and mouse, copying and pasting.
 import { CellEditor } from "./celleditor";
 import { exact } from "./format";
 import type { Grid } from "./grid";
+import { paste } from "./pasting";
 import type { Session } from "./session";
 import { sentence } from "./session";
 import type { Page } from "./state";
@@ -38,6 +39,10 @@ export function listenToGrid(grid: Grid, page: Page, session: Session, around: H
   element.addEventListener("copy", (event) => {
     event.preventDefault();
     void copy(grid, page);
+  });
+  element.addEventListener("paste", (event) => {
+    event.preventDefault();
+    if (grid.sheet) paste(event.clipboardData?.getData("text/plain") ?? "", grid, page, session);
   });
 }
 
