@@ -163,7 +163,7 @@ class Visit:
         self.lab = lab
         self.context = browser.new_context(viewport={"width": width, "height": height}, **context)
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        self.context.set_default_timeout(9_000)
+        self.context.set_default_timeout(60_000)
         self.page = self.context.new_page()
         if SLOW > 1:
             self.context.new_cdp_session(self.page).send("Emulation.setCPUThrottlingRate", {"rate": SLOW})

@@ -171,10 +171,10 @@ def test_what_was_copied_is_pasted_elsewhere_and_one_number_into_all_that_is_cho
     paste(visit, "3")
     visit.page.wait_for_selector(".edits li:nth-child(2)")
     assert edits(visit)[1] == "blocks.0.resid_post[8, 1:3] = 3"
-    visit.go("blocks.0.ln1.w[126]")
-    paste(visit, "1\n2")
+    visit.go("blocks.0.ln1.w[0, 126]")
+    paste(visit, "1\t2")
     visit.page.wait_for_selector(".edits li:nth-child(3)")
-    assert edits(visit)[2] == "blocks.0.ln1.w[126:128] = 2 numbers" and not visit.words(".edits .note")
+    assert edits(visit)[2] == "blocks.0.ln1.w[0:1, 126:128] = one row of 2 numbers" and not visit.words(".edits .note")
 
 
 @pytest.mark.parametrize(
