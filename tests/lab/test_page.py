@@ -344,6 +344,22 @@ def test_a_likely_token_is_written_on_by_its_plus(visit: Visit) -> None:
     assert visit.words(".chip")[-1].endswith("lightsaber")
 
 
+def test_a_new_line_or_half_a_character_is_written_on_as_it_is(visit: Visit) -> None:
+    tokenizer = visit.lab.model.tokenizer
+    (line,), (first, *_) = tokenizer.encode("\n"), tokenizer.encode("😀")
+    for token, box in ((line, f"{PROMPT}\n"), (first, f"{PROMPT}\n")):
+        visit.go(f"logits[{visit.page.locator('.chip').count() - 1}, {token}]")
+        visit.edit("1000")
+        visit.page.locator(".next-bars .add").first.click()
+        visit.page.click("text=Take all out")
+        visit.settled()
+        assert visit.page.input_value(".sentence-box") == box and visit.hash().split("show=")[0].count(f"%2C{token}")
+    ids = [int(i) for i in tokenizer.encode(f"{PROMPT}\n!")]
+    visit.page.type(".sentence-box", "!")  # what is typed next changes none of the tokens before
+    visit.wait("n => document.querySelectorAll('.chip').length === n", len(ids))
+    assert visit.words(".chip")[-1].endswith("!") and "\\n" in visit.words(".chip")[-2]
+
+
 def test_another_sentence_does_not_widen_the_selection(visit: Visit) -> None:
     """What is selected is what typing a number edits: one cell, wherever the cursor was taken."""
     visit.show("numbers")
@@ -356,3 +372,18 @@ def test_another_sentence_does_not_widen_the_selection(visit: Visit) -> None:
     visit.wait("document.querySelectorAll('td.chosen').length === 2")
     visit.go("logits[2, 30]")
     visit.wait("document.querySelectorAll('td.chosen').length === 1")
+
+
+def test_a_model_that_writes_nothing_more_says_why_until_something_changes(visit: Visit) -> None:
+    why = "() => document.querySelector('.prompt [role=status]').innerText"
+    visit.type_sentence("The student picked up his phone and called a friend.")
+    for _ in range(2):  # the second time it is said again
+        visit.page.click("text=Write on")
+        visit.wait(f"({why})() === 'The model ended the text.'")
+    visit.type_sentence(PROMPT)
+    visit.wait(f"({why})() === ''")
+    visit.type_sentence("Mike is a chef. " * 25 + "Mike is")
+    visit.page.click("text=Write on")
+    visit.wait(f"({why})() === 'This model reads at most 128 tokens.'")
+    visit.page.locator(".next-bars .add").first.click()
+    visit.wait(f"({why})() === ''")

@@ -257,16 +257,6 @@ def test_a_number_typed_before_its_cell_is_there_is_taken_whole(visit: Visit) ->
     assert visit.page.input_value(".editor") == "12"
 
 
-def test_an_editor_is_closed_when_its_cell_is_left(visit: Visit) -> None:
-    visit.go("blocks.1.resid_post[2, 3]")
-    visit.go("blocks.1.mlp.post[5, 6]")
-    visit.page.keyboard.press("F2")
-    visit.page.fill(".editor", "7")
-    visit.page.go_back()
-    visit.wait("!document.querySelector('.editor')")
-    assert visit.page.locator(".edits li").count() == 0
-
-
 def test_how_a_token_was_put_together_is_told_once(visit: Visit) -> None:
     held = Held(visit, "/api/merges")
     visit.page.hover(".chip >> nth=3")

@@ -133,3 +133,17 @@ def test_letters_of_several_tokens_come_whole():
         texts.append(token["text"])
     assert "".join(texts) == "日本"
     assert all("\ufffd" not in text for text in texts)
+
+
+def test_a_likely_token_adds_what_writing_on_would_add():
+    model = make_model(make_tokenizer())
+    from workings.lab.answers import Answers
+    from workings.lab.views import Views
+
+    answers = Answers(model, Views(model), "")
+    ids = [int(i) for i in model.tokenizer.encode("a日\n本")]
+    for count in range(1, len(ids)):
+        adds = [{"table": "logits", "index": [-1, ids[count]], "value": 1e4}]
+        best = answers.open({"ids": ids[:count], "edits": adds})["next"][0]
+        whole, said = (model.tokenizer.decode(ids[:n]).rstrip("\ufffd") for n in (count + 1, count))
+        assert (best["id"], said + best["text"]) == (ids[count], whole)

@@ -6,7 +6,7 @@ These run in threads, several at once; a trace is touched only inside `views.wor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -39,6 +39,8 @@ Json = dict[str, Any]
 
 N_NEXT = 10
 MOST_LABELS = 20_000
+MOST_OF_A_CHARACTER = 8
+"""The last tokens, of which the next one may complete a character: more than a character has bytes."""
 LONGEST_WORD = 300
 """Bytes of a word whose merges are shown: they take time by its square."""
 
@@ -205,7 +207,9 @@ class Answers:
 
     def _next(self, trace: Trace, session: Session) -> list[Json]:
         if "next" not in session.kept:
-            session.kept["next"] = self.likeliest(trace.rows("probabilities", -1)[0])
+            ids = [int(i) for i in trace.ids[-MOST_OF_A_CHARACTER:]]
+            said, likeliest = len(self.text(ids)), self.likeliest(trace.rows("probabilities", -1)[0])
+            session.kept["next"] = [{**one, "text": self.text([*ids, one["id"]])[said:]} for one in likeliest]
         return session.kept["next"]
 
     def _compared(self, token_id: int, before: float | None, after: float | None) -> Json:
@@ -226,6 +230,11 @@ class Answers:
     def readable(self, token_id: int) -> str:
         """What a person reads for a token, its spaces to be seen."""
         return visible(self._texts([token_id])[0])
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of tokens, without a character that is still incomplete."""
+        tokenizer = self.model.tokenizer
+        return tokenizer.decode(ids).rstrip("\ufffd") if tokenizer else " ".join(map(str, ids))
 
     def _texts(self, ids: Iterable[int]) -> list[str]:
         return self.model.tokenizer.token_strings(ids) if self.model.tokenizer else [str(i) for i in ids]

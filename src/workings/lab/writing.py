@@ -21,7 +21,7 @@ class Writing:
         self.answers, self.view = answers, answers.views.view(query.text("view"))
         self.asker = query.asker
         self.ids, self.most, self.stopped = list(self.view.ids), most, ""
-        self._said = self._decoded()
+        self._said = answers.text(self.ids)
         sampling = Sampling(temperature, seed=seed if seed >= 0 else None)
         with answers.views.working(self.view) as (trace, session):
             self._lock = session.lock  # what is written shares memory with the trace it grows from
@@ -36,14 +36,9 @@ class Writing:
             self.stopped = self._why()
             return None
         self.ids.append(token_id)
-        whole = self._decoded()
+        whole = self.answers.text(self.ids)
         text, self._said = whole[len(self._said) :], max(whole, self._said, key=len)
         return {"id": token_id, "text": text, "readable": self.answers.readable(token_id), "ids": self.ids}
-
-    def _decoded(self) -> str:
-        """The text so far, without a character that is still incomplete."""
-        tokenizer = self.answers.model.tokenizer
-        return tokenizer.decode(self.ids).rstrip("\ufffd") if tokenizer else " ".join(map(str, self.ids))
 
     def _why(self) -> str:
         if len(self.ids) - len(self.view.ids) == self.most:

@@ -16,7 +16,8 @@ export function followEnd(page: Page): (state: State) => void {
     if (ids === read) return;
     const atLast = token === last;
     const begins = place.row < 0;
-    const atEnd = begins || place.row === last;
+    const typing = document.querySelector(".editor"); // which is for the cell where it is
+    const atEnd = begins || (place.row === last && !typing);
     const atBest = begins || (atEnd && place.column === best && place.table === "probabilities");
     [read, last, best] = [ids, opened.n_pos - 1, opened.next[0]?.id ?? 0];
     const asked = { ...place, row: atEnd ? last : place.row, column: atBest ? best : place.column };

@@ -84,8 +84,9 @@ function read(words: Words, model: Model): Partial<State> {
   }
   const list = words.get("edits");
   const changed = edits(list);
-  if (list && list !== "[]" && changed.length === 0) words.wrong("edits", "a list of edits, as the lab writes them");
-  const found: Partial<State> = prompt === null && !ids && list === null ? {} : { edits: changed };
+  const wrong = typeof changed === "string";
+  if (wrong) words.misread.push(`edits (${changed})`);
+  const found: Partial<State> = prompt === null && !ids && list === null ? {} : { edits: wrong ? [] : changed };
   if (model.has_tokenizer) return prompt === null && !ids ? found : { ...found, prompt: prompt ?? "", ids };
   return ids ? { ...found, prompt: "", ids } : found;
 }

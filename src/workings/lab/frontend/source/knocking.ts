@@ -6,7 +6,7 @@ import { knocksBy, type By } from "./knocks";
 import { ask, otherSentence } from "./question";
 import { sentence, type Session } from "./session";
 import { isPosition } from "./sheet";
-import type { Page } from "./state";
+import { sameSentence, type Page } from "./state";
 import type { Edit, Part } from "./types";
 
 /** What takes the place of a part, as people say it. */
@@ -30,8 +30,7 @@ export async function knockOut(page: Page, session: Session, part: Query, wanted
   try {
     const { edit } = await api.knockout({ view: opened!.id, ...part });
     if (!wanted()) return;
-    const { prompt, ids } = page.get();
-    if (prompt !== shown!.prompt || String(ids) !== String(shown!.ids)) return page.set({ trouble: CHANGED });
+    if (!sameSentence(page.get(), shown)) return page.set({ trouble: CHANGED });
     page.set({ trouble: null });
     session.addEdit(edit);
   } catch (error) {

@@ -2,7 +2,7 @@
 import { fill, h, spelt, word } from "./dom";
 import { NO_NUMBERS, percent } from "./format";
 import type { Session } from "./session";
-import type { Page } from "./state";
+import { idsAsked, type Page } from "./state";
 import type { Travel } from "./travel";
 import type { Next } from "./types";
 
@@ -25,12 +25,8 @@ export function nextBars(page: Page, session: Session, travel: Travel): HTMLElem
       if (model.tables.some((table) => table.name === place.table)) travel.go({ place, screen: "numbers" });
     };
     const add = (): void => {
-      const { opened: now, prompt, ids, shown, writing } = page.get();
-      if (!now) return;
-      // Where another sentence is on its way, that one is added to.
-      const here = writing || (prompt === shown?.prompt && String(ids) === String(shown.ids));
-      const before = here ? (writing && ids) || now.ids : ids;
-      session.setPrompt(prompt + guess.readable.replaceAll("␣", " "), before && [...before, guess.id]);
+      const before = idsAsked(page.get());
+      session.setPrompt(page.get().prompt + guess.text!, before && [...before, guess.id]);
     };
     return h(
       "li",

@@ -6,19 +6,15 @@ import { PatchQuestion } from "./patchquestion";
 import { legend, outcome } from "./patchwords";
 import { ask } from "./question";
 import { sentence, type Session } from "./session";
-import type { Page } from "./state";
+import { idsAsked, type Page } from "./state";
 import { fillAligned, fillMap, guessBars, sweepPicture, unfit, type Cell } from "./sweepmap";
 import type { Travel } from "./travel";
 import type { Asked, Edit, Opened, PatchedCell, Sweep } from "./types";
 
 const SMALL = 2e7; // numbers of a model that is so small that it is swept unasked
 
-/** The patched trace that was opened from here, and what was looked at before. */
-interface Away {
-  edits: Edit[];
-  home: Asked;
-  other: string | null;
-}
+/** What was looked at before a patched trace was opened from here. */
+type Home = Asked & { other: string | null };
 
 export class PatchingView {
   readonly element: HTMLElement;
@@ -42,7 +38,8 @@ export class PatchingView {
   /** Whether the chosen patch could not be told. */
   private lacking = false;
   private chosen: Cell = { block: 0, column: 0 };
-  private away: Away | null = null;
+  /** By the edits of the patched traces that were opened from here, to which undo and redo may lead at any time. */
+  private readonly homes = new WeakMap<Edit[], Home>();
 
   constructor(
     private readonly page: Page,
@@ -81,8 +78,8 @@ export class PatchingView {
     const { opened, screen, question, model, edits, busy } = this.page.get();
     if (screen !== "patching") return this.leave();
     if (!opened || busy || opened.tokens.length !== opened.n_pos) return;
-    if (this.away && edits === this.away.edits) return this.showAway();
-    this.away = null;
+    const home = this.homes.get(edits);
+    if (home) return this.showAway(home);
     this.asks.allow(true);
     this.asks.show();
     const current = this.takeSecond();
@@ -249,22 +246,16 @@ export class PatchingView {
   private open(cell: PatchedCell): void {
     const { prompt, ids, edits, question } = this.page.get();
     const patched = cell.patched!;
-    this.away = { edits: patched.edits, home: { prompt, ids, edits }, other: question.other };
-    this.page.set({ prompt: patched.prompt, ids: patched.ids });
-    this.session.setEdits(patched.edits);
-    if (question.direction === "denoising") ask(this.page, { other: prompt });
+    const { other } = question;
+    this.homes.set(patched.edits, { prompt, ids, edits, other });
+    const mine = prompt || idsAsked(this.page.get())!.join(" ");
+    void this.session.change({ ...patched, other: question.direction === "denoising" ? mine : other });
     this.travel.go({ screen: "numbers", place: placeOf({ table: patched.edits.at(-1)!.table, index: cell.lands! }) });
   }
 
-  private showAway(): void {
+  private showAway(home: Home): void {
     this.asks.allow(false);
-    const back = (): void => {
-      const { home, other } = this.away!;
-      this.away = null;
-      this.page.set({ prompt: home.prompt, ids: home.ids });
-      this.session.setEdits(home.edits);
-      ask(this.page, { other });
-    };
+    const back = (): void => void this.session.change(home);
     fill(this.trouble, `You are looking at ${this.asks.patchedName.toLowerCase()}, with the patch as an edit. `, h("button", { class: "link", onclick: back }, "Go back to your sentence"));
   }
 }

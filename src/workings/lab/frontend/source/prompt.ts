@@ -1,6 +1,7 @@
 // The sentence, its tokens as chips, and writing on.
 import { api } from "./api";
 import { fill, h, later, newest, spelt } from "./dom";
+import { capital } from "./format";
 import { readIds } from "./ids";
 import { shade } from "./colours";
 import type { Session } from "./session";
@@ -34,6 +35,7 @@ export function promptBar(page: Page, session: Session): PromptBar {
   const temperature = h("input", { type: "range", min: 0, max: 2, step: 0.1, value: 0, "aria-label": "Temperature: 0 always takes the likeliest token" });
   const degrees = h("output", { class: "number" }, "0.0");
   const write = h("button", { class: "primary", onclick: () => (page.get().writing ? session.stop() : writeOn()) }, "Write on");
+  const ended = h("p", { class: "soft ended", role: "status" });
   const bar: PromptBar = { element: h("section", { class: "prompt", "aria-label": "Prompt" }), shadeBy, onChip: () => undefined };
 
   /** Whether something was typed that was not taken yet. */
@@ -160,6 +162,7 @@ export function promptBar(page: Page, session: Session): PromptBar {
     fit();
   }
   page.on(["prompt", "ids"], showAsked);
+  page.on(["ended"], (state) => fill(ended, state.ended && `${capital(state.ended)}.`));
   page.on(["busy"], ({ busy }) => bar.element.classList.toggle("busy", busy));
   if (!model.has_tokenizer) {
     input.placeholder = "This model has no tokenizer: type token ids, such as 5 6 8";
@@ -168,7 +171,7 @@ export function promptBar(page: Page, session: Session): PromptBar {
   showAsked();
   requestAnimationFrame(fit);
   bar.element.append(
-    h("div", { class: "sentence-line" }, input, h("label", { class: "temperature", title: "0 always takes the likeliest token; more is more adventurous" }, h("span", {}, "Temperature"), temperature, degrees), write),
+    h("div", { class: "sentence-line" }, input, h("label", { class: "temperature", title: "0 always takes the likeliest token; more is more adventurous" }, h("span", {}, "Temperature"), temperature, degrees), h("div", { class: "write-on" }, write, ended)),
     chips,
     tip,
     h("p", { class: "visually-hidden" }, "Tokens are the pieces that the model reads."),

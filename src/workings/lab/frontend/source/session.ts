@@ -4,14 +4,21 @@ import { arrive } from "./arrival";
 import { newest } from "./dom";
 import { sameCells } from "./knocks";
 import type { Page } from "./state";
-import { edits as readEdits } from "./state";
 import type { AskedOf, Edit, Opened, Written } from "./types";
 
 const RETRY_EVERY = 1500;
 
+/** What is changed, and undone, together: edits, and the sentence and the second one where those came with them. */
+interface Step {
+  edits: Edit[];
+  prompt?: string;
+  ids?: number[] | null;
+  other?: string | null;
+}
+
 export class Session {
-  private undone: Edit[][] = [];
-  private done: Edit[][] = [];
+  private undone: Step[] = [];
+  private done: Step[] = [];
   private stream: AbortController | null = null;
   private readonly take = newest();
   private retry = 0;
@@ -42,26 +49,42 @@ export class Session {
 
   private async read(): Promise<void> {
     const current = this.take();
-    this.page.set({ busy: true });
+    const { trouble } = this.page.get();
+    this.page.set({ busy: true, ended: null });
     try {
       const opened = await this.opened(current.signal);
       const arrived = await arrive(this.page.get(), opened);
       if (!current()) return;
       this.madeIn = null; // said once, when a file is loaded
-      this.page.set({ opened, shown: this.asked(), busy: false, stale: false, trouble: opened.doubt, ...arrived });
+      this.page.set({ opened, shown: this.asked(), busy: false, stale: false, trouble: opened.doubt ?? this.since(trouble), ...arrived });
       this.spell(opened);
     } catch (error) {
       if (current()) this.page.set({ busy: false, stale: true, trouble: sentence(error) });
     }
   }
 
+  /** What went wrong since `before` was the trouble: it stays when what was asked for then is there. */
+  private since(before: string | null): string | null {
+    const { trouble } = this.page.get();
+    return trouble === before ? null : trouble;
+  }
+
   /** What the state asks for; edits that came with tables in another spelling are taken up with the tables' names here. */
   private async opened(signal: AbortSignal): Promise<Opened> {
     const asked = this.asked();
-    const opened = await api.open(asked, signal);
+    const opened = await api.open(asked, signal).catch((error: unknown) => this.plain(error, signal));
     const edits = asked.edits.map((edit, i) => ({ ...edit, table: opened.edits[i]?.table ?? edit.table }));
     if (signal.aborted || edits.every(({ table }, i) => table === asked.edits[i]!.table)) return opened;
     this.page.set({ edits });
+    return api.open(this.asked(), signal);
+  }
+
+  /** Where edits of an address cannot be understood, it is opened without them, and they are told. */
+  private plain(error: unknown, signal: AbortSignal): Promise<Opened> {
+    const { fresh } = this.page.get();
+    const wrong = error instanceof LabError && /^edit \d+: /.test(error.message);
+    if (signal.aborted || !fresh || !wrong) throw error;
+    this.page.set({ edits: [], fresh: [...fresh, `edits (${error.message})`] });
     return api.open(this.asked(), signal);
   }
 
@@ -88,9 +111,14 @@ export class Session {
 
   /** Other edits; `joined` with the change before, they are undone together. */
   setEdits(edits: Edit[], joined = false): Promise<void> {
-    if (!joined) this.done.push(this.page.get().edits);
+    return this.change({ edits }, joined);
+  }
+
+  /** Other edits with all that comes with them, in one step. */
+  change(to: Step, joined = false): Promise<void> {
+    if (!joined) this.done.push(this.before(to));
     this.undone = [];
-    return this.show(edits);
+    return this.show(to);
   }
 
   addEdit(edit: Edit): void {
@@ -104,17 +132,18 @@ export class Session {
   }
 
   undo(): void {
-    const before = this.done.pop();
-    if (!before) return;
-    this.undone.push(this.page.get().edits);
-    void this.show(before);
+    this.retrace(this.done, this.undone);
   }
 
   redo(): void {
-    const after = this.undone.pop();
-    if (!after) return;
-    this.done.push(this.page.get().edits);
-    void this.show(after);
+    this.retrace(this.undone, this.done);
+  }
+
+  private retrace(from: Step[], onto: Step[]): void {
+    const step = from.pop();
+    if (!step) return;
+    onto.push(this.before(step));
+    void this.show(step);
   }
 
   get canUndo(): boolean {
@@ -125,24 +154,32 @@ export class Session {
     return this.undone.length > 0;
   }
 
-  private show(edits: Edit[]): Promise<void> {
+  /** The step that takes one back from where `to` leads. */
+  private before(to: Step): Step {
+    const { edits, prompt, ids, question } = this.page.get();
+    return { edits, ...("prompt" in to && { prompt, ids }), ...("other" in to && { other: question.other }) };
+  }
+
+  private show({ other, ...asked }: Step): Promise<void> {
     void this.stop();
-    this.page.set({ edits });
+    this.page.set({ ...asked, ...(other !== undefined && { question: { ...this.page.get().question, other } }) });
     return this.open();
   }
 
-  /** Take up a file of edits: a whole view, or a list of edits alone. */
+  /** Take up a file of edits: a whole view, or a list of edits alone. What the lab does not understand all of is not taken up. */
   async load(file: File): Promise<void> {
     try {
-      const told = JSON.parse(await file.text()) as { prompt?: unknown; ids?: unknown; edits?: unknown; model?: unknown };
-      const list = readEdits(JSON.stringify(Array.isArray(told) ? told : told.edits));
-      if (list.length === 0 && typeof told.prompt !== "string") throw new LabError("input", `${file.name} holds no edits.`);
-      if (typeof told.prompt === "string")
-        this.page.set({ prompt: told.prompt, ids: Array.isArray(told.ids) ? (told.ids as number[]) : null });
-      this.madeIn = typeof told.model === "string" ? told.model : null;
-      void this.setEdits(list);
+      const held = JSON.parse(await file.text()) as Partial<AskedOf> | Edit[] | null;
+      const told: Partial<AskedOf> = Array.isArray(held) ? { edits: held } : (held ?? {});
+      if (!told.edits?.length && !told.prompt && !told.ids) throw new LabError("input", "it holds no edits.");
+      const { prompt, ids } = this.page.get();
+      const read = told.prompt || told.ids ? { prompt: told.prompt ?? "", ids: told.ids ?? null } : null;
+      await api.open({ model: null, edits: [], ...(read ?? { prompt, ids }), ...told });
+      this.madeIn = told.model ?? null;
+      void this.change({ edits: (told.edits ?? []).map((edit) => ({ ...edit, on: edit.on ?? true })), ...read });
     } catch (error) {
-      this.page.set({ trouble: error instanceof SyntaxError ? `${file.name} is not a file of edits.` : sentence(error) });
+      const why = error instanceof SyntaxError ? " is not a file of edits." : `: ${sentence(error)}`;
+      this.page.set({ trouble: file.name + why });
     }
   }
 
@@ -152,7 +189,7 @@ export class Session {
     void this.stop();
     const stream = new AbortController();
     this.stream = stream;
-    this.page.set({ writing: true, trouble: null });
+    this.page.set({ writing: true, ended: null, trouble: null });
     void this.listen(stream, temperature, most);
   }
 
@@ -163,19 +200,24 @@ export class Session {
     if (!opened || stale) return this.stop();
     const view = opened.id;
     let trouble: string | null = null;
+    let ended: string | null = null;
+    let written = 0;
     try {
       for await (const { kind, data } of api.write({ view, temperature, most }, stream.signal)) {
         if (this.stream !== stream) return; // what came with the last piece is not written over what is typed
-        if (kind === "message") this.takeUp(data as Written);
-        else trouble = kind === "failed" ? (data as { error: string }).error : null;
+        if (kind === "message") this.takeUp(data as Written), (written += 1);
+        else if (kind === "failed") trouble = (data as { error: string }).error;
+        else if (written < most) ended = (data as { stopped: string }).stopped;
       }
     } catch (error) {
       if (stream.signal.aborted) return;
       trouble = sentence(error);
     }
     if (this.stream !== stream) return;
-    await this.stop();
+    const last = this.stop();
+    await last;
     if (trouble) this.page.set({ trouble });
+    else if (last === this.opening) this.page.set({ ended });
   }
 
   /** One more token: shown at once, while the numbers behind it wait until the writing ends. */
@@ -185,7 +227,7 @@ export class Session {
     this.page.set({
       prompt: model.has_tokenizer ? prompt + written.text : prompt,
       ids: [...written.ids],
-      opened: opened && { ...opened, tokens: [...opened.tokens, token] },
+      opened: opened && { ...opened, ids: [...written.ids], tokens: [...opened.tokens, token] },
     });
   }
 

@@ -39,6 +39,8 @@ export interface State extends Asked {
   /** Whether what is shown is not what the sentence says, since that could not be read. */
   stale: boolean;
   writing: boolean;
+  /** Why the model stopped writing before it wrote all that it was asked for. */
+  ended: string | null;
   /** What went wrong, in plain words. */
   trouble: string | null;
   /** What was not understood of the page's address. */
@@ -49,6 +51,15 @@ export interface State extends Asked {
 }
 
 export type Page = Store<State>;
+
+/** Whether two ask for the same sentence, with whatever edits. */
+export const sameSentence = (one: Asked, other: Asked | null): boolean => one.prompt === other?.prompt && String(one.ids) === String(other.ids);
+
+/** The token ids of what is asked for, edits of them left out; null where it was not split into tokens yet. */
+export function idsAsked(state: State): number[] | null {
+  const here = state.writing || sameSentence(state, state.shown);
+  return here && state.opened ? state.opened.ids : state.ids;
+}
 
 /** Where one is unless somebody said so; the row is chosen once the sentence is open. */
 export function firstPlace(model: Model): Place {
@@ -78,6 +89,7 @@ function firstState(model: Model): State {
     busy: true,
     stale: false,
     writing: false,
+    ended: null,
     trouble: null,
     misread: null,
     fresh: null,
@@ -115,18 +127,18 @@ export function toHash(state: State): string {
   return `#${new URLSearchParams(kept)}`;
 }
 
-/** Edits as they travel in an address or a file; anything that is not an edit is left out. */
-export function edits(text: string | null): Edit[] {
+/** Edits as they travel in an address; a text says what is wrong with them. */
+export function edits(text: string | null): Edit[] | string {
   try {
-    const all = JSON.parse(text ?? "[]") as unknown;
-    return Array.isArray(all) ? all.filter(isEdit).map((edit) => ({ ...edit, on: edit.on !== false })) : [];
+    const all = JSON.parse(text ?? "[]") as unknown[];
+    const wrong = all.findIndex((thing) => !isEdit(thing));
+    return wrong < 0 ? (all as Edit[]).map((edit) => ({ ...edit, on: edit.on ?? true })) : `edit ${wrong + 1} is not one: it has a table, an index that is a list, and one of value, add, scale`;
   } catch {
-    return [];
+    return "they are a list, as the lab writes it";
   }
 }
 
-function isEdit(thing: unknown): thing is Edit {
-  if (typeof thing !== "object" || thing === null) return false;
-  const edit = thing as Record<string, unknown>;
-  return typeof edit.table === "string" && Array.isArray(edit.index) && ["value", "add", "scale"].some((kind) => kind in edit);
+function isEdit(thing: unknown): boolean {
+  const { table, index, ...edit } = (thing ?? {}) as Partial<Edit>;
+  return typeof table === "string" && Array.isArray(index) && ["value", "add", "scale"].some((kind) => kind in edit);
 }

@@ -36,6 +36,8 @@ export interface Guess {
   id: number;
   readable: string;
   share: number;
+  /** Of a next token: what it adds to the sentence, empty within a character. */
+  text?: string;
 }
 
 /** With its share without the edits; null where no edit is in force, and where there were no numbers. */
