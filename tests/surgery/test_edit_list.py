@@ -125,7 +125,7 @@ def test_the_index_means_what_it_means_in_python(model):
         ({}, "exactly one of value, add, scale; none of them"),
         ({**SILENCED, "add": 1}, "exactly one of value, add, scale; add and scale"),
         ({**SILENCED, "scal": 1}, "'scal' means nothing in an edit"),
-        ({**SILENCED, "table": None}, "table is the name of a table; None"),
+        ({**SILENCED, "table": None}, "table is the name of a table; null"),
         ({**SILENCED, "on": 1}, "on is true or false"),
         ({**SILENCED, "index": 1}, "index is a list"),
         ({**SILENCED, "index": ["1:2:3"]}, "index is a list"),
@@ -355,7 +355,7 @@ def test_what_is_added_and_taken_away_again_leaves_the_page_surgery_as_it_is(mod
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("held", "said"),
     [
         (None, "null came"),
         (True, "true came"),
@@ -363,6 +363,6 @@ def test_what_is_added_and_taken_away_again_leaves_the_page_surgery_as_it_is(mod
         ({"edits": [{"table": "embed", "index": [None, False], "value": 1}]}, r"\[null, false\] came"),
     ],
 )
-def test_what_is_wrong_is_told_in_the_words_of_the_file(given, said):
+def test_what_is_wrong_is_told_in_the_words_of_the_file(held, said):
     with pytest.raises(InputError, match=said):
-        EditList.from_dict(given)
+        workings.EditList.from_dict(held)

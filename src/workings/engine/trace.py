@@ -333,8 +333,7 @@ class Trace:
         """The memory behind all numbers that are kept for this trace; traces that share numbers give the same arrays."""
         stores = self._evaluation.stores.values()
         kept = [buffer.array for store in stores for buffer, _ in store.parts]
-        amounts = [edit.amount for edit in self.edits]
-        for array in (*kept, *amounts, *self._evaluation.weights.values()):
+        for array in (*kept, *self._evaluation.weights.values(), *(edit.amount for edit in self.edits)):
             while isinstance(array.base, np.ndarray):
                 array = array.base
             yield array
