@@ -115,7 +115,7 @@ def sae_find(
     model: ModelName = DEFAULT_MODEL,
     json: Json = False,
 ) -> None:
-    """Find the features that fire more strongly with an idea than without it."""
+    """Find features that fire more with an idea than without."""
     from workings.cli.features import show_found
 
     show_found(open_model(model), sae, have, have_not, position, json)
