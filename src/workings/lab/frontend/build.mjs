@@ -14,6 +14,7 @@ const options = {
   format: "esm",
   target: "es2022",
   legalComments: "none",
+  charset: "utf8",
   loader: { ".svg": "dataurl" },
   logLevel: "warning",
 };
