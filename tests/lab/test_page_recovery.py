@@ -96,9 +96,7 @@ def test_an_edit_that_cannot_be_is_told_beside_it_and_the_others_hold(visit: Vis
         {"table": "blocks.1.resid_post", "index": [13, 3], "value": 40.0, "on": True},
         {"table": "blocks.9.resid_post", "index": [13, 3], "value": 1.0, "on": True},
     ]
-    visit.page.set_input_files(
-        "input[type=file]", {"name": "edits.json", "mimeType": "application/json", "buffer": json.dumps(edits).encode()}
-    )
+    visit.load(json.dumps(edits).encode())
     visit.page.wait_for_selector(".edits .note")
     assert visit.page.locator(".edits .note").count() == 1
     visit.go("blocks.1.resid_post[13, 3]")
@@ -110,9 +108,7 @@ def test_an_edit_that_cannot_be_does_not_look_as_if_it_were_in_force(visit: Visi
         {"table": "blocks.1.resid_post", "index": [13, 3], "value": 40.0, "on": True},
         {"table": "blocks.1.resid_post", "index": [13, 4], "value": 1e39, "on": True},
     ]
-    visit.page.set_input_files(
-        "input[type=file]", {"name": "edits.json", "mimeType": "application/json", "buffer": json.dumps(edits).encode()}
-    )
+    visit.load(json.dumps(edits).encode())
     visit.page.wait_for_selector(".edits .note")
     visit.settled()
     switches = visit.page.locator(".edits input").evaluate_all("all => all.map(one => [one.checked, one.disabled])")
@@ -127,9 +123,7 @@ def test_an_edit_that_cannot_be_does_not_look_as_if_it_were_in_force(visit: Visi
 
 def test_a_file_that_holds_no_edits_is_refused_in_plain_words(visit: Visit) -> None:
     for content, told in ((b"{", "is not a file of edits"), (b"[]", "holds no edits"), (b"7", "holds no edits")):
-        visit.page.set_input_files(
-            "input[type=file]", {"name": "notes.json", "mimeType": "application/json", "buffer": content}
-        )
+        visit.load(content, "notes.json")
         visit.page.wait_for_selector(".trouble.shown")
         assert told in visit.page.locator(".trouble").inner_text()
         visit.page.click("[aria-label=Dismiss]")
@@ -138,9 +132,7 @@ def test_a_file_that_holds_no_edits_is_refused_in_plain_words(visit: Visit) -> N
 def test_edits_made_in_a_model_of_another_name_are_taken_with_a_note(visit: Visit) -> None:
     edit = {"table": "blocks.1.resid_post", "index": [1, 3], "value": 40.0, "on": True}
     told = json.dumps({"model": "gpt2", "prompt": "Mike is a", "edits": [edit]}).encode("utf-8-sig")
-    visit.page.set_input_files(
-        "input[type=file]", {"name": "edits.json", "mimeType": "application/json", "buffer": told}
-    )
+    visit.load(told)
     visit.wait("document.querySelector('.trouble').innerText.includes(\"The edits were made in 'gpt2'\")")
     visit.page.wait_for_selector(".edits li")
     visit.settled()

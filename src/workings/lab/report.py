@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from workings import __version__
-from workings.anatomy.logit_lens import stream_label
+from workings.anatomy.logit_lens import stream_label, streams_asked
 from workings.anatomy.looks import ITSELF, Look, looks, n_blocks
 from workings.display import parts
 from workings.display.words import number, percent, spoken, visible
@@ -142,7 +142,7 @@ def _lens(answers: Answers, view: View, asked: LensAsked, tokens: Sequence[str],
     first = max(0, len(tokens) - MOST_LENS)
     read = partial(answers.lenses.read, view, (first, len(tokens)), asker=asker)
     columns = [stream_label(stream).removeprefix("block ") for stream in asked.streams]
-    blocks = [stream for stream in asked.streams if not stream.endswith(".resid_mid")]
+    blocks = streams_asked(asked.streams, False)
     each = "after the attention of each of them, and after each" if len(blocks) < len(columns) else "after each of them"
     guesses = [(shares, map(answers.readable, ids.tolist())) for ids, shares in read(replace(asked, token=None))]
     followed = ""
